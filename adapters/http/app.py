@@ -1,0 +1,96 @@
+"""The FastAPI app of one specification, put together from its parts."""
+
+import logging
+from secrets import token_hex
+
+from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from adapters.http import errors, openapi
+from adapters.http.auth import BODIES
+from adapters.http.identity import Identity
+from adapters.http.members import Member, MemberCreate, MemberHandlers, MemberList, MemberUpdate
+from adapters.http.messages import encode
+from adapters.http.openapi import Operations
+from adapters.http.records import RecordHandlers, add_route
+from adapters.http.schemas import models
+from adapters.http.service import openapi_route, service_router
+from application.ports import Store
+from application.records import RecordUseCases
+from application.sharing import SharingUseCases
+from domain.specification.model import Specification
+
+log = logging.getLogger("freehold.http")
+
+_SECURITY_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+
+
+def build_app(
+    specification: Specification,
+    identity: Identity,
+    auth: APIRouter,
+    records: RecordUseCases,
+    sharing: SharingUseCases,
+    store: Store,
+) -> FastAPI:
+    """Routes of records and members first: they are asked for most, and routes are tried in order."""
+    app = FastAPI(
+        title=specification.app,
+        version=specification.version,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    resources = {name: models(specification, resource) for name, resource in specification.resources.items()}
+    for name, resource in specification.resources.items():
+        router = APIRouter()
+        handlers = RecordHandlers(specification, resource, resources[name], records)
+        operations = Operations(resource, resources[name])
+        many, one = handlers.path, f"{handlers.path}/{{id}}"
+        add_route(router, identity, "GET", one, handlers.get, operations.get())
+        add_route(router, identity, "GET", many, handlers.list, operations.page(handlers.parameters.openapi()))
+        add_route(router, identity, "POST", many, handlers.create, operations.create())
+        add_route(router, identity, "PATCH", one, handlers.update, operations.update())
+        add_route(router, identity, "DELETE", one, handlers.delete, operations.delete())
+        add_route(router, identity, "HEAD", one, handlers.get, None)
+        add_route(router, identity, "HEAD", many, handlers.list, None)
+        if resource.ladder is not None:
+            members = MemberHandlers(specification, resource, sharing)
+            add_route(router, identity, "GET", members.path, members.list, operations.list_members())
+            add_route(router, identity, "POST", members.path, members.add, operations.add_member())
+            member = f"{members.path}/{{account}}"
+            add_route(router, identity, "PATCH", member, members.change, operations.change_member())
+            add_route(router, identity, "DELETE", member, members.remove, operations.remove_member())
+        app.include_router(router)
+    app.include_router(auth)
+    app.include_router(service_router(specification, store.ready))
+    openapi_route(app, encode)
+    openapi.install(app, specification, resources, [Member, MemberList, MemberCreate, MemberUpdate, *BODIES])
+    errors.install(app)
+    app.add_middleware(Outermost)
+    return app
+
+
+class Outermost:
+    """Gives each request an id, each answer the headers that protect browsers, and each defect a line in the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap the app."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+        added = (*_SECURITY_HEADERS, (b"x-request-id", request_id.encode()))
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *added]
+            await send(message)
+
+        await self._app(scope, receive, sending)

@@ -1,0 +1,313 @@
+"""Accounts and sessions over HTTP: ordinary FastAPI routes."""
+
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from adapters.http.identity import Identity
+from adapters.http.messages import read_object, read_text
+from adapters.http.openapi import problems
+from adapters.http.schemas import INSTANT, UUID, check
+from application.accounts import AccountUseCases
+from application.ports import Tokens
+from application.sessions import Device, SessionUseCases, SignedIn
+from domain.account import LONGEST_EMAIL, LONGEST_PASSWORD, SHORTEST_PASSWORD, Account
+from domain.errors import Invalid, Malformed
+from domain.ownership import Actor
+from domain.session import Session, device_of
+from domain.values import instant_text
+
+Id = Annotated[str, WithJsonSchema(UUID)]
+Instant = Annotated[str, WithJsonSchema(INSTANT)]
+FORM = b"application/x-www-form-urlencoded"
+
+
+class Body(BaseModel):
+    """What a request carries: nothing unknown, nothing converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Credentials(Body):
+    """An address and a password."""
+
+    email: str = Field(max_length=LONGEST_EMAIL)
+    password: str = Field(max_length=LONGEST_PASSWORD)
+
+
+class Registration(Body):
+    """A new account."""
+
+    email: str = Field(max_length=LONGEST_EMAIL, json_schema_extra={"format": "email"})
+    password: str = Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)
+
+
+class RefreshRequest(Body):
+    """A refresh token, to be used once."""
+
+    refresh_token: str = Field(max_length=512)
+
+
+class LogoutRequest(Body):
+    """Which sessions to end."""
+
+    scope: Literal["current", "others", "all"] = "current"
+
+
+class PasswordChange(Body):
+    """The present password and the next."""
+
+    old_password: str = Field(max_length=LONGEST_PASSWORD)
+    new_password: str = Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)
+
+
+class AccountAnswer(BaseModel):
+    """An account, as its owner sees it."""
+
+    id: Id
+    email: str
+    created_at: Instant
+
+    @staticmethod
+    def of(account: Account) -> "AccountAnswer":
+        """Show an account."""
+        return AccountAnswer(id=account.id, email=account.email, created_at=instant_text(account.created_at))
+
+
+class TokenAnswer(BaseModel):
+    """What a client needs to act for an account; `expires_in` in seconds."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"
+    expires_in: int
+    refresh_token: str
+    session: Id
+    account: AccountAnswer
+
+    @staticmethod
+    def of(signed_in: SignedIn) -> "TokenAnswer":
+        """Show a sign-in."""
+        return TokenAnswer(
+            access_token=signed_in.access_token,
+            expires_in=signed_in.expires_in,
+            refresh_token=signed_in.refresh_token,
+            session=signed_in.session,
+            account=AccountAnswer.of(signed_in.account),
+        )
+
+
+class SessionAnswer(BaseModel):
+    """A living session."""
+
+    id: Id
+    device: str
+    address: str
+    created_at: Instant
+    last_used_at: Instant
+    expires_at: Instant
+    current: bool
+
+    @staticmethod
+    def of(session: Session, actor: Actor) -> "SessionAnswer":
+        """Show a session."""
+        return SessionAnswer(
+            id=session.id,
+            device=session.device,
+            address=session.address,
+            created_at=instant_text(session.created_at),
+            last_used_at=instant_text(session.last_used_at),
+            expires_at=instant_text(session.ends_at),
+            current=session.id == actor.session,
+        )
+
+
+class SessionList(BaseModel):
+    """The account's living sessions, newest first."""
+
+    items: list[SessionAnswer]
+
+
+def auth_router(identity: Identity, accounts: AccountUseCases, sessions: SessionUseCases, tokens: Tokens) -> APIRouter:
+    """The routes of `/auth`, and the public keys."""
+    router = APIRouter(tags=["identity"], dependencies=[Depends(identity)])
+    signed_in: dict[str, Any] = {"security": [{"bearer": []}]}
+    body_errors = (400, 413, 415, 422, 503)
+
+    def reads(model: type[Body], required: bool = True) -> dict[str, Any]:
+        schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+        return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
+
+    @router.post(
+        "/auth/register",
+        operation_id="register",
+        summary="Make an account and sign in",
+        status_code=201,
+        responses=problems(401, 403, 409, *body_errors),
+        openapi_extra=reads(Registration),
+    )
+    async def register(request: Request, response: Response) -> TokenAnswer:
+        body = await _body(request, Registration)
+        response.headers["cache-control"] = "no-store"
+        return TokenAnswer.of(await accounts.register(body["email"], body["password"], _device(request)))
+
+    @router.post(
+        "/auth/login",
+        operation_id="login",
+        summary="Sign in",
+        responses=problems(401, *body_errors),
+        openapi_extra=reads(Credentials),
+    )
+    async def login(request: Request, response: Response) -> TokenAnswer:
+        body = await _body(request, Credentials)
+        response.headers["cache-control"] = "no-store"
+        return TokenAnswer.of(await sessions.login(body["email"], body["password"], _device(request)))
+
+    @router.post(
+        "/auth/refresh",
+        operation_id="refresh",
+        summary="Exchange a refresh token for its successor",
+        responses=problems(401, *body_errors),
+        openapi_extra=reads(RefreshRequest),
+    )
+    async def refresh(request: Request, response: Response) -> TokenAnswer:
+        body = await _body(request, RefreshRequest)
+        response.headers["cache-control"] = "no-store"
+        return TokenAnswer.of(await sessions.refresh(body["refresh_token"]))
+
+    @router.post(
+        "/auth/token",
+        operation_id="token",
+        summary="The OAuth 2 token endpoint: grants `password` and `refresh_token`",
+        responses=problems(401, *body_errors),
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {
+                    FORM.decode(): {
+                        "schema": {
+                            "type": "object",
+                            "properties": {
+                                "grant_type": {"type": "string", "enum": ["password", "refresh_token"]},
+                                "username": {"type": "string"},
+                                "password": {"type": "string"},
+                                "refresh_token": {"type": "string"},
+                                "scope": {"type": "string"},
+                                "client_id": {"type": "string"},
+                                "client_secret": {"type": "string"},
+                            },
+                            "required": ["grant_type"],
+                        }
+                    }
+                },
+            }
+        },
+    )
+    async def token(request: Request, response: Response) -> TokenAnswer:
+        form = await _form(request)
+        response.headers["cache-control"] = "no-store"
+        match form.get("grant_type"):
+            case "password" if "username" in form and "password" in form:
+                return TokenAnswer.of(await sessions.login(form["username"], form["password"], _device(request)))
+            case "refresh_token" if "refresh_token" in form:
+                return TokenAnswer.of(await sessions.refresh(form["refresh_token"]))
+            case _:
+                raise Invalid("Send grant_type password (with username and password) or refresh_token.")
+
+    @router.post(
+        "/auth/logout",
+        operation_id="logout",
+        summary="End this session, the others, or all",
+        status_code=204,
+        responses=problems(401, *body_errors),
+        openapi_extra=reads(LogoutRequest, required=False) | signed_in,
+    )
+    async def logout(request: Request, actor: Annotated[Actor, Depends(identity)]) -> None:
+        body = await _body(request, LogoutRequest) if await request.body() else {}
+        await sessions.logout(actor, body.get("scope", "current"))
+
+    @router.get(
+        "/auth/me", operation_id="me", summary="My account", responses=problems(401, 503), openapi_extra=signed_in
+    )
+    async def me(response: Response, actor: Annotated[Actor, Depends(identity)]) -> AccountAnswer:
+        response.headers["cache-control"] = "no-store"
+        return AccountAnswer.of(await accounts.me(actor))
+
+    @router.post(
+        "/auth/password",
+        operation_id="change_password",
+        summary="Set another password; every other session ends",
+        status_code=204,
+        responses=problems(401, 403, 409, *body_errors),
+        openapi_extra=reads(PasswordChange) | signed_in,
+    )
+    async def change_password(request: Request, actor: Annotated[Actor, Depends(identity)]) -> None:
+        await sessions.require(actor)
+        body = await _body(request, PasswordChange)
+        await accounts.change_password(actor, body["old_password"], body["new_password"])
+
+    @router.get(
+        "/auth/sessions",
+        operation_id="list_sessions",
+        summary="My sessions",
+        responses=problems(401, 503),
+        openapi_extra=signed_in,
+    )
+    async def list_sessions(response: Response, actor: Annotated[Actor, Depends(identity)]) -> SessionList:
+        response.headers["cache-control"] = "no-store"
+        return SessionList(items=[SessionAnswer.of(session, actor) for session in await sessions.list(actor)])
+
+    @router.delete(
+        "/auth/sessions/{id}",
+        operation_id="revoke_session",
+        summary="End one of my sessions",
+        status_code=204,
+        responses=problems(401, 404, 503),
+        openapi_extra=signed_in | {"parameters": [{"name": "id", "in": "path", "required": True, "schema": UUID}]},
+    )
+    async def revoke_session(request: Request, actor: Annotated[Actor, Depends(identity)]) -> None:
+        await sessions.revoke(actor, str(request.path_params["id"]).lower())
+
+    @router.get("/.well-known/jwks.json", operation_id="public_keys", summary="The keys that verify access tokens")
+    async def public_keys() -> dict[str, Any]:
+        return tokens.public_keys()
+
+    return router
+
+
+BODIES: list[type[BaseModel]] = [Registration, Credentials, RefreshRequest, LogoutRequest, PasswordChange]
+"""the bodies' models, which OpenAPI names by reference"""
+
+
+async def _body(request: Request, model: type[Body]) -> dict[str, Any]:
+    """A strict JSON object that fits the model."""
+    found = await read_object(request.scope, _receive(request))
+    check(model, found)
+    return found
+
+
+def _receive(request: Request) -> Any:
+    """The body again, where it was read already."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": await request.body(), "more_body": False}
+
+    return receive if hasattr(request, "_body") else request.receive
+
+
+async def _form(request: Request) -> dict[str, str]:
+    text = await read_text(request.scope, request.receive, FORM)
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=20)
+    except ValueError as error:
+        raise Malformed("The form cannot be read.") from error
+    if len(dict(pairs)) != len(pairs):
+        raise Malformed("A form field is given twice.")
+    return dict(pairs)
+
+
+def _device(request: Request) -> Device:
+    address = "" if request.client is None else request.client.host
+    return Device(device_of(request.headers.get("user-agent")), address[:64])
+

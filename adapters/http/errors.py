@@ -1,0 +1,170 @@
+"""Refusals as RFC 9457 problem documents: the only table of statuses."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match
+
+from domain.errors import (
+    Conflict,
+    FieldError,
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotAuthenticated,
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+    Refusal,
+    Unavailable,
+)
+
+PROBLEM = "application/problem+json"
+RETRY_SECONDS = 1
+
+
+class UnsupportedMediaType(Refusal):
+    """The body is not of a type that this operation reads."""
+
+    code = "unsupported_media_type"
+    detail = "Send JSON, with its content type."
+
+
+class ContentTooLarge(Refusal):
+    """The body is larger than a message may be."""
+
+    code = "content_too_large"
+    detail = "The body is too large."
+
+
+STATUS: Mapping[type[Refusal], HTTPStatus] = {
+    Malformed: HTTPStatus.BAD_REQUEST,
+    NotAuthenticated: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    PreconditionFailed: HTTPStatus.PRECONDITION_FAILED,
+    ContentTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    PreconditionRequired: HTTPStatus.PRECONDITION_REQUIRED,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+Header = tuple[bytes, bytes]
+
+
+def problem(
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    path: str,
+    request_id: str,
+    errors: tuple[FieldError, ...] = (),
+) -> bytes:
+    """The document; `message` repeats the detail for admin frameworks that look for it."""
+    return msgspec.json.encode(
+        {
+            "type": f"urn:freehold:error:{code}",
+            "title": status.phrase,
+            "status": int(status),
+            "detail": detail,
+            "instance": _clean(path),
+            "code": code,
+            "message": detail,
+            "errors": [{"field": _clean(e.field), "code": e.code, "message": e.message} for e in errors],
+            "request_id": request_id,
+        }
+    )
+
+
+def _clean(text: str) -> str:
+    """A caller's own text, without what JSON cannot carry."""
+    return text[:200].encode("utf-8", "replace").decode()
+
+
+def refusal(error: Refusal, path: str, request_id: str) -> tuple[HTTPStatus, bytes, list[Header]]:
+    """Status, document and further headers of a refusal."""
+    status = STATUS[type(error)]
+    headers: list[Header] = []
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers.append((b"www-authenticate", b"Bearer"))
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
+    return status, problem(status, error.code, error.detail, path, request_id, error.errors), headers
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app as a problem document, also those of the framework."""
+
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refusal)
+        status, document, headers = refusal(error, request.url.path, request_id(request.scope))
+        return _response(status, document, {name.decode(): value.decode() for name, value in headers})
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        found = error.errors()
+        if any(e["type"] == "json_invalid" for e in found):
+            return await refused(request, Malformed("The body is not JSON."))
+        fields = tuple(
+            FieldError(".".join(map(str, e["loc"][1:])) or str(e["loc"][0]), _pydantic_code(e["type"]), e["msg"])
+            for e in found
+        )
+        return await refused(request, Invalid(errors=fields))
+
+    async def of_framework(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        status = HTTPStatus(error.status_code)
+        headers = {}
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(allowed_methods(app, request))
+        code = {404: "not_found", 405: "method_not_allowed"}.get(int(status), status.phrase.lower().replace(" ", "_"))
+        detail = {404: NotFound.detail, 405: "This method is not offered here."}.get(int(status), status.phrase)
+        document = problem(status, code, detail, request.url.path, request_id(request.scope))
+        return _response(status, document, headers)
+
+    async def broken(request: Request, error: Exception) -> Response:
+        document = internal_error(request.url.path, request_id(request.scope))
+        return _response(HTTPStatus.INTERNAL_SERVER_ERROR, document, {})
+
+    app.add_exception_handler(Refusal, refused)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, of_framework)
+    app.add_exception_handler(Exception, broken)
+
+
+def internal_error(path: str, request: str) -> bytes:
+    """What a caller learns of a defect: the id under which the log has it."""
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    return problem(status, "internal_error", "Something went wrong on our side.", path, request)
+
+
+def allowed_methods(app: FastAPI, request: Request) -> list[str]:
+    """Every method that some route offers on the request's path."""
+    found: set[str] = set()
+    for route in app.router.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return sorted(found)
+
+
+def request_id(scope: Mapping[str, Any]) -> str:
+    """The id that the outermost layer gave the request."""
+    state = scope.get("state") or {}
+    return str(state.get("request_id", ""))
+
+
+def _pydantic_code(kind: str) -> str:
+    return {"missing": "missing", "extra_forbidden": "unknown"}.get(kind, "invalid")
+
+
+def _response(status: HTTPStatus, document: bytes, headers: Mapping[str, str]) -> Response:
+    return Response(document, int(status), headers=dict(headers), media_type=PROBLEM)

@@ -1,0 +1,31 @@
+"""Who asks: the one dependency that every route declares, and that the fast routes call themselves."""
+
+from fastapi import Request
+
+from application.ports import Clock, Tokens
+from domain.errors import NotAuthenticated
+from domain.ownership import ANONYMOUS, Actor
+
+
+class Identity:
+    """A request's `Authorization: Bearer` as an `Actor`; nobody without one.
+
+    A token that is not valid is refused, not ignored. That its session has not ended is asked of the database by
+    every statement on records, and by the use cases of accounts and sessions.
+    """
+
+    def __init__(self, tokens: Tokens, clock: Clock) -> None:
+        """Take the ports."""
+        self._tokens = tokens
+        self._clock = clock
+
+    def __call__(self, request: Request) -> Actor:
+        """The acting caller. Raises `NotAuthenticated`."""
+        given = [value for name, value in request.scope["headers"] if name == b"authorization"]
+        if not given:
+            return ANONYMOUS
+        scheme, _, token = given[0].partition(b" ")
+        if len(given) > 1 or scheme.lower() != b"bearer" or not token.isascii():
+            raise NotAuthenticated("Send one `Authorization: Bearer` header.", code="bad_token")
+        claims = self._tokens.verify(token.strip().decode(), self._clock.now())
+        return Actor(claims.account, claims.session)

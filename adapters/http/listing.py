@@ -1,0 +1,134 @@
+"""The query string of a list: filters, order, page. Unknown names and values out of range are refused."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from adapters.http.schemas import UUID, Schema, class_name, json_schema
+from application.ports import Filter, Sort
+from application.records import DEFAULT_LIMIT, LARGEST_LIMIT
+from domain.errors import FieldError, Invalid, Malformed
+from domain.specification.analysis import anonymous_could
+from domain.specification.model import Field, Kind, Resource, Specification
+from domain.values import ValueRefused, accept_id, from_query
+
+UNSORTABLE = (Kind.JSON, Kind.REFERENCE)
+UNFILTERABLE = (Kind.JSON,)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a list was asked for."""
+
+    filters: tuple[Filter, ...]
+    sort: tuple[Sort, ...]
+    limit: int
+    cursor: str | None
+
+
+class ListParameters:
+    """The parameters of one resource's list, for signed-in and for anonymous callers."""
+
+    def __init__(self, specification: Specification, resource: Resource) -> None:
+        """What no anonymous caller can ever read is an unknown name to anonymous callers."""
+        self._resource = resource
+        self._filters: dict[str, Field | None] = {}
+        if resource.parent is not None:
+            self._filters[resource.parent] = None
+        for field in resource.fields.values():
+            value_field = specification.value_field(resource.name, field.name)
+            if value_field.kind not in UNFILTERABLE:
+                self._filters[field.name] = value_field
+        sortable = [name for name, field in self._filters.items() if field is not None and field.kind not in UNSORTABLE]
+        self._sortable = ("created_at", "updated_at", *sortable)
+        self._hidden = {
+            field.name
+            for field in resource.fields.values()
+            if field.read is not None and not anonymous_could(specification, resource.name, field.read)
+        }
+
+    def parse(self, query_string: bytes, signed_in: bool) -> Asked:
+        """Read a query string. Raises `Invalid` naming every wrong parameter, `Malformed` where it is no text."""
+        if not query_string:
+            return Asked((), (), DEFAULT_LIMIT, None)
+        try:
+            pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=200)
+        except ValueError as error:
+            raise Malformed("The query string cannot be read.") from error
+        given: dict[str, list[str]] = {}
+        for name, text in pairs:
+            given.setdefault(name, []).append(text)
+        errors: list[FieldError] = []
+        values: dict[str, Any] = {}
+        for name, texts in given.items():
+            try:
+                values[name] = self._value(name, texts, () if signed_in else self._hidden)
+            except ValueRefused as error:
+                errors.append(FieldError(name, error.code, str(error)))
+        if errors:
+            raise Invalid(errors=tuple(errors))
+        limit, sort, cursor = values.pop("limit", DEFAULT_LIMIT), values.pop("sort", ()), values.pop("cursor", None)
+        return Asked(tuple(Filter(name, found) for name, found in sorted(values.items())), sort, limit, cursor)
+
+    def _value(self, name: str, texts: list[str], hidden: Any) -> Any:
+        if name in ("limit", "sort", "cursor"):
+            if len(texts) > 1:
+                raise ValueRefused("repeated", "This parameter can be given once.")
+            return {"limit": _limit, "cursor": str, "sort": lambda text: self._sort(text, hidden)}[name](texts[0])
+        if name not in self._filters or name in hidden:
+            raise ValueRefused("unknown", "There is no such parameter.")
+        field = self._filters[name]
+        if field is None or field.kind is not Kind.TEXT:
+            texts = [part for text in texts for part in text.split(",")]
+        if len(texts) > 100:
+            raise ValueRefused("too_many", "At most 100 values can be given.")
+        return tuple(dict.fromkeys(accept_id(text) if field is None else from_query(field, text) for text in texts))
+
+    def _sort(self, text: str, hidden: Any) -> tuple[Sort, ...]:
+        keys = []
+        for part in text.split(","):
+            name = part.removeprefix("-")
+            if name not in self._sortable or name in hidden:
+                raise ValueRefused("unknown", f"Sort by {', '.join(n for n in self._sortable if n not in hidden)}.")
+            keys.append(Sort(name, part.startswith("-")))
+        if len({key.field for key in keys}) != len(keys):
+            raise ValueRefused("repeated", "Each field can be sorted by once.")
+        return tuple(keys)
+
+    def openapi(self) -> list[Schema]:
+        """Each parameter, for OpenAPI."""
+        found: list[Schema] = []
+        for name, field in self._filters.items():
+            schema = UUID if field is None else _filter_schema(self._resource, name, field)
+            found.append(
+                _parameter(name, {"type": "array", "items": schema}, "Equals one of these values.", explode=True)
+            )
+        directions = [sign + name for name in self._sortable for sign in ("", "-")]
+        pattern = f"^({'|'.join(directions)})(,({'|'.join(directions)}))*$"
+        found += [
+            _parameter("sort", {"type": "string", "pattern": pattern}, "Fields in order; `-` sorts downwards."),
+            _parameter(
+                "limit",
+                {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT},
+                "The most records of a page.",
+            ),
+            _parameter("cursor", {"type": "string"}, "`next_cursor` of the page before; bound to caller and query."),
+        ]
+        return found
+
+
+def _filter_schema(resource: Resource, name: str, field: Field) -> Schema:
+    bare = Field(field.name, field.kind, field.place, values=field.values)
+    return json_schema(bare, f"{class_name(resource.name)}{class_name(name)}")
+
+
+def _parameter(name: str, schema: Schema, about: str, explode: bool | None = None) -> Schema:
+    extra: Mapping[str, Any] = {} if explode is None else {"style": "form", "explode": explode}
+    return {"name": name, "in": "query", "required": False, "description": about, "schema": schema, **extra}
+
+
+def _limit(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 4 or not 1 <= int(text) <= LARGEST_LIMIT:
+        raise ValueRefused("out_of_range", f"This must be a whole number from 1 to {LARGEST_LIMIT}.")
+    return int(text)

@@ -1,0 +1,135 @@
+"""The members of a record: routes beside those of records, for resources with roles."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+from starlette.types import Receive, Scope
+
+from adapters.http.messages import PATCH_TYPES, Answer, encode, read_object
+from adapters.http.records import record_id
+from adapters.http.schemas import INSTANT, UUID, check, nullable
+from application.sharing import SharingUseCases
+from domain.errors import FieldError, Invalid, NotFound
+from domain.membership import Membership
+from domain.ownership import Actor
+from domain.specification.model import Field as SpecField
+from domain.specification.model import Kind, Place, Resource, Specification
+from domain.values import ValueRefused, accept, accept_id, instant_text
+
+_EXPIRY = SpecField("expires_at", Kind.TIME, Place(0, 0))
+
+
+def _id(value: Any) -> str:
+    try:
+        return accept_id(value)
+    except ValueRefused as error:
+        raise PydanticCustomError("not_an_id", "This must be an id (a UUID).") from error
+
+
+def _instant(value: Any) -> Any:
+    try:
+        return accept(_EXPIRY, value)
+    except ValueRefused as error:
+        raise PydanticCustomError("not_a_time", "This must be an instant such as 2026-11-23T09:30:00Z.") from error
+
+
+AccountId = Annotated[Any, PlainValidator(_id), WithJsonSchema(UUID)]
+Expiry = Annotated[Any, PlainValidator(_instant), WithJsonSchema(INSTANT)]
+
+
+class Member(BaseModel):
+    """An account's role on a record, until `expires_at` where that is set."""
+
+    account: Annotated[str, WithJsonSchema(UUID)]
+    role: str
+    expires_at: Annotated[str | None, WithJsonSchema(nullable(INSTANT))]
+
+
+class MemberList(BaseModel):
+    """The members that the caller may see."""
+
+    items: list[Member]
+
+
+class MemberCreate(BaseModel):
+    """Whom to give which role; nothing at all to join oneself where joining is open."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    account: AccountId = None
+    role: str = Field(default=None, json_schema_extra=lambda schema: schema.pop("default", None))  # type: ignore[assignment]
+    expires_at: Expiry = None
+
+
+class MemberUpdate(BaseModel):
+    """What to change of a membership."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    role: str = Field(default=None, json_schema_extra=lambda schema: schema.pop("default", None))  # type: ignore[assignment]
+    expires_at: Expiry = None
+
+
+class MemberHandlers:
+    """What the member routes of one resource do."""
+
+    def __init__(self, specification: Specification, resource: Resource, sharing: SharingUseCases) -> None:
+        """Resolve everything that is the same for each request."""
+        self._name = resource.name
+        self._sharing = sharing
+        self.path = f"/v{specification.major}/{resource.plural}/{{id}}/members"
+
+    async def list(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
+        """Answer the members that the caller may see."""
+        found = await self._sharing.list(actor, self._name, record_id(scope))
+        return Answer(200, encode({"items": [_shown(membership) for membership in found]}))
+
+    async def add(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
+        """Give a role, or join."""
+        self._sharing.admit_sharer(actor, self._name)
+        body = await read_object(scope, receive)
+        check(MemberCreate, body)
+        if not body:
+            added = await self._sharing.join(actor, self._name, record_id(scope))
+            return Answer(201, encode(_shown(added)))
+        missing = [name for name in ("account", "role") if name not in body]
+        if missing:
+            raise Invalid(errors=tuple(FieldError(name, "missing", "This field is required.") for name in missing))
+        expires = None if "expires_at" not in body else accept(_EXPIRY, body["expires_at"])
+        account = accept_id(body["account"])
+        added = await self._sharing.add(actor, self._name, record_id(scope), account, body["role"], expires)
+        return Answer(201, encode(_shown(added)))
+
+    async def change(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
+        """Change a role or its end."""
+        self._sharing.admit_sharer(actor, self._name)
+        body = await read_object(scope, receive, PATCH_TYPES)
+        check(MemberUpdate, body)
+        expires = None if "expires_at" not in body else accept(_EXPIRY, body["expires_at"])
+        account = _path_account(scope)
+        changed = await self._sharing.change(
+            actor, self._name, record_id(scope), account, body.get("role"), expires
+        )
+        return Answer(200, encode(_shown(changed)))
+
+    async def remove(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
+        """Take a role away, or leave."""
+        await self._sharing.remove(actor, self._name, record_id(scope), _path_account(scope))
+        return Answer(204)
+
+
+def _shown(membership: Membership) -> dict[str, Any]:
+    ends = membership.expires_at
+    return {
+        "account": membership.account,
+        "role": membership.role,
+        "expires_at": None if ends is None else instant_text(ends),
+    }
+
+
+def _path_account(scope: Scope) -> str:
+    try:
+        return accept_id(scope["path_params"]["account"])
+    except ValueRefused as error:
+        raise NotFound from error

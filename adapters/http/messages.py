@@ -1,0 +1,142 @@
+"""Requests' bodies, query strings and validators, read strictly; answers, written once."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from starlette.types import Receive, Scope
+
+from adapters.http.errors import ContentTooLarge, Header, UnsupportedMediaType
+from application.ports import View
+from domain.errors import FieldError, Invalid, Malformed
+
+LARGEST_BODY = 1024 * 1024
+"""bytes"""
+DEEPEST_NESTING = 64
+JSON_TYPES = (b"application/json",)
+PATCH_TYPES = (b"application/json", b"application/merge-patch+json")
+
+encode = msgspec.json.Encoder(decimal_format="string").encode
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, a JSON body (None for none) and further headers."""
+
+    status: int
+    body: bytes | None = None
+    headers: tuple[Header, ...] = ()
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """A request's header; its first value."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return None
+
+
+async def read_object(scope: Scope, receive: Receive, types: tuple[bytes, ...] = JSON_TYPES) -> dict[str, Any]:
+    """The body's JSON object.
+
+    Raises `UnsupportedMediaType`, `ContentTooLarge`, `Malformed` (not JSON, duplicate keys, NaN, too deep) or
+    `Invalid` (JSON, but no object).
+    """
+    body = await _read(scope, receive, types)
+    try:
+        found = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Malformed("The body is not JSON, or not strict JSON.", code="malformed_json") from error
+    if body.count(b"[") + body.count(b"{") > DEEPEST_NESTING:
+        _check_depth(found)
+    if not isinstance(found, dict):
+        raise Invalid("The body must be a JSON object.", code="not_an_object")
+    return found
+
+
+async def read_text(scope: Scope, receive: Receive, content_type: bytes) -> str:
+    """The body as text of one content type. Raises like `read_object`."""
+    try:
+        return (await _read(scope, receive, (content_type,))).decode()
+    except UnicodeDecodeError as error:
+        raise Malformed("The body is not UTF-8.") from error
+
+
+async def _read(scope: Scope, receive: Receive, types: tuple[bytes, ...]) -> bytes:
+    content_type = (header(scope, b"content-type") or b"").partition(b";")[0].strip().lower()
+    if content_type not in types:
+        raise UnsupportedMediaType
+    declared = header(scope, b"content-length")
+    if declared is not None and declared.isdigit() and int(declared) > LARGEST_BODY:
+        raise ContentTooLarge
+    message = await receive()
+    body = bytes(message.get("body", b""))
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > LARGEST_BODY:
+            raise ContentTooLarge
+    if len(body) > LARGEST_BODY:
+        raise ContentTooLarge
+    return body
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("duplicate keys")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(DEEPEST_NESTING):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return
+    if any(isinstance(at, dict | list) for at in level):
+        raise Malformed("The body is nested too deeply.", code="too_deep")
+
+
+def etag(body: bytes) -> bytes:
+    """A strong validator of exactly this representation."""
+    return b'"' + blake2b(body, digest_size=12).hexdigest().encode() + b'"'
+
+
+def unchanged(scope: Scope, tag: bytes) -> bool:
+    """Whether `If-None-Match` names this validator."""
+    asked = header(scope, b"if-none-match")
+    return asked is not None and (asked.strip() == b"*" or tag in _tags(asked))
+
+
+def expectation(scope: Scope) -> Callable[[View], bool] | None:
+    """What `If-Match` asks for, None where the request has none."""
+    asked = header(scope, b"if-match")
+    if asked is None:
+        return None
+    if asked.strip() == b"*":
+        return lambda _: True
+    tags = {tag.strip() for tag in asked.split(b",")}
+    return lambda view: etag(encode(view)) in tags
+
+
+def _tags(asked: bytes) -> set[bytes]:
+    """The validators of a list; a weak one compares like a strong one here (RFC 9110, 8.8.3.2)."""
+    return {tag.strip().removeprefix(b"W/") for tag in asked.split(b",")}
+
+
+def one_error(field: str, code: str, message: str) -> Invalid:
+    """`Invalid` about a single field or parameter."""
+    return Invalid(errors=(FieldError(field, code, message),))

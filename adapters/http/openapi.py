@@ -1,0 +1,289 @@
+"""OpenAPI 3.1 of the record routes, exact to the specification; FastAPI adds those of identity and service."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from adapters.http.errors import PROBLEM
+from adapters.http.schemas import UUID, ResourceModels, Schema
+from domain.specification.model import Resource, Specification
+
+_WHY = {
+    400: "The request cannot be read.",
+    401: "Nobody is signed in, or the token is not valid.",
+    403: "The caller sees this but may not do it.",
+    404: "Missing, or hidden from the caller: the same answer.",
+    409: "It conflicts with what is there.",
+    412: "The record is no longer the one that `If-Match` names.",
+    413: "The body is too large.",
+    415: "The body is not of a type that is read here.",
+    422: "The content is wrong; `errors` names the fields.",
+    428: "`If-Match` is required.",
+    503: "The service cannot answer right now.",
+}
+_ETAG = {"ETag": {"description": "A strong validator of this representation.", "schema": {"type": "string"}}}
+_RETRY = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+_CHALLENGE = {"WWW-Authenticate": {"description": "The scheme to use.", "schema": {"type": "string"}}}
+
+
+class ProblemField(BaseModel):
+    """What is wrong with one field or parameter."""
+
+    field: str
+    code: str
+    message: str
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    message: str
+    errors: list[ProblemField]
+    request_id: str
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The declared errors of an operation."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    found: dict[int | str, dict[str, Any]] = {
+        status: {"description": _WHY[status], "content": {PROBLEM: {"schema": schema}}} for status in statuses
+    }
+    for status, headers in ((401, _CHALLENGE), (503, _RETRY)):
+        if status in found:
+            found[status]["headers"] = headers
+    return found
+
+
+class Operations:
+    """What OpenAPI says of the operations of one resource."""
+
+    def __init__(self, resource: Resource, models: ResourceModels) -> None:
+        """Name everything after the resource."""
+        self._resource = resource
+        self._one, self._many = resource.name, resource.plural
+        self._models = models
+
+    def page(self, parameters: list[Schema]) -> dict[str, Any]:
+        """GET of the collection."""
+        link = {"Link": {"description": 'The next page, `rel="next"`.', "schema": {"type": "string"}}}
+        return self._operation(
+            f"list_{self._many}",
+            f"List {self._words(self._many)}",
+            {200: self._json("The page.", self._models.page.__name__, link)} | problems(400, 401, 422, 503),
+            parameters,
+        )
+
+    def create(self) -> dict[str, Any]:
+        """POST to the collection."""
+        location = {"Location": {"description": "The new record's path.", "schema": {"type": "string"}}}
+        created = {201: self._json("The new record.", self._models.answer.__name__, location | _ETAG)}
+        return self._operation(
+            f"create_{self._one}",
+            f"Create a {self._words(self._one)}",
+            created | problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+            [],
+            ("application/json",),
+            self._models.create.__name__,
+            status=201,
+        )
+
+    def get(self) -> dict[str, Any]:
+        """GET of a record."""
+        none_match = _header_parameter("If-None-Match", "Validators that the caller has already.")
+        not_modified = {304: {"description": "The caller has it already.", "headers": _ETAG}}
+        return self._operation(
+            f"get_{self._one}",
+            f"Get a {self._words(self._one)}",
+            {200: self._json("The record.", self._models.answer.__name__, _ETAG)}
+            | not_modified
+            | problems(401, 404, 503),
+            [_path_parameter("id"), none_match],
+        )
+
+    def update(self) -> dict[str, Any]:
+        """PATCH of a record."""
+        answers = {
+            200: self._json("The record as the caller sees it now.", self._models.answer.__name__, _ETAG),
+            204: {"description": "Done; the caller can no longer open it."},
+        }
+        return self._operation(
+            f"update_{self._one}",
+            f"Change a {self._words(self._one)}",
+            answers | problems(400, 401, 403, 404, 409, 412, 413, 415, 422, *self._required(), 503),
+            [_path_parameter("id"), self._if_match()],
+            ("application/json", "application/merge-patch+json"),
+            self._models.update.__name__,
+        )
+
+    def delete(self) -> dict[str, Any]:
+        """DELETE of a record."""
+        return self._operation(
+            f"delete_{self._one}",
+            f"Delete a {self._words(self._one)}",
+            {204: {"description": "Gone, with all below it."}}
+            | problems(401, 403, 404, 409, 412, *self._required(), 503),
+            [_path_parameter("id"), self._if_match()],
+            status=204,
+        )
+
+    def list_members(self) -> dict[str, Any]:
+        """GET of a record's members."""
+        return self._operation(
+            f"list_{self._one}_members",
+            f"List the members of a {self._words(self._one)}",
+            {200: self._json("The members that the caller may see.", "MemberList")} | problems(401, 404, 503),
+            [_path_parameter("id")],
+        )
+
+    def add_member(self) -> dict[str, Any]:
+        """POST to a record's members."""
+        return self._operation(
+            f"add_{self._one}_member",
+            f"Share a {self._words(self._one)}",
+            {201: self._json("The membership.", "Member")} | problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+            [_path_parameter("id")],
+            ("application/json",),
+            "MemberCreate",
+            status=201,
+        )
+
+    def change_member(self) -> dict[str, Any]:
+        """PATCH of a membership."""
+        return self._operation(
+            f"update_{self._one}_member",
+            f"Change a member of a {self._words(self._one)}",
+            {200: self._json("The membership.", "Member")} | problems(400, 401, 403, 404, 413, 415, 422, 503),
+            [_path_parameter("id"), _path_parameter("account")],
+            ("application/json", "application/merge-patch+json"),
+            "MemberUpdate",
+        )
+
+    def remove_member(self) -> dict[str, Any]:
+        """DELETE of a membership."""
+        return self._operation(
+            f"remove_{self._one}_member",
+            f"Remove a member of a {self._words(self._one)}, or leave it",
+            {204: {"description": "No longer a member."}} | problems(401, 403, 404, 503),
+            [_path_parameter("id"), _path_parameter("account")],
+            status=204,
+        )
+
+    def _operation(
+        self,
+        operation_id: str,
+        summary: str,
+        responses: Mapping[int | str, Any],
+        parameters: list[Schema],
+        body_types: tuple[str, ...] = (),
+        body: str | None = None,
+        status: int = 200,
+    ) -> dict[str, Any]:
+        operation: dict[str, Any] = {
+            "operationId": operation_id,
+            "summary": summary,
+            "description": self._resource.about or "",
+            "tags": [self._many],
+            "status": status,
+            "responses": dict(responses),
+            "parameters": parameters,
+            "security": [{}, {"bearer": []}],
+        }
+        if body is not None:
+            schema = {"$ref": f"#/components/schemas/{body}"}
+            operation["requestBody"] = {"required": True, "content": {kind: {"schema": schema} for kind in body_types}}
+        return operation
+
+    def _json(self, about: str, model: str, headers: Schema | None = None) -> dict[str, Any]:
+        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}}
+        return {"description": about, "content": content, **({"headers": headers} if headers else {})}
+
+    def _required(self) -> tuple[int, ...]:
+        return (428,) if self._resource.require_if_match else ()
+
+    def _if_match(self) -> Schema:
+        found = _header_parameter("If-Match", "The validator of the record that is meant.")
+        return found | {"required": self._resource.require_if_match}
+
+    def _words(self, name: str) -> str:
+        return name.replace("_", " ")
+
+
+def _path_parameter(name: str) -> Schema:
+    return {"name": name, "in": "path", "required": True, "schema": UUID}
+
+
+def _header_parameter(name: str, about: str) -> Schema:
+    return {"name": name, "in": "header", "required": False, "description": about, "schema": {"type": "string"}}
+
+
+def install(
+    app: FastAPI, specification: Specification, resources: Mapping[str, ResourceModels], others: list[type[BaseModel]]
+) -> None:
+    """Render the document once, with the components that the record routes name."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _render(app, specification, resources, others)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _render(
+    app: FastAPI, specification: Specification, resources: Mapping[str, ResourceModels], others: list[type[BaseModel]]
+) -> dict[str, Any]:
+    tags = [
+        {"name": resource.plural, **({"description": resource.about} if resource.about else {})}
+        for resource in specification.resources.values()
+    ]
+    document = get_openapi(
+        title=app.title, version=specification.version, routes=app.routes, tags=[*tags, {"name": "identity"}]
+    )
+    answers: list[tuple[type[BaseModel], Any]] = [(Problem, "serialization")]
+    answers += [(model, "validation") for model in others]
+    for found in resources.values():
+        answers += [(found.answer, "validation"), (found.page, "validation")]
+        answers += [(found.create, "validation"), (found.update, "validation")]
+    _, schemas = models_json_schema(answers, ref_template="#/components/schemas/{model}")
+    components = document.setdefault("components", {})
+    enums = {name: schema for found in resources.values() for name, schema in found.enums.items()}
+    known = {**components.get("schemas", {}), **schemas["$defs"], **enums}
+    for unused in ("HTTPValidationError", "ValidationError"):
+        known.pop(unused, None)
+    components["schemas"] = {name: _clean(schema) for name, schema in sorted(known.items())}
+    components.setdefault("securitySchemes", {})["bearer"] = {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+    }
+    for path in document["paths"].values():
+        for operation in path.values():
+            if "HTTPValidationError" in str(operation.get("responses", {}).get("422", "")):
+                operation["responses"]["422"] = problems(422)[422]
+    return document
+
+
+def _clean(schema: Any) -> Any:
+    """Without the titles that Pydantic makes of names, and the nulls that stand for "left out"."""
+    if isinstance(schema, list):
+        return [_clean(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: {name: _clean(part) for name, part in value.items()} if key == "properties" else _clean(value)
+        for key, value in schema.items()
+        if not (key == "title" and isinstance(value, str)) and not (key == "default" and value is None)
+    }
+
+
+

@@ -1,0 +1,181 @@
+"""Pydantic models of a resource's bodies and answers, generated from its fields.
+
+One source for three uses: they read bodies, OpenAPI is rendered from them, and the tests hold every answer against
+them. What a value may be is asked of `domain.values`; the JSON Schema beside it says the same in OpenAPI's words.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema, create_model
+from pydantic_core import PydanticCustomError, ValidationError
+
+from domain.errors import FieldError, Invalid
+from domain.record import accept_value
+from domain.specification.model import Field as SpecField
+from domain.specification.model import Kind, Resource, Specification
+from domain.values import DECIMAL_DIGITS, DECIMAL_PATTERN, LARGEST_INTEGER, ValueRefused, to_json
+
+Schema = dict[str, Any]
+UUID: Schema = {"type": "string", "format": "uuid"}
+INSTANT: Schema = {"type": "string", "format": "date-time"}
+
+
+@dataclass(frozen=True)
+class ResourceModels:
+    """The models of one resource, named for OpenAPI."""
+
+    name: str
+    """such as `LineItem`"""
+    answer: type[BaseModel]
+    create: type[BaseModel]
+    update: type[BaseModel]
+    page: type[BaseModel]
+    enums: Mapping[str, Schema]
+    """component schemas of `one of` fields, by component name"""
+
+
+def class_name(resource: str) -> str:
+    """`line_item` as `LineItem`."""
+    return "".join(part.capitalize() for part in resource.split("_"))
+
+
+def models(specification: Specification, resource: Resource) -> ResourceModels:
+    """The models of a resource."""
+    name = class_name(resource.name)
+    enums: dict[str, Schema] = {}
+    for field in resource.fields.values():
+        value_field = specification.value_field(resource.name, field.name)
+        if value_field.kind is Kind.ONE_OF:
+            enums[f"{name}{class_name(field.name)}"] = {"type": "string", "enum": list(value_field.values)}
+    answer = _model(name, resource.about, _answer_fields(specification, resource, name))
+    page = _model(
+        f"{name}List",
+        None,
+        {
+            "items": (list[answer], ...),  # type: ignore[valid-type]
+            "next_cursor": (Annotated[str | None, WithJsonSchema({"type": ["string", "null"]})], ...),
+        },
+    )
+    create = _model(f"{name}Create", None, _body_fields(specification, resource, name, new=True))
+    update = _model(f"{name}Update", None, _body_fields(specification, resource, name, new=False))
+    return ResourceModels(name, answer, create, update, page, enums)
+
+
+def check(model: type[BaseModel], body: Mapping[str, Any]) -> None:
+    """Raise `Invalid`, naming every wrong field, where a body is not the model's."""
+    try:
+        model.__pydantic_validator__.validate_python(body)
+    except ValidationError as error:
+        raise Invalid(errors=tuple(_field_error(e) for e in error.errors(include_url=False))) from error
+
+
+def json_schema(field: SpecField, enum: str) -> Schema:
+    """What a field's value looks like in JSON (never null); `enum` is the component of a `one of`."""
+    about = {} if field.about is None else {"description": field.about}
+    match field.kind:
+        case Kind.TEXT:
+            length = {} if field.length is None else {"minLength": field.length[0], "maxLength": field.length[1]}
+            pattern = {} if field.pattern is None else {"pattern": f"^(?:{field.pattern})$"}
+            text_format = {} if field.format is None else {"format": {"url": "uri"}.get(field.format, field.format)}
+            return {"type": "string", **length, **pattern, **text_format, **about}
+        case Kind.INTEGER:
+            low = -LARGEST_INTEGER if field.minimum is None else field.minimum
+            high = LARGEST_INTEGER if field.maximum is None else field.maximum
+            return {"type": "integer", "minimum": low, "maximum": high, **about}
+        case Kind.NUMBER:
+            bounds = {"minimum": field.minimum, "maximum": field.maximum}
+            return {"type": "number", **{k: v for k, v in bounds.items() if v is not None}, **about}
+        case Kind.DECIMAL:
+            return {"type": "string", "pattern": f"^{DECIMAL_PATTERN}$", "maxLength": DECIMAL_DIGITS + 2, **about}
+        case Kind.YES_NO:
+            return {"type": "boolean", **about}
+        case Kind.DATE:
+            return {"type": "string", "format": "date", **about}
+        case Kind.TIME:
+            return INSTANT | about
+        case Kind.JSON:
+            return {"description": field.about or "Any JSON value."}
+        case Kind.ONE_OF:
+            return {"$ref": f"#/components/schemas/{enum}"}
+        case _:
+            return UUID | about
+
+
+def nullable(schema: Schema) -> Schema:
+    """The schema, or null."""
+    if "$ref" in schema:
+        return {"anyOf": [schema, {"type": "null"}]}
+    return {**schema, "type": [schema["type"], "null"]} if "type" in schema else schema
+
+
+def _answer_fields(specification: Specification, resource: Resource, name: str) -> dict[str, Any]:
+    fields: dict[str, Any] = {"id": _given(UUID), "owner": _given(UUID)}
+    if resource.parent is not None:
+        fields[resource.parent] = _given(nullable(UUID))
+    for field in resource.fields.values():
+        value_field = specification.value_field(resource.name, field.name)
+        schema = json_schema(value_field, f"{name}{class_name(field.name)}")
+        names_something = field.kind in (Kind.REFERENCE, Kind.COPY)
+        if field.optional or names_something or specification.names_account(resource.name, field.name):
+            schema = nullable(schema)
+        fields[field.name] = _given(schema, required=field.read is None)
+    return fields | {"created_at": _given(INSTANT), "updated_at": _given(INSTANT)}
+
+
+def _body_fields(specification: Specification, resource: Resource, name: str, *, new: bool) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if resource.parent is not None:
+        fields[resource.parent] = _taken(None, UUID, required=new)
+    for field in resource.fields.values():
+        if field.by_engine:
+            continue
+        schema = json_schema(field, f"{name}{class_name(field.name)}")
+        starts = new and field.name in resource.steps
+        if starts:
+            schema = {"type": "string", "const": resource.steps_start(field.name)}
+        elif field.nullable:
+            schema = nullable(schema)
+        initial = field.initial if new and not starts else None
+        if initial is not None:
+            schema = {**schema, "default": to_json(field, initial)}
+        fields[field.name] = _taken(field, schema, required=new and field.required and not starts)
+    return fields
+
+
+def _given(schema: Schema, *, required: bool = True) -> Any:
+    """A field of an answer."""
+    return Annotated[Any, WithJsonSchema(schema)], ... if required else None
+
+
+def _taken(field: SpecField | None, schema: Schema, *, required: bool) -> Any:
+    """A field of a body, checked by the domain."""
+    kind = Annotated[Any, PlainValidator(_checker(field)), PlainSerializer(lambda v: v), WithJsonSchema(schema)]
+    return kind, ... if required else None
+
+
+def _checker(field: SpecField | None) -> Callable[[Any], Any]:
+    def checked(value: Any) -> Any:
+        try:
+            accept_value(field, value)
+        except ValueRefused as error:
+            raise PydanticCustomError(error.code, "{message}", {"message": str(error)}) from error  # type: ignore[arg-type]
+        return value
+
+    return checked
+
+
+def _model(name: str, about: str | None, fields: Mapping[str, Any]) -> type[BaseModel]:
+    """A model whose attributes have a prefix, so that no field's name can hide one of Pydantic's."""
+    prefixed: dict[str, Any] = {
+        f"f_{field}": (kind, Field(default, alias=field)) for field, (kind, default) in fields.items()
+    }
+    return create_model(name, __config__=ConfigDict(extra="forbid", strict=True), __doc__=about, **prefixed)
+
+
+def _field_error(error: Any) -> FieldError:
+    name = ".".join(str(part) for part in error["loc"]) or "body"
+    codes = {"missing": "This field is required.", "extra_forbidden": "There is no such field to write."}
+    code = {"extra_forbidden": "unknown"}.get(error["type"], error["type"])
+    return FieldError(name, code, codes.get(error["type"], error["msg"]))

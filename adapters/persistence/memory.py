@@ -1,0 +1,321 @@
+"""The store in plain Python: the domain's own decisions over dictionaries. For tests, trials and as an oracle."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cmp_to_key
+from typing import Any
+
+from adapters.persistence.memory_identity import (
+    IdentityState,
+    MemoryAccounts,
+    MemoryAudit,
+    MemorySessions,
+    MemorySigningKeys,
+)
+from application.ports import Filter, Page, Query, Sort, View
+from domain.deletion import going, left_referring, obstacles
+from domain.errors import Conflict, NotAuthenticated
+from domain.membership import Membership
+from domain.ownership import Actor, Facts, may, seen, view
+from domain.record import Record
+from domain.specification.model import Field, Kind, Resource, Specification, Unique
+from domain.values import accept, to_json
+
+
+@dataclass
+class State:
+    """Everything that is stored."""
+
+    identity: IdentityState
+    records: dict[str, dict[str, Record]]
+    """by resource, then id"""
+    memberships: dict[tuple[str, str], Membership] = field(default_factory=dict)
+    """by record and account"""
+
+    def copy(self) -> "State":
+        """An independent state; the values themselves never change."""
+        return State(
+            self.identity.copy(),
+            {resource: dict(records) for resource, records in self.records.items()},
+            dict(self.memberships),
+        )
+
+
+@dataclass(frozen=True)
+class MemoryWorld:
+    """The whole state as facts."""
+
+    specification: Specification
+    now: datetime
+    state: State
+
+    def record(self, resource: str, record_id: str) -> Record | None:
+        """See `World`."""
+        return self.state.records[resource].get(record_id)
+
+    def role(self, record_id: str, account: str) -> str | None:
+        """See `World`."""
+        membership = self.state.memberships.get((record_id, account))
+        return membership.role if membership is not None and membership.live(self.now) else None
+
+    def staff(self, account: str) -> str | None:
+        """See `World`."""
+        found = self.state.identity.accounts.get(account)
+        return None if found is None else found.staff
+
+    def tying(self, link: str, back: str, record_id: str) -> Iterable[Record]:
+        """See `World`."""
+        return [record for record in self.state.records[link].values() if record.target(back) == record_id]
+
+
+class MemoryRecords:
+    """The `Records` port over one state."""
+
+    def __init__(self, specification: Specification, state: State) -> None:
+        """Work on the state itself."""
+        self._specification = specification
+        self._state = state
+
+    async def view(self, actor: Actor, resource: str, record_id: str, now: datetime) -> View | None:
+        """See the port."""
+        facts = await self.load(actor, resource, record_id, now)
+        return None if facts is None else view(actor, facts)
+
+    async def page(self, actor: Actor, query: Query, now: datetime) -> Page:
+        """See the port."""
+        self._check_session(actor, now)
+        world = MemoryWorld(self._specification, now, self._state)
+        rows = []
+        for record in self._state.records[query.resource].values():
+            facts = Facts(record, world)
+            if may("read", actor, facts) and all(_passes(f, actor, facts) for f in query.filters):
+                rows.append((tuple(seen(key.field, actor, facts) for key in query.order), facts))
+        order, resource = query.order, self._specification.resources[query.resource]
+        rows.sort(key=cmp_to_key(lambda a, b: _compare(a[0], b[0], order)))
+        if query.after is not None:
+            after = tuple(
+                None if value is None else accept(_field(resource, key.field), value)
+                for key, value in zip(order, query.after, strict=True)
+            )
+            rows = [row for row in rows if _compare(row[0], after, order) > 0]
+        more = len(rows) > query.limit
+        rows = rows[: query.limit]
+        last = [to_json(_field(resource, key.field), value) for key, value in zip(order, rows[-1][0], strict=True)] if more else None
+        return Page([view(actor, facts) for _, facts in rows], None if last is None else tuple(last))
+
+    async def opens(self, account: str, resource: str, record_id: str, now: datetime) -> bool:
+        """See the port."""
+        return await self.load(Actor(account), resource, record_id, now) is not None
+
+    async def members(
+        self, actor: Actor, resource: str, record_id: str, now: datetime
+    ) -> Sequence[Membership] | None:
+        """See the port."""
+        facts = await self.load(actor, resource, record_id, now)
+        if facts is None:
+            return None
+        everyone = may("members", actor, facts)
+        found = [
+            membership
+            for (record, account), membership in self._state.memberships.items()
+            if record == record_id and membership.live(now) and (everyone or account == actor.account)
+        ]
+        return sorted(found, key=lambda membership: membership.account)
+
+    async def load(
+        self, actor: Actor, resource: str, record_id: str, now: datetime, action: str = "open"
+    ) -> Facts | None:
+        """See the port."""
+        self._check_session(actor, now)
+        record = self._state.records[resource].get(record_id)
+        if record is None:
+            return None
+        facts = Facts(record, MemoryWorld(self._specification, now, self._state))
+        return facts if may(action, actor, facts) else None
+
+    async def imagine(self, actor: Actor, record: Record, now: datetime) -> Facts:
+        """See the port."""
+        return Facts(record, MemoryWorld(self._specification, now, self._state))
+
+    async def add(self, actor: Actor, record: Record, now: datetime) -> None:
+        """See the port."""
+        self._check_unique(record)
+        self._check_limit(record)
+        self._state.records[record.resource][record.id] = record
+
+    async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
+        """See the port."""
+        records = self._state.records[after.resource]
+        if records.get(before.id) != before:
+            raise Conflict("The record has changed in the meantime.", code="changed")
+        self._check_unique(after)
+        if before.owner != after.owner:
+            self._check_limit(after)
+        records[after.id] = after
+        if before.parent != after.parent:
+            self._carry(after)
+
+    async def obstacles(self, actor: Actor, record: Record, now: datetime) -> tuple[str, ...]:
+        """See the port."""
+        return obstacles(Facts(record, MemoryWorld(self._specification, now, self._state)))
+
+    async def remove(self, actor: Actor, record: Record, now: datetime) -> None:
+        """See the port."""
+        gone = going(Facts(record, MemoryWorld(self._specification, now, self._state)))
+        emptied = [
+            (tie.id, name.name, tie.resource) for at in gone.values() for name, tie in left_referring(at, gone)
+        ]
+        for record_id, name, resource in emptied:
+            stored = self._state.records[resource]
+            values = {**stored[record_id].values, name: None}
+            stored[record_id] = replace(stored[record_id], values=values)
+        for at in gone.values():
+            del self._state.records[at.record.resource][at.record.id]
+        self._forget_members(set(gone))
+
+    async def membership(
+        self, actor: Actor, resource: str, record_id: str, account: str, now: datetime
+    ) -> Membership | None:
+        """See the port."""
+        found = self._state.memberships.get((record_id, account))
+        return found if found is not None and found.resource == resource and found.live(now) else None
+
+    async def put_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
+        """See the port."""
+        self._state.memberships[membership.record, membership.account] = membership
+
+    async def end_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
+        """See the port."""
+        self._state.memberships.pop((membership.record, membership.account), None)
+
+    def _check_session(self, actor: Actor, now: datetime) -> None:
+        if actor.session is None:
+            return
+        session = self._state.identity.sessions.get(actor.session)
+        if session is None or session.account != actor.account or not session.alive(now):
+            raise NotAuthenticated
+
+    def _check_unique(self, record: Record) -> None:
+        resource = self._specification.resources[record.resource]
+        for unique in resource.unique:
+            key = _unique_key(resource, unique, record)
+            if key is not None and any(
+                other.id != record.id and _unique_key(resource, unique, other) == key
+                for other in self._state.records[record.resource].values()
+            ):
+                raise Conflict(f"Another record has this {' and '.join(unique.fields)}.", code="not_unique")
+
+    def _check_limit(self, record: Record) -> None:
+        limit = self._specification.resources[record.resource].limit
+        if limit is None:
+            return
+        owned = sum(
+            1
+            for other in self._state.records[record.resource].values()
+            if other.owner == record.owner and other.id != record.id
+        )
+        if owned >= limit:
+            raise Conflict(f"There can be at most {limit} of these per owner.", code="limit_reached")
+
+    def _carry(self, moved: Record) -> None:
+        """Give what is below a moved record its new owner, and end the memberships of all of it."""
+        waiting = [moved]
+        ended = set()
+        while waiting:
+            at = waiting.pop()
+            ended.add(at.id)
+            for child in self._specification.children(at.resource):
+                for record in [r for r in self._state.records[child.name].values() if r.parent == at.id]:
+                    carried = replace(record, owner=moved.owner)
+                    self._check_unique(carried)
+                    if record.owner != carried.owner:
+                        self._check_limit(carried)
+                    self._state.records[child.name][record.id] = carried
+                    waiting.append(carried)
+        self._forget_members(ended)
+
+    def _forget_members(self, records: set[str]) -> None:
+        for key in [key for key in self._state.memberships if key[0] in records]:
+            del self._state.memberships[key]
+
+
+class MemoryWork:
+    """The `Work` port: a private copy, put in place at commit."""
+
+    def __init__(self, store: "MemoryStore") -> None:
+        """Copy the committed state."""
+        self._store = store
+        self._state = store.state.copy()
+        self.records = MemoryRecords(store.specification, self._state)
+        self.accounts = MemoryAccounts(self._state.identity)
+        self.sessions = MemorySessions(self._state.identity)
+        self.audit = MemoryAudit(self._state.identity)
+        self.signing_keys = MemorySigningKeys(self._state.identity)
+
+    async def commit(self) -> None:
+        """See the port."""
+        self._store.state = self._state.copy()
+
+
+class MemoryStore:
+    """The `Store` port: one work at a time; readers see what is committed."""
+
+    def __init__(self, specification: Specification) -> None:
+        """Start empty."""
+        self.specification = specification
+        self.state = State(IdentityState(), {name: {} for name in specification.resources})
+        self._writing = asyncio.Lock()
+
+    @property
+    def records(self) -> MemoryRecords:
+        """See the port."""
+        return MemoryRecords(self.specification, self.state)
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[MemoryWork]:
+        """See the port."""
+        async with self._writing:
+            yield MemoryWork(self)
+
+    async def ready(self) -> bool:
+        """See the port."""
+        return True
+
+    async def close(self) -> None:
+        """See the port."""
+
+
+def _passes(asked: Filter, actor: Actor, facts: Facts) -> bool:
+    value = seen(asked.field, actor, facts)
+    return value is not None and value in asked.values
+
+
+def _field(resource: Resource, name: str) -> Field:
+    """The type of a sort key: a field's own, or that of an engine's field."""
+    kind = Kind.TIME if name in ("created_at", "updated_at") else Kind.ACCOUNT
+    return resource.fields.get(name) or Field(name, kind, resource.place)
+
+
+def _compare(left: tuple[Any, ...], right: tuple[Any, ...], order: tuple[Sort, ...]) -> int:
+    for a, b, key in zip(left, right, order, strict=True):
+        if a == b:
+            continue
+        less = a is None or (b is not None and a < b)
+        return -1 if less != key.descending else 1
+    return 0
+
+
+def _unique_key(resource: Resource, unique: Unique, record: Record) -> tuple[Any, ...] | None:
+    """What must differ between records; None where an empty value keeps it from colliding."""
+    match unique.per:
+        case "everywhere":
+            scope: str | None = ""
+        case "owner":
+            scope = record.owner
+        case name:
+            scope = record.target(name)
+    values = tuple(record.values[name] for name in unique.fields)
+    return None if scope is None or None in values else (scope, *values)

@@ -1,0 +1,123 @@
+"""Accounts, sessions and audit in plain Python."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from domain.account import Account
+from domain.audit import Event
+from domain.errors import Conflict
+from domain.session import RefreshToken, Session
+
+
+@dataclass
+class IdentityState:
+    """Everything that is stored of accounts."""
+
+    accounts: dict[str, Account] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    tokens: dict[str, RefreshToken] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    signing_keys: list[tuple[str, str]] = field(default_factory=list)
+
+    def copy(self) -> "IdentityState":
+        """An independent state; the values themselves never change."""
+        return IdentityState(
+            dict(self.accounts), dict(self.sessions), dict(self.tokens), list(self.events), list(self.signing_keys)
+        )
+
+
+class MemoryAccounts:
+    """The `Accounts` port."""
+
+    def __init__(self, state: IdentityState) -> None:
+        """Work on the state itself."""
+        self._state = state
+
+    async def get(self, account_id: str) -> Account | None:
+        """See the port."""
+        return self._state.accounts.get(account_id)
+
+    async def by_email(self, email: str) -> Account | None:
+        """See the port."""
+        return next((account for account in self._state.accounts.values() if account.email == email), None)
+
+    async def add(self, account: Account) -> None:
+        """See the port."""
+        await self.save(account)
+
+    async def save(self, account: Account) -> None:
+        """See the port."""
+        other = await self.by_email(account.email)
+        if other is not None and other.id != account.id:
+            raise Conflict("This address has an account already.", code="email_taken")
+        self._state.accounts[account.id] = account
+
+
+class MemorySessions:
+    """The `Sessions` port."""
+
+    def __init__(self, state: IdentityState) -> None:
+        """Work on the state itself."""
+        self._state = state
+
+    async def get(self, session_id: str) -> Session | None:
+        """See the port."""
+        return self._state.sessions.get(session_id)
+
+    async def of_account(self, account_id: str) -> Sequence[Session]:
+        """See the port."""
+        found = [session for session in self._state.sessions.values() if session.account == account_id]
+        return sorted(found, key=lambda session: (session.created_at, session.id), reverse=True)
+
+    async def add(self, session: Session) -> None:
+        """See the port."""
+        await self.save(session)
+
+    async def save(self, session: Session) -> None:
+        """See the port."""
+        self._state.sessions[session.id] = session
+
+    async def token(self, token_hash: str) -> RefreshToken | None:
+        """See the port."""
+        return self._state.tokens.get(token_hash)
+
+    async def add_token(self, token: RefreshToken) -> None:
+        """See the port."""
+        await self.save_token(token)
+
+    async def save_token(self, token: RefreshToken) -> None:
+        """See the port."""
+        self._state.tokens[token.hash] = token
+
+
+class MemoryAudit:
+    """The `Audit` port."""
+
+    def __init__(self, state: IdentityState) -> None:
+        """Work on the state itself."""
+        self._state = state
+
+    async def add(self, event: Event) -> None:
+        """See the port."""
+        self._state.events.append(event)
+
+    async def of_account(self, account_id: str, limit: int) -> Sequence[Event]:
+        """See the port."""
+        return [event for event in reversed(self._state.events) if event.account == account_id][:limit]
+
+
+class MemorySigningKeys:
+    """The `SigningKeys` port."""
+
+    def __init__(self, state: IdentityState) -> None:
+        """Work on the state itself."""
+        self._state = state
+
+    async def all(self) -> Sequence[tuple[str, str]]:
+        """See the port."""
+        return list(reversed(self._state.signing_keys))
+
+    async def add(self, kid: str, sealed: str, now: datetime) -> None:
+        """See the port."""
+        self._state.signing_keys.append((kid, sealed))

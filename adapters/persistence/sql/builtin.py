@@ -1,0 +1,151 @@
+"""The built-in tables: accounts, sessions, memberships, the audit log and the signing keys.
+
+Ids are UUIDs in their canonical text form, instants text of fixed width in UTC, which compares as they do. A change
+here needs a revision under `migrations/versions`; a test compares the two.
+"""
+
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+ID = String(36)
+INSTANT = String(27)
+"""`2026-11-23T09:30:00.123456Z`"""
+KEY_STATES = ("active", "next", "retired")
+
+mapped = registry(
+    metadata=MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        }
+    )
+)
+
+
+class BuiltIn(SQLModel, registry=mapped):
+    """What all of them have in common: a registry apart from those of specifications."""
+
+
+def _instants(*columns: str) -> tuple[CheckConstraint, ...]:
+    """CHECKs that instants have the width by which they compare."""
+    return tuple(CheckConstraint(f"length({column}) = 27", name=column) for column in columns)
+
+
+class AccountRow(BuiltIn, table=True):
+    """An account."""
+
+    __tablename__ = "freehold_accounts"
+    __table_args__ = (CheckConstraint("length(id) = 36", name="id"), *_instants("created_at"))
+
+    id: str = Field(primary_key=True, sa_type=ID)
+    email: str = Field(unique=True, sa_type=String(254))
+    password_hash: str = Field(sa_type=Text)
+    created_at: str = Field(sa_type=INSTANT)
+    staff: str | None = Field(sa_type=Text)
+    disabled: bool
+
+
+class SessionRow(BuiltIn, table=True):
+    """A session."""
+
+    __tablename__ = "freehold_sessions"
+    __table_args__ = (
+        CheckConstraint("length(id) = 36", name="id"),
+        *_instants("created_at", "last_used_at", "idle_end", "absolute_end", "revoked_at"),
+        Index(None, "account", "id"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=ID)
+    account: str = Field(foreign_key="freehold_accounts.id", ondelete="CASCADE", sa_type=ID)
+    created_at: str = Field(sa_type=INSTANT)
+    last_used_at: str = Field(sa_type=INSTANT)
+    idle_end: str = Field(sa_type=INSTANT)
+    absolute_end: str = Field(sa_type=INSTANT)
+    device: str = Field(sa_type=String(200))
+    address: str | None = Field(sa_type=Text)
+    revoked_at: str | None = Field(sa_type=INSTANT)
+
+
+class RefreshTokenRow(BuiltIn, table=True):
+    """A refresh token, by its hash."""
+
+    __tablename__ = "freehold_refresh_tokens"
+    __table_args__ = (
+        CheckConstraint("length(hash) = 64", name="hash"),
+        CheckConstraint(
+            "(used_at IS NULL) = (successor IS NULL) AND (used_at IS NULL) = (concealed IS NULL)", name="used"
+        ),
+        *_instants("created_at", "used_at"),
+    )
+
+    hash: str = Field(primary_key=True, sa_type=String(64))
+    session: str = Field(foreign_key="freehold_sessions.id", ondelete="CASCADE", index=True, sa_type=ID)
+    created_at: str = Field(sa_type=INSTANT)
+    used_at: str | None = Field(sa_type=INSTANT)
+    successor: str | None = Field(sa_type=String(64))
+    concealed: str | None = Field(sa_type=Text)
+
+
+class MembershipRow(BuiltIn, table=True):
+    """An account's role on a record; ids of records are unique over all resources."""
+
+    __tablename__ = "freehold_memberships"
+    __table_args__ = (*_instants("expires_at"), Index(None, "account", "resource", "record"))
+
+    resource: str = Field(sa_type=Text)
+    record: str = Field(primary_key=True, sa_type=ID)
+    account: str = Field(primary_key=True, foreign_key="freehold_accounts.id", ondelete="CASCADE", sa_type=ID)
+    role: str = Field(sa_type=Text)
+    expires_at: str | None = Field(sa_type=INSTANT)
+
+
+class AuditRow(BuiltIn, table=True):
+    """An event of an account's log, numbered in the order of writing; what it names may be gone."""
+
+    __tablename__ = "freehold_audit"
+    __table_args__ = (*_instants("at"), Index(None, "account", "id"))
+
+    id: int = Field(primary_key=True, sa_type=Integer)
+    kind: str = Field(sa_type=Text)
+    account: str | None = Field(foreign_key="freehold_accounts.id", ondelete="SET NULL", sa_type=ID)
+    at: str = Field(sa_type=INSTANT)
+    session: str | None = Field(sa_type=ID)
+    address: str | None = Field(sa_type=Text)
+    data: str = Field(sa_type=Text)
+    """a JSON object"""
+
+
+class SigningKeyRow(BuiltIn, table=True):
+    """A key for access tokens; the private part is sealed under the service's secret."""
+
+    __tablename__ = "freehold_signing_keys"
+    __table_args__ = (
+        CheckConstraint("state IN ('active', 'next', 'retired')", name="state"),
+        *_instants("created_at"),
+        Index(
+            "uq_freehold_signing_keys_active",
+            "state",
+            unique=True,
+            sqlite_where=text("state = 'active'"),
+            postgresql_where=text("state = 'active'"),
+        ),
+    )
+
+    kid: str = Field(primary_key=True, sa_type=Text)
+    state: str = Field(sa_type=Text)
+    public: str = Field(sa_type=Text)
+    private_sealed: str = Field(sa_type=Text)
+    created_at: str = Field(sa_type=INSTANT)
+
+
+def table_of(row: type[BuiltIn]) -> Table:
+    """The table of a class."""
+    found: Any = row
+    table: Table = found.__table__
+    return table

@@ -1,0 +1,207 @@
+"""The facts that a record's rules can ask for, fetched in one statement and handed to the domain as its `World`."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, select
+
+from adapters.persistence.sql.connection import Row
+from adapters.persistence.sql.rules import At, From, RuleCompiler
+from adapters.persistence.sql.tables import Tables
+from adapters.persistence.sql.views import RecordColumns
+from domain.judging import opened_by, rules
+from domain.record import Record
+from domain.specification.model import (
+    AccountField,
+    Can,
+    Condition,
+    Hop,
+    Owner,
+    Path,
+    Resource,
+    Role,
+    Rule,
+    Specification,
+    Staff,
+    Through,
+)
+
+
+@dataclass
+class Snapshot:
+    """A `World` that holds what was fetched, and refuses to answer what was not (that would be a wrong decision)."""
+
+    specification: Specification
+    now: datetime
+    records: dict[tuple[str, str], Record | None] = field(default_factory=dict)
+    roles: dict[tuple[str, str], str] = field(default_factory=dict)
+    """live roles of the acting account, by record and account"""
+    asked_roles: set[str] = field(default_factory=set)
+    staff_roles: dict[str, str | None] = field(default_factory=dict)
+    ties: dict[tuple[str, str, str], tuple[Record, ...]] = field(default_factory=dict)
+    covered: dict[str, set[Path]] = field(default_factory=dict)
+    """by record id, the ways from it whose ends are held"""
+
+    def record(self, resource: str, record_id: str) -> Record | None:
+        """See `World`."""
+        return self.records[resource, record_id]
+
+    def role(self, record_id: str, account: str) -> str | None:
+        """See `World`."""
+        if record_id not in self.asked_roles:
+            raise KeyError(record_id)
+        return self.roles.get((record_id, account))
+
+    def staff(self, account: str) -> str | None:
+        """See `World`."""
+        return self.staff_roles[account]
+
+    def tying(self, link: str, back: str, record_id: str) -> Iterable[Record]:
+        """See `World`; only records on whose container the acting account has a role are held."""
+        return self.ties[link, back, record_id]
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What the rules of a resource can ask for, seen from one of its records."""
+
+    ways: tuple[Path, ...]
+    """to every record, shorter ones first, `()` included"""
+    roles: tuple[Path, ...]
+    """to the records whose members count"""
+    throughs: tuple[tuple[Path, Through], ...]
+    staff: bool
+
+
+def footprint(specification: Specification, resource: Resource) -> Footprint:
+    """Walk every rule that may be asked when a record is changed: its own, and those of what it hangs on."""
+    ways: set[Path] = {()}
+    roles: set[Path] = set()
+    throughs: dict[tuple[Path, Through], None] = {}
+    staff = False
+
+    def reach(way: Path) -> None:
+        ways.update(way[:i] for i in range(len(way) + 1))
+
+    for way, term in _asked(specification, resource):
+        reach(way)
+        match term:
+            case Role():
+                reach(way + term.path)
+                roles.add(way + term.path)
+            case AccountField() | Owner() | Condition() | Can():
+                reach(way + term.path)
+            case Through():
+                throughs[way, term] = None
+            case Staff():
+                staff = True
+    if resource.ladder is not None:
+        roles.add(())
+    for f in resource.fields.values():
+        reach(f.path)
+    return Footprint(tuple(sorted(ways, key=lambda w: (len(w), [h.field for h in w]))), tuple(roles), tuple(throughs), staff)
+
+
+def _asked(specification: Specification, resource: Resource) -> Iterator[tuple[Path, Any]]:
+    """Every term that can be asked, with the way to the record where it is stated."""
+    for rule in rules(resource):
+        yield from _unfold(specification, resource, (), rule)
+    way: Path = ()
+    for name in specification.chain(resource.name):
+        above = specification.resources[name]
+        way = specification.up(resource.name, name)
+        yield way, None
+        yield from ((way, condition) for condition in (above.locked.when if above.locked else ()))
+    for hop, action in visible_hops(resource):
+        target = specification.resources[hop.resource]
+        for needed in {action, "open"}:
+            yield from _unfold(specification, resource, (hop,), target.rule(needed))
+    for name in opened_by(specification, resource):
+        hop = Hop(name, specification.target(resource.name, name))
+        for needed in ("share", "open"):
+            yield from _unfold(specification, resource, (hop,), specification.resources[hop.resource].rule(needed))
+
+
+def visible_hops(resource: Resource) -> Iterator[tuple[Hop, str]]:
+    """The parent and the references, with what a caller must be able to do to see their ids."""
+    if resource.parent is not None:
+        yield Hop(resource.parent, resource.parent), "open"
+    for f in resource.references():
+        yield Hop(f.name, str(f.target)), "read"
+
+
+def _unfold(specification: Specification, resource: Resource, way: Path, rule: Rule) -> Iterator[tuple[Path, Any]]:
+    for grant in rule:
+        for term in (*grant.who, *grant.when):
+            yield way, term
+            if isinstance(term, Can):
+                further = way + term.path
+                target = specification.at(resource.name, further)
+                for needed in {term.action, "open"}:
+                    yield from _unfold(specification, resource, further, target.rule(needed))
+
+
+class FactsColumns:
+    """One SELECT that fetches a record and every record its rules can ask for, by outer joins."""
+
+    def __init__(self, tables: Tables, compiler: RuleCompiler, resource: Resource, ways: Sequence[Path]) -> None:
+        """`ways` is a footprint's, with every prefix of every way, shorter ones first."""
+        self._specification = tables.specification
+        self._tables = tables
+        self._compiler = compiler
+        self._resource = resource
+        self._ways = tuple(ways)
+        self._parts: list[tuple[Path, RecordColumns, int]] = []
+        width = 0
+        for way in self._ways:
+            columns = RecordColumns(self._specification, self._specification.at(resource.name, way))
+            self._parts.append((way, columns, width))
+            width += columns.width
+
+    def select(self) -> tuple[Select[Any], From]:
+        """The statement without a WHERE, and the table of the record itself."""
+        root = self._tables.of[self._resource.name].alias()
+        found: dict[Path, From] = {(): root}
+        source: Any = root
+        chosen: list[ColumnElement[Any]] = []
+        for number, (way, columns, _) in enumerate(self._parts):
+            if way:
+                before, hop = found[way[:-1]], way[-1]
+                table = self._tables.of[hop.resource].alias()
+                name = self._specification.at(self._resource.name, way[:-1]).name
+                source = source.outerjoin(table, self._compiler.on_hop(At(before, name), hop, table))
+                found[way] = table
+            chosen += columns.columns(found[way], f"t{number}_")
+        return select(*chosen).select_from(source), root
+
+    def into(self, snapshot: Snapshot, row: Row) -> Record:
+        """Put a row's records into the snapshot; the record itself."""
+        found: dict[Path, Record | None] = {}
+        for way, columns, start in self._parts:
+            record = columns.record(row[start : start + columns.width])
+            found[way] = record
+            if record is not None:
+                snapshot.records[record.resource, record.id] = record
+        root = found[()]
+        assert root is not None
+        for way, record in found.items():
+            if record is not None:
+                further = {other[len(way) :] for other in self._ways if other[: len(way)] == way}
+                snapshot.covered.setdefault(record.id, set()).update(further)
+        return root
+
+
+def at_ways(snapshot: Snapshot, record: Record, ways: Iterable[Path]) -> dict[Path, str]:
+    """The ids at the ends of the ways from a record; ways that lead nowhere are left out."""
+    found: dict[Path, str] = {}
+    for way in ways:
+        at: Record | None = record
+        for hop in way:
+            target = None if at is None else at.target(hop.field)
+            at = None if target is None else snapshot.records.get((hop.resource, target))
+        if at is not None:
+            found[way] = at.id
+    return found
+

@@ -1,0 +1,210 @@
+"""Lists: each way in which a caller may read a resource is its own index-friendly query of ids.
+
+A rule is unfolded into branches. Each branch starts at what the caller has (its own records, its memberships, the
+records that name its account) and walks down to the listed resource; only the newest few of each container
+are looked at. The ids of all branches are united, and the page is cut from them. What no caller-side start
+exists for (public records) is walked in the order of the list.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, bindparam, false, or_, select, true, union
+from sqlalchemy.sql.expression import FromClause
+
+from adapters.persistence.sql.builtin import MembershipRow
+from adapters.persistence.sql.rules import ME, At, From, RuleCompiler, Term
+from adapters.persistence.sql.tables import owner_column
+from application.ports import Sort
+from domain.specification.model import (
+    AccountField,
+    Engine,
+    Owner,
+    Path,
+    Role,
+    Staff,
+    Through,
+)
+
+LIMIT: ColumnElement[int] = bindparam("limit")
+MOST_BRANCHES = 60
+"""of one rule; beyond, the whole rule is asked of every record in the order of the list"""
+
+_MEMBERS = MembershipRow.__table__  # type: ignore[attr-defined]
+Branch = tuple[tuple[Path, Term], ...]
+
+
+@dataclass(frozen=True)
+class ListShape:
+    """What makes two list queries the same statement: names, not values."""
+
+    resource: str
+    filters: tuple[tuple[str, int], ...]
+    """field and number of values"""
+    order: tuple[Sort, ...]
+    after: tuple[bool, ...] | None
+    """for each key of the order, whether the last seen value was not empty; None on the first page"""
+
+
+class ListCompiler:
+    """Builds the ids of one page for one shape."""
+
+    def __init__(self, compiler: RuleCompiler, shape: ListShape) -> None:
+        """Keep what every part needs."""
+        self._rules = compiler
+        self._shape = shape
+        self._table = compiler.tables.of[shape.resource]
+
+    def ids(self) -> Select[Any]:
+        """The ids among which the page's are, at most `limit` of each branch (and container)."""
+        rule = self._rules.specification.resources[self._shape.resource].rule("read")
+        branches = [b for b in self._rules.branches(rule, self._shape.resource) if self._possible(b)]
+        if len(branches) > MOST_BRANCHES:
+            at = self._rows()
+            return self._cut(at, self._rules.may("read", at))
+        parts = [self._branch(branch) for branch in dict.fromkeys(branches)]
+        if not parts:
+            return select(self._table.c.id).where(false())
+        if len(parts) == 1:
+            return parts[0]
+        return select(union(*(select(part.subquery().c.id) for part in parts)).subquery().c.id)
+
+    def order_by(self, table: From) -> list[ColumnElement[Any]]:
+        """The order, over what the caller sees."""
+        return [
+            key.desc() if sort.descending else key.asc()
+            for sort in self._shape.order
+            for key in [self._rules.seen(sort.field, At(table, self._shape.resource))]
+        ]
+
+    def _possible(self, branch: Branch) -> bool:
+        """Whether a caller of this kind could satisfy it at all."""
+        if any(isinstance(term, Engine) for _, term in branch):
+            return False
+        asks = (Owner, Role, AccountField, Through, Staff)
+        return self._rules.signed_in or not any(isinstance(term, asks) for _, term in branch)
+
+    def _rows(self) -> At:
+        return At(self._table.alias(), self._shape.resource)
+
+    def _cut(self, at: At, condition: ColumnElement[bool]) -> Select[Any]:
+        """The first ids in the list's order that satisfy a condition, the filters and the cursor."""
+        return (
+            select(at.table.c.id)
+            .where(condition, self._filters(at), self._after(at))
+            .order_by(*self.order_by(at.table))
+            .limit(LIMIT)
+        )
+
+    def _branch(self, branch: Branch) -> Select[Any]:
+        """The branch's ids, from its best start."""
+        at = self._rows()
+        for path, term in branch:
+            condition = self._start_here(at, path, term)
+            if condition is not None:
+                return self._cut(at, and_(condition, self._all(branch, at)))
+        for path, term in branch:
+            start = self._start_elsewhere(path, term)
+            if start is not None:
+                return self._walk_back(start, branch)
+        return self._cut(at, self._all(branch, at))
+
+    def _all(self, branch: Branch, at: At) -> ColumnElement[bool]:
+        return and_(true(), *(self._rules.term(term, at.on(path)) for path, term in branch))
+
+    def _start_here(self, at: At, path: Path, term: Term) -> ColumnElement[bool] | None:
+        """A condition on the listed table alone that an index answers: own records, or ones that name the caller."""
+        match term:
+            case Owner():
+                way = self._without_ups(path + term.path)
+                if not way:
+                    return at.table.c.owner == ME
+                return at.table.c[owner_column(way[0].field)] == ME if len(way) == 1 else None
+            case AccountField() if not path + term.path:
+                return at.table.c[term.field] == ME
+            case _:
+                return None
+
+    def _start_elsewhere(self, path: Path, term: Term) -> "Start | None":
+        """Where an index finds the caller, if the term names it: a membership, a field of another record, its owner."""
+        match term:
+            case Role():
+                members = _MEMBERS.alias()
+                mine = self._rules.on_membership(members, term.roles)
+                here = and_(members.c.resource == term.resource, mine)
+                return Start(members, here, members.c.record, path + term.path)
+            case Through():
+                link, members = self._rules.tables.of[term.link].alias(), _MEMBERS.alias()
+                source = link.join(members, members.c.record == link.c[term.container.field])
+                return Start(source, self._rules.on_membership(members, term.roles), link.c[term.back], path)
+            case AccountField():
+                named = self._table_at(path + term.path)
+                return Start(named, named.c[term.field] == ME, named.c.id, path + term.path)
+            case Owner():
+                way = self._without_ups(path + term.path)
+                referring = self._table_at(way[:-1])
+                mine = referring.c[owner_column(way[-1].field)] == ME
+                return Start(referring, mine, referring.c.id, way[:-1])
+            case _:
+                return None
+
+    def _walk_back(self, start: "Start", branch: Branch) -> Select[Any]:
+        """From the start down to the listed records; of each container only as many as the page can hold."""
+        source, end = start.source, start.record
+        for depth in range(len(start.way) - 1, 0, -1):
+            table = self._table_at(start.way[:depth])
+            source = source.join(table, table.c[start.way[depth].field] == end)
+            end = table.c.id
+        at, inner = self._rows(), self._rows()
+        hook = inner.table.c[start.way[0].field] if start.way else inner.table.c.id
+        newest = self._cut(inner, and_(hook == end, self._all(branch, inner))).correlate_except(inner.table)
+        return select(at.table.c.id).select_from(source.join(at.table, at.table.c.id.in_(newest))).where(start.mine)
+
+    def _table_at(self, way: Path) -> From:
+        resource = self._rules.specification.at(self._shape.resource, way)
+        return self._rules.tables.of[resource.name].alias()
+
+    def _without_ups(self, way: Path) -> Path:
+        """The way up to its last reference: everything above a record has its owner."""
+        while way and self._rules.goes_up(self._shape.resource, way):
+            way = way[:-1]
+        return way
+
+    def _filters(self, at: At) -> ColumnElement[bool]:
+        """Each filter over what the caller sees."""
+        return and_(
+            true(),
+            *(
+                self._rules.seen(name, at).in_([bindparam(f"f{i}_{n}") for n in range(count)])
+                for i, (name, count) in enumerate(self._shape.filters)
+            ),
+        )
+
+    def _after(self, at: At) -> ColumnElement[bool]:
+        """Behind the last seen record: a later key decides where all before it are equal. Empty sorts first."""
+        if self._shape.after is None:
+            return true()
+        alternatives = []
+        equal: list[ColumnElement[bool]] = []
+        for i, (sort, present) in enumerate(zip(self._shape.order, self._shape.after, strict=True)):
+            key, last = self._rules.seen(sort.field, at), bindparam(f"a{i}")
+            if present:
+                beyond = or_(key < last, key.is_(None)) if sort.descending else key > last
+            else:
+                beyond = false() if sort.descending else key.is_not(None)
+            if present and sort.field in ("id", "created_at", "updated_at"):
+                beyond = key < last if sort.descending else key > last
+            alternatives.append(and_(*equal, beyond))
+            equal.append(key == last if present else key.is_(None))
+        return or_(*alternatives)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a caller is found, and the way from the listed record to there."""
+
+    source: FromClause
+    mine: ColumnElement[bool]
+    record: ColumnElement[Any]
+    """the id of the record at the end of the way"""
+    way: Path

@@ -1,0 +1,290 @@
+"""The `Records` port over a connection: every statement carries the ownership rule for the acting caller."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, and_, bindparam, delete, insert, select
+from sqlalchemy.engine import Dialect
+
+from adapters.persistence.sql.builtin import MembershipRow
+from adapters.persistence.sql.connection import Broken, Connection, Prepared
+from adapters.persistence.sql.facts import Footprint, Snapshot, at_ways
+from adapters.persistence.sql.identity import alive_statement, staff_statement
+from adapters.persistence.sql.lists import ListShape
+from adapters.persistence.sql.statements import ACCOUNT, NOBODY, SESSION, Caller, Statements
+from adapters.persistence.sql.views import stored_time, to_stored
+from application.ports import Page, Query, View
+from domain.errors import Conflict, NotAuthenticated
+from domain.membership import Membership
+from domain.ownership import Actor, Facts
+from domain.record import Record
+from domain.specification.model import Hop, Path
+
+_MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
+
+
+class MembershipStatements:
+    """Statements on the membership table alone, the same for every specification."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """Prepare them."""
+        named = and_(_MEMBERS.c.record == bindparam("record"), _MEMBERS.c.account == bindparam("account"))
+        found = select(_MEMBERS.c.role, _MEMBERS.c.expires_at).where(named, _MEMBERS.c.resource == bindparam("resource"))
+        self.find = Prepared(found, dialect)
+        self.put = Prepared(insert(_MEMBERS).values({c.name: bindparam(c.name) for c in _MEMBERS.c}), dialect)
+        self.end = Prepared(delete(_MEMBERS).where(named), dialect)
+        self.alive = Prepared(alive_statement(), dialect)
+        self.staff = Prepared(staff_statement(), dialect)
+
+
+class SqlRecords:
+    """Records as one connection sees them."""
+
+    def __init__(self, statements: Statements, memberships: MembershipStatements, connection: Connection) -> None:
+        """Facts that were fetched once are kept until something is written."""
+        self._statements = statements
+        self._memberships = memberships
+        self._connection = connection
+        self._known: tuple[Actor, Snapshot] | None = None
+
+    # --- reading -------------------------------------------------------------------------
+
+    async def view(self, actor: Actor, resource: str, record_id: str, now: datetime) -> View | None:
+        """See the port."""
+        prepared, columns = self._statements.view(resource, _caller(actor))
+        values = _principal(actor, now)
+        values["id"] = record_id
+        rows = await self._connection.rows(prepared, values)
+        if rows:
+            return columns.view(rows[0])
+        await self._check_session(actor, values)
+        return None
+
+    async def page(self, actor: Actor, query: Query, now: datetime) -> Page:
+        """See the port."""
+        after = None if query.after is None else tuple(value is not None for value in query.after)
+        counts = tuple((asked.field, len(asked.values)) for asked in query.filters)
+        prepared, columns = self._statements.page(ListShape(query.resource, counts, query.order, after), _caller(actor))
+        values = _principal(actor, now)
+        values["limit"] = query.limit + 1
+        for i, asked in enumerate(query.filters):
+            field = self._statements.column_type(query.resource, asked.field)
+            for n, value in enumerate(asked.values):
+                values[f"f{i}_{n}"] = value if field is None else to_stored(field, value)
+        for i, last in enumerate(query.after or ()):
+            values[f"a{i}"] = last
+        rows = await self._connection.rows(prepared, values)
+        if not rows:
+            await self._check_session(actor, values)
+        if len(rows) <= query.limit:
+            return Page([columns.view(row) for row in rows], None)
+        del rows[query.limit :]
+        return Page([columns.view(row) for row in rows], tuple(rows[-1][-len(query.order) :]))
+
+    async def opens(self, account: str, resource: str, record_id: str, now: datetime) -> bool:
+        """See the port."""
+        return await self.view(Actor(account), resource, record_id, now) is not None
+
+    async def members(
+        self, actor: Actor, resource: str, record_id: str, now: datetime
+    ) -> Sequence[Membership] | None:
+        """See the port."""
+        if await self.view(actor, resource, record_id, now) is None:
+            return None
+        values = _principal(actor, now) | {"id": record_id}
+        rows = await self._connection.rows(self._statements.members(resource, _caller(actor)), values)
+        return [Membership(resource, record_id, account, role, _instant(ends)) for account, role, ends in rows]
+
+    async def _check_session(self, actor: Actor, values: dict[str, Any]) -> None:
+        """Nothing found: because there is nothing, or because the session has ended?"""
+        if actor.session is not None and not await self._connection.rows(self._memberships.alive, values):
+            raise NotAuthenticated
+
+    # --- facts ---------------------------------------------------------------------------
+
+    async def load(
+        self, actor: Actor, resource: str, record_id: str, now: datetime, action: str = "open"
+    ) -> Facts | None:
+        """See the port."""
+        prepared, columns = self._statements.facts(resource, action, _caller(actor))
+        values = _principal(actor, now)
+        values["id"] = record_id
+        rows = await self._connection.rows(prepared, values)
+        if not rows:
+            await self._check_session(actor, values)
+            return None
+        snapshot = self._snapshot(actor, now)
+        record = columns.into(snapshot, rows[0])
+        await self._fetch_principal(actor, snapshot, record, self._statements.footprints[resource], values)
+        return Facts(record, snapshot)
+
+    async def imagine(self, actor: Actor, record: Record, now: datetime) -> Facts:
+        """See the port."""
+        snapshot = self._snapshot(actor, now)
+        footprint = self._statements.footprints[record.resource]
+        values = _principal(actor, now)
+        further: dict[Hop, list[Path]] = {}
+        for way in footprint.ways:
+            if way:
+                further.setdefault(way[0], []).append(way[1:])
+        for hop, ways in further.items():
+            target = record.target(hop.field)
+            if target is None or set(ways) <= snapshot.covered.get(target, set()):
+                continue
+            prepared, columns = self._statements.facts_around(hop.resource, tuple(ways))
+            rows = await self._connection.rows(prepared, values | {"id": target})
+            if rows:
+                columns.into(snapshot, rows[0])
+        snapshot.records[record.resource, record.id] = record
+        await self._fetch_principal(actor, snapshot, record, footprint, values)
+        return Facts(record, snapshot)
+
+    def _snapshot(self, actor: Actor, now: datetime) -> Snapshot:
+        if self._known is None or self._known[0] != actor or self._known[1].now != now:
+            self._known = actor, Snapshot(self._statements.specification, now)
+        return self._known[1]
+
+    async def _fetch_principal(
+        self, actor: Actor, snapshot: Snapshot, record: Record, footprint: Footprint, values: dict[str, Any]
+    ) -> None:
+        """What the acting account is here: its roles, its staff role, and the links that lead to its containers."""
+        if actor.account is None:
+            return
+        asked = set(at_ways(snapshot, record, footprint.roles).values())
+        for way, through in footprint.throughs:
+            for record_id in at_ways(snapshot, record, (way,)).values():
+                asked |= await self._fetch_ties(snapshot, through, record_id, values)
+        missing = sorted(asked - snapshot.asked_roles)
+        if missing:
+            named = {f"r{i}": record_id for i, record_id in enumerate(missing)}
+            for record_id, role in await self._connection.rows(self._statements.roles(len(missing)), values | named):
+                snapshot.roles[record_id, actor.account] = role
+            snapshot.asked_roles.update(missing)
+        if footprint.staff and actor.account not in snapshot.staff_roles:
+            rows = await self._connection.rows(self._memberships.staff, values)
+            snapshot.staff_roles[actor.account] = rows[0][0] if rows else None
+
+    async def _fetch_ties(self, snapshot: Snapshot, through: Any, record_id: str, values: dict[str, Any]) -> set[str]:
+        prepared, links, containers = self._statements.ties(through)
+        ties = []
+        found = set()
+        for row in await self._connection.rows(prepared, values | {"id": record_id}):
+            tie, container = links.record(row), containers.record(row[links.width :])
+            if tie is not None and container is not None:
+                ties.append(tie)
+                snapshot.records[container.resource, container.id] = container
+                found.add(container.id)
+        snapshot.ties[through.link, through.back, record_id] = tuple(ties)
+        return found
+
+    # --- writing -------------------------------------------------------------------------
+
+    async def add(self, actor: Actor, record: Record, now: datetime) -> None:
+        """See the port."""
+        caller, values = _caller(actor), _principal(actor, now)
+        await self._check_limit(record.resource, record.owner, room=1)
+        stored = {f"v_{name}": value for name, value in self._statements.records[record.resource].stored(record).items()}
+        added = await self._run(self._statements.insert(record.resource, caller), values | stored)
+        created = self._statements.created(record.resource, caller)
+        if added != 1 or not await self._connection.rows(created, values | {"id": record.id}):
+            raise _changed()
+
+    async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
+        """See the port."""
+        columns = self._statements.records[after.resource]
+        was, will = columns.stored(before), columns.stored(after)
+        names = tuple(name for name in columns.names if will[name] != was[name] and name != "updated_at")
+        values = _principal(actor, now) | {f"v_{name}": will[name] for name in (*names, "updated_at")}
+        values |= {"id": before.id, "was_owner": was["owner"], "was_updated_at": was["updated_at"]}
+        if await self._run(self._statements.update(after.resource, names, _caller(actor)), values) != 1:
+            raise _changed()
+        if before.parent != after.parent:
+            await self._end_memberships(after, following=False)
+        if before.owner != after.owner:
+            for resource in (after.resource, *self._statements.below(after.resource)):
+                await self._check_limit(resource, after.owner, room=0)
+
+    async def obstacles(self, actor: Actor, record: Record, now: datetime) -> tuple[str, ...]:
+        """See the port."""
+        values = _principal(actor, now) | {"id": record.id}
+        (row,) = await self._connection.rows(self._statements.obstacles(record.resource), values)
+        return tuple(name for name, is_so in zip(("kept", "locked", "referred"), row, strict=True) if is_so)
+
+    async def remove(self, actor: Actor, record: Record, now: datetime) -> None:
+        """See the port."""
+        await self._end_memberships(record, following=True)
+        values = _principal(actor, now) | {"id": record.id}
+        if await self._run(self._statements.delete(record.resource, _caller(actor)), values) != 1:
+            raise _changed()
+
+    async def membership(
+        self, actor: Actor, resource: str, record_id: str, account: str, now: datetime
+    ) -> Membership | None:
+        """See the port."""
+        named = {"resource": resource, "record": record_id, "account": account}
+        for role, ends in await self._connection.rows(self._memberships.find, named):
+            found = Membership(resource, record_id, account, role, _instant(ends))
+            return found if found.live(now) else None
+        return None
+
+    async def put_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
+        """See the port."""
+        await self.end_membership(actor, membership, now)
+        ends = membership.expires_at
+        values = {
+            "resource": membership.resource,
+            "record": membership.record,
+            "account": membership.account,
+            "role": membership.role,
+            "expires_at": None if ends is None else stored_time(ends),
+        }
+        await self._run(self._memberships.put, values)
+
+    async def end_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
+        """See the port."""
+        named = {"record": membership.record, "account": membership.account}
+        await self._run(self._memberships.end, named)
+
+    async def _end_memberships(self, record: Record, following: bool) -> None:
+        prepared = self._statements.end_memberships(record.resource, following)
+        if prepared is not None:
+            await self._run(prepared, {"id": record.id})
+
+    async def _check_limit(self, resource: str, owner: str, room: int) -> None:
+        """Raise `Conflict` unless the owner has no more than its limit less `room`."""
+        limit = self._statements.specification.resources[resource].limit
+        if limit is None:
+            return
+        ((owned,),) = await self._connection.rows(self._statements.owned(resource), {"owner": owner})
+        if owned > limit - room:
+            raise Conflict(f"There can be at most {limit} of these per owner.", code="limit_reached")
+
+    async def _run(self, prepared: Prepared, values: dict[str, Any]) -> int:
+        self._known = None
+        try:
+            return await self._connection.run(prepared, values)
+        except Broken as error:
+            if error.constraint.startswith("UNIQUE"):
+                raise Conflict("Another record has these values.", code="not_unique") from error
+            raise _changed() from error
+
+
+def _caller(actor: Actor) -> Caller:
+    if actor.account is None:
+        return NOBODY
+    return SESSION if actor.session is not None else ACCOUNT
+
+
+def _principal(actor: Actor, now: datetime) -> dict[str, Any]:
+    """Who asks and when, for every statement."""
+    moment = stored_time(now)
+    return {"me": actor.account, "session": actor.session, "now": moment, "today": moment[:10]}
+
+
+def _instant(stored: str | None) -> datetime | None:
+    return None if stored is None else datetime.fromisoformat(stored)
+
+
+def _changed() -> Conflict:
+    return Conflict("The record, or one that it hangs on, has changed in the meantime.", code="changed")

@@ -1,0 +1,336 @@
+"""The ownership rule as SQL: the same data that `domain.ownership` decides over, compiled to a WHERE.
+
+A term is compiled at a position: a table in the statement and the hops that still lead away from it. A hop becomes
+an EXISTS on the record it leads to; one that ends in a membership needs no more than the id in front of it. Each
+`on_…` method compiles one word of the language; the mutation tests replace them one by one.
+
+Nothing compiled here stands under a NOT, so that a comparison with NULL (an empty field, a caller without an
+account) is as good as false.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Table, and_, bindparam, case, exists, false, or_, select, true
+from sqlalchemy.sql.expression import Alias
+
+from adapters.persistence.sql.builtin import AccountRow, MembershipRow
+from adapters.persistence.sql.tables import Tables, owner_column
+from domain.specification.model import (
+    AccountField,
+    Anyone,
+    Can,
+    Condition,
+    Engine,
+    Grant,
+    Hop,
+    Kind,
+    Owner,
+    Path,
+    Role,
+    Rule,
+    SignedIn,
+    Staff,
+    Test,
+    Through,
+    Who,
+)
+
+ME: ColumnElement[str] = bindparam("me")
+"""the acting account"""
+NOW: ColumnElement[str] = bindparam("now")
+"""the request's instant, as text of fixed width"""
+TODAY: ColumnElement[str] = bindparam("today")
+"""its day in UTC"""
+
+Term = Who | Condition
+From = Table | Alias | FromClause
+
+_MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
+_ACCOUNTS: Table = AccountRow.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class At:
+    """A position: `table` holds a record of `resource`, and `path` leads on from there."""
+
+    table: From
+    resource: str
+    path: Path = ()
+
+    def on(self, path: Path) -> "At":
+        """Further along."""
+        return At(self.table, self.resource, self.path + path)
+
+
+class RuleCompiler:
+    """Compiles rules for one kind of caller: signed in, or anonymous."""
+
+    def __init__(self, tables: Tables, signed_in: bool) -> None:
+        """An anonymous caller has no account to compare with: every term that asks for one is false."""
+        self.tables = tables
+        self.specification = tables.specification
+        self.signed_in = signed_in
+
+    # --- rules ---------------------------------------------------------------------------
+
+    def may(self, action: str, at: At) -> ColumnElement[bool]:
+        """Whether the caller may do the action on the record at the position (see `domain.ownership.may`)."""
+        resource = self.specification.at(at.resource, at.path)
+        allowed = self.on_rule(resource.rule(action), at)
+        if action in ("open", "read", "create"):
+            return allowed
+        return and_(allowed, self.on_rule(resource.rule("open"), at))
+
+    def on_rule(self, rule: Rule, at: At) -> ColumnElement[bool]:
+        """Any grant."""
+        return or_(false(), *(self.on_grant(grant, at) for grant in rule))
+
+    def on_grant(self, grant: Grant, at: At) -> ColumnElement[bool]:
+        """Every term of a grant."""
+        return and_(true(), *(self.term(term, at) for term in (*grant.who, *grant.when)))
+
+    def term(self, term: Term, at: At) -> ColumnElement[bool]:
+        """One term at a position."""
+        match term:
+            case Anyone():
+                return self.on_anyone()
+            case Engine():
+                return self.on_engine()
+            case Can(action, path):
+                return self.on_can(action, at.on(path))
+            case Condition():
+                return self.on_condition(term, at.on(term.path))
+            case _ if not self.signed_in:
+                return false()
+            case SignedIn():
+                return self.on_signed_in()
+            case Owner(path):
+                return self.on_owner(at.on(path))
+            case Staff():
+                return self.on_staff(term)
+            case Role(path, _, _, roles):
+                return self.on_role(roles, at.on(path))
+            case AccountField(path, field):
+                return self.on_account_field(field, at.on(path))
+            case Through():
+                return self.on_through(term, at)
+
+    # --- who -----------------------------------------------------------------------------
+
+    def on_anyone(self) -> ColumnElement[bool]:
+        """`anyone`."""
+        return true()
+
+    def on_signed_in(self) -> ColumnElement[bool]:
+        """`signed in`."""
+        return true()
+
+    def on_engine(self) -> ColumnElement[bool]:
+        """`engine`: never a caller."""
+        return false()
+
+    def on_owner(self, at: At) -> ColumnElement[bool]:
+        """`owner`, `listing.owner`: everything above a record has its owner, so hops up cost nothing."""
+        path = at.path
+        while path and self.goes_up(at.resource, path):
+            path = path[:-1]
+        if not path:
+            return at.table.c.owner == ME
+        last = path[-1].field
+        return self.reach(At(at.table, at.resource, path[:-1]), lambda table: table.c[owner_column(last)] == ME)
+
+    def on_staff(self, staff: Staff) -> ColumnElement[bool]:
+        """`staff.mediator`, as the account is now."""
+        return exists(
+            select(1)
+            .select_from(_ACCOUNTS)
+            .where(_ACCOUNTS.c.id == ME, _ACCOUNTS.c.staff.in_(staff.roles))
+            .correlate_except(_ACCOUNTS)
+        )
+
+    def on_role(self, roles: Sequence[str], at: At) -> ColumnElement[bool]:
+        """`editor`: a live membership on the record at the position."""
+        members = _MEMBERS.alias()
+
+        def member(record: ColumnElement[Any]) -> ColumnElement[bool]:
+            return exists(
+                select(1)
+                .select_from(members)
+                .where(members.c.record == record, self.on_membership(members, roles))
+                .correlate_except(members)
+            )
+
+        if not at.path:
+            return member(at.table.c.id)
+        before = At(at.table, at.resource, at.path[:-1])
+        return self.reach(before, lambda table: member(table.c[at.path[-1].field]))
+
+    def on_membership(self, members: From, roles: Sequence[str]) -> ColumnElement[bool]:
+        """The caller's own membership, strong enough and not expired."""
+        return and_(members.c.account == ME, members.c.role.in_(roles), self.on_expiry(members))
+
+    def on_expiry(self, members: From) -> ColumnElement[bool]:
+        """A membership that has not ended."""
+        return or_(members.c.expires_at.is_(None), members.c.expires_at > NOW)
+
+    def on_account_field(self, field: str, at: At) -> ColumnElement[bool]:
+        """`assignee`, `client.portal`."""
+        return self.reach(at, lambda table: table.c[field] == ME)
+
+    def on_can(self, action: str, at: At) -> ColumnElement[bool]:
+        """`whoever can read notebook`: that resource's rule, further along; its record has to be there."""
+        there = true() if self._surely_there(at) else self.reach(at, lambda _: true())
+        return and_(there, self.may(action, at))
+
+    def on_through(self, through: Through, at: At) -> ColumnElement[bool]:
+        """`viewer through item.album`: a link record with a membership on its container."""
+        link, members = self.tables.of[through.link].alias(), _MEMBERS.alias()
+
+        def tied(table: From) -> ColumnElement[bool]:
+            return exists(
+                select(1)
+                .select_from(link.join(members, members.c.record == link.c[through.container.field]))
+                .where(link.c[through.back] == table.c.id, self.on_membership(members, through.roles))
+                .correlate_except(link, members)
+            )
+
+        return self.reach(at, tied)
+
+    # --- when ----------------------------------------------------------------------------
+
+    def on_condition(self, condition: Condition, at: At) -> ColumnElement[bool]:
+        """A comparison; only `is empty` holds where the value, or a record on the way, is missing."""
+        if condition.test is Test.EMPTY:
+            return self.on_empty(condition.field, at)
+        return self.reach(at, lambda table: self.compare(condition, table.c[condition.field], at))
+
+    def compare(self, condition: Condition, column: ColumnElement[Any], at: At) -> ColumnElement[bool]:
+        """One test of a column."""
+        match condition.test:
+            case Test.IS:
+                return self.on_is(condition, column)
+            case Test.PAST:
+                return self.on_past(column, self._now(condition, at))
+            case Test.FUTURE:
+                return self.on_future(column, self._now(condition, at))
+            case _:
+                return self.on_set(column)
+
+    def on_is(self, condition: Condition, column: ColumnElement[Any]) -> ColumnElement[bool]:
+        """`is a or b`."""
+        return column.in_([int(value) if isinstance(value, bool) else value for value in condition.values])
+
+    def on_set(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
+        """`is set`."""
+        return column.is_not(None)
+
+    def on_empty(self, field: str, at: At) -> ColumnElement[bool]:
+        """`is empty`."""
+        if not at.path:
+            return at.table.c[field].is_(None)
+        return ~self.reach(at, lambda table: table.c[field].is_not(None))
+
+    def on_past(self, column: ColumnElement[Any], now: ColumnElement[Any]) -> ColumnElement[bool]:
+        """`is past`."""
+        return column < now
+
+    def on_future(self, column: ColumnElement[Any], now: ColumnElement[Any]) -> ColumnElement[bool]:
+        """`is future`."""
+        return column > now
+
+    def locked(self, at: At) -> ColumnElement[bool]:
+        """Whether the lock of the record at the position holds."""
+        lock = self.specification.at(at.resource, at.path).locked
+        if lock is None:
+            return false()
+        return and_(true(), *(self.on_condition(c, at.on(c.path)) for c in lock.when))
+
+    # --- what a caller sees ----------------------------------------------------------------
+
+    def seen(self, name: str, at: At) -> ColumnElement[Any]:
+        """A column as the caller sees it: NULL where it may not (see `domain.ownership.seen`)."""
+        guard = self.guard(name, at.resource)
+        column: ColumnElement[Any] = at.table.c[name]
+        return column if guard is None else case((guard(at), column), else_=None)
+
+    def guard(self, name: str, resource_name: str) -> Callable[[At], ColumnElement[bool]] | None:
+        """The condition under which the caller sees a column, None for always."""
+        resource = self.specification.resources[resource_name]
+        if name == resource.parent:
+            return lambda at: self.may("open", at.on((Hop(name, name),)))
+        field = resource.fields.get(name)
+        if field is None:
+            return None
+        if field.kind is Kind.REFERENCE:
+            hop = Hop(name, str(field.target))
+            readable = self.read_guard(name, resource_name)
+            if readable is None:
+                return lambda at: self.may("read", at.on((hop,)))
+            return lambda at: and_(readable(at), self.may("read", at.on((hop,))))
+        return self.read_guard(name, resource_name)
+
+    def read_guard(self, name: str, resource_name: str) -> Callable[[At], ColumnElement[bool]] | None:
+        """The field's own `read` rule, None where it has none."""
+        rule = self.specification.resources[resource_name].fields[name].read
+        return None if rule is None else lambda at: self.on_rule(rule, at)
+
+    # --- ways ----------------------------------------------------------------------------
+
+    def reach(self, at: At, test: Callable[[From], ColumnElement[bool]]) -> ColumnElement[bool]:
+        """The test on the record at the position; false where a hop is empty or leads nowhere."""
+        if not at.path:
+            return test(at.table)
+        hop, *rest = at.path
+        target = self.tables.of[hop.resource].alias()
+        return exists(
+            select(1)
+            .select_from(target)
+            .where(self.on_hop(at, hop, target), self.reach(At(target, hop.resource, tuple(rest)), test))
+            .correlate_except(target)
+        )
+
+    def on_hop(self, at: At, hop: Hop, target: From) -> ColumnElement[bool]:
+        """How a record and the one it hops to hang together: by owner and id."""
+        owner = "owner" if hop.field == self.specification.resources[at.resource].parent else owner_column(hop.field)
+        return and_(target.c.owner == at.table.c[owner], target.c.id == at.table.c[hop.field])
+
+    def goes_up(self, resource: str, path: Path) -> bool:
+        """Whether the last hop of a path leads to a parent."""
+        before = self.specification.at(resource, path[:-1])
+        return path[-1].field == before.parent
+
+    def _surely_there(self, at: At) -> bool:
+        """Whether every hop goes up: the keys see to it that a parent exists."""
+        return all(self.goes_up(at.resource, at.path[: i + 1]) for i in range(len(at.path)))
+
+    def _now(self, condition: Condition, at: At) -> ColumnElement[Any]:
+        resource = self.specification.at(at.resource, at.path)
+        field = self.specification.value_field(resource.name, condition.field)
+        return TODAY if field.kind is Kind.DATE else NOW
+
+    # --- branches ------------------------------------------------------------------------
+
+    def branches(self, rule: Rule, resource: str, path: Path = ()) -> Iterator[tuple[tuple[Path, Term], ...]]:
+        """The rule as alternatives of terms, each with the way to where it was stated; `Can` is unfolded."""
+        for grant in rule:
+            parts = [list(self._alternatives(term, resource, path)) for term in (*grant.who, *grant.when)]
+            for chosen in product(*parts):
+                yield tuple(dict.fromkeys(term for terms in chosen for term in terms))
+
+    def _alternatives(self, term: Term, resource: str, path: Path) -> Iterator[tuple[tuple[Path, Term], ...]]:
+        if not isinstance(term, Can):
+            yield ((path, term),)
+            return
+        way = path + term.path
+        target = self.specification.at(resource, way)
+        needed = [target.rule(term.action)]
+        if term.action not in ("open", "read", "create"):
+            needed.append(target.rule("open"))
+        there: tuple[tuple[Path, Term], ...] = ()
+        if any(not self.goes_up(resource, way[: i + 1]) for i in range(len(way))):
+            there = ((way, Condition((), "id", Test.SET)),)
+        for chosen in product(*(list(self.branches(rule, resource, way)) for rule in needed)):
+            yield there + tuple(term for terms in chosen for term in terms)

@@ -1,0 +1,301 @@
+"""The embedded database: one SQLite file, read in the event loop's thread, written by one group-committing writer.
+
+Reading: a read-only connection with a budget. A statement that exceeds it is interrupted and runs again on a thread
+with a connection of its own, so that one heavy list cannot stop the others.
+
+Writing: each unit of work is a SAVEPOINT in a transaction that it shares with all works that wait; one COMMIT, on a
+thread, makes them durable together (`synchronous=FULL`), and none is acknowledged before. A work that fails is rolled
+back to its savepoint alone. Several processes queue at a lock file in front of BEGIN, which is fairer and faster than
+SQLite's own waiting.
+"""
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
+
+from adapters.persistence.sql.connection import Broken, Prepared, Row
+from adapters.persistence.sql.identity import IdentityStatements, SqlAccounts, SqlAudit, SqlSessions, SqlSigningKeys
+from adapters.persistence.sql.records import MembershipStatements, SqlRecords
+from adapters.persistence.sql.statements import Statements
+from adapters.persistence.sql.tables import DECIMAL_COLLATION, Tables
+from domain.errors import SchemaDiffers, Unavailable
+
+DIALECT = sqlite_dialect(paramstyle="named")
+READ_BUDGET = 400_000
+"""instructions of SQLite's virtual machine that a read may take in the event loop's thread: a few milliseconds"""
+BUSY_SECONDS = 5.0
+"""how long a writer waits for another process before the request is refused"""
+READERS = 2
+"""threads for reads over the budget"""
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """A connection in autocommit mode with all that every one needs; whose thread uses it is the caller's affair."""
+    address = f"{path.absolute().as_uri()}{'?mode=ro' if read_only else ''}"
+    connection = sqlite3.connect(
+        address, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS, cached_statements=1000
+    )
+    if not read_only:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA wal_autocheckpoint=1000")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA cache_size=-32768")
+    connection.execute("PRAGMA mmap_size=268435456")
+    connection.create_collation(DECIMAL_COLLATION, _compare_decimals)
+    return connection
+
+
+def _compare_decimals(left: str, right: str) -> int:
+    a, b = Decimal(left), Decimal(right)
+    return (a > b) - (a < b)
+
+
+class Reader:
+    """Runs reads at once, and again on a thread where they exceed the budget."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the connection of the event loop's thread; threads open theirs when first needed."""
+        self._path = path
+        self._here = connect(path, read_only=True)
+        self._here.set_progress_handler(lambda: 1, READ_BUDGET)
+        self._threads = ThreadPoolExecutor(READERS, "freehold-reader")
+        self._idle: list[sqlite3.Connection] = []
+
+    async def rows(self, prepared: Prepared, values: Mapping[str, Any]) -> list[Row]:
+        """See `Connection`."""
+        bound = prepared.bind(values)
+        try:
+            return self._here.execute(prepared.sql, bound).fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                raise Unavailable from error
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._heavy, prepared.sql, bound)
+
+    async def run(self, prepared: Prepared, values: Mapping[str, Any]) -> int:
+        """Never: the connection is read-only."""
+        raise AssertionError("a reader does not write")
+
+    def _heavy(self, sql: str, bound: dict[str, Any]) -> list[Row]:
+        connection = self._idle.pop() if self._idle else connect(self._path, read_only=True)
+        try:
+            return connection.execute(sql, bound).fetchall()
+        except sqlite3.OperationalError as error:
+            raise Unavailable from error
+        finally:
+            self._idle.append(connection)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._threads.shutdown()
+        for connection in (self._here, *self._idle):
+            connection.close()
+
+
+class Writer:
+    """One connection, one transaction at a time, shared by the works that wait for the same COMMIT."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the connection and the lock file beside the database."""
+        self._connection = connect(path)
+        self._lock_file = os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT, 0o600)
+        self._thread = ThreadPoolExecutor(1, "freehold-writer")
+        self._turn = asyncio.Lock()
+        self._open = False
+        self._waiting: list[asyncio.Future[None]] = []
+        self._flushing: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator["Turn"]:
+        """A savepoint of one's own; undone unless `Turn.keep` is awaited."""
+        await self._turn.acquire()
+        turn = Turn(self, self._connection)
+        try:
+            if self._open and not self._connection.in_transaction:
+                self._end(Unavailable())
+            if not self._open:
+                await self._begin()
+            self._connection.execute("SAVEPOINT work")
+            yield turn
+        finally:
+            if not turn.over:
+                self._undo()
+                self._flush()
+                self._turn.release()
+
+    def keep(self) -> asyncio.Future[None]:
+        """Let go of the turn with the work inside the transaction; the future is done when it is durable.
+
+        An error such as a full disk makes SQLite itself undo the whole transaction: then nothing of it was kept.
+        """
+        if not self._connection.in_transaction:
+            raise Unavailable
+        self._connection.execute("RELEASE work")
+        durable = asyncio.get_running_loop().create_future()
+        self._waiting.append(durable)
+        self._flush()
+        self._turn.release()
+        return durable
+
+    async def _begin(self) -> None:
+        """Begin at once, or wait on the thread while another process writes."""
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            await self._wait_for_lock()
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+            raise Unavailable from error
+        self._open = True
+
+    async def _wait_for_lock(self) -> None:
+        deadline = asyncio.get_running_loop().time() + BUSY_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.001)
+            try:
+                fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            return
+        raise Unavailable
+
+    def _undo(self) -> None:
+        if self._open and self._connection.in_transaction:
+            self._connection.execute("ROLLBACK TO work")
+            self._connection.execute("RELEASE work")
+
+    def _flush(self) -> None:
+        """See to it that a COMMIT follows, behind the works that wait for their turn already."""
+        if self._open and self._flushing is None:
+            self._flushing = asyncio.get_running_loop().create_task(self._commit())
+
+    async def _commit(self) -> None:
+        async with self._turn:
+            self._flushing = None
+            failure: Unavailable | None = None
+            try:
+                if not self._connection.in_transaction:
+                    raise Unavailable
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.commit)
+            except (sqlite3.Error, Unavailable) as error:
+                failure = Unavailable()
+                failure.__cause__ = error
+            self._end(failure)
+
+    def _end(self, failure: Unavailable | None) -> None:
+        """The transaction is over: tell every work that waits for it."""
+        if self._connection.in_transaction:
+            self._connection.rollback()
+        self._open = False
+        fcntl.flock(self._lock_file, fcntl.LOCK_UN)
+        waiting, self._waiting = self._waiting, []
+        for durable in waiting:
+            if not durable.done():
+                if failure is None:
+                    durable.set_result(None)
+                else:
+                    durable.set_exception(failure)
+
+    async def close(self) -> None:
+        """Let the works under way end, then close."""
+        async with self._turn:
+            flushing = self._flushing
+        if flushing is not None:
+            await flushing
+        self._thread.shutdown()
+        self._connection.close()
+        os.close(self._lock_file)
+
+
+class Turn:
+    """The `Connection` of one unit of work."""
+
+    def __init__(self, writer: Writer, connection: sqlite3.Connection) -> None:
+        """Use the writer's connection until the work is over."""
+        self._writer = writer
+        self._connection = connection
+        self.over = False
+
+    async def rows(self, prepared: Prepared, values: Mapping[str, Any]) -> list[Row]:
+        """See `Connection`."""
+        try:
+            return self._connection.execute(prepared.sql, prepared.bind(values)).fetchall()
+        except sqlite3.OperationalError as error:
+            raise Unavailable from error
+
+    async def run(self, prepared: Prepared, values: Mapping[str, Any]) -> int:
+        """See `Connection`."""
+        try:
+            return self._connection.execute(prepared.sql, prepared.bind(values)).rowcount
+        except sqlite3.IntegrityError as error:
+            raise Broken(str(error)) from error
+        except sqlite3.OperationalError as error:
+            raise Unavailable from error
+
+    async def keep(self) -> None:
+        """End the work; returns when it is durable."""
+        durable = self._writer.keep()
+        self.over = True
+        await durable
+
+
+class SqliteWork:
+    """The `Work` port in one savepoint."""
+
+    def __init__(self, store: "SqliteStore", turn: Turn) -> None:
+        """Repositories over the work's connection."""
+        self._turn = turn
+        self.records = SqlRecords(store.statements, store.memberships, turn)
+        self.accounts = SqlAccounts(store.identity, turn)
+        self.sessions = SqlSessions(store.identity, turn)
+        self.audit = SqlAudit(store.identity, turn)
+        self.signing_keys = SqlSigningKeys(store.identity, turn)
+
+    async def commit(self) -> None:
+        """See the port."""
+        await self._turn.keep()
+
+
+class SqliteStore:
+    """The `Store` port on one SQLite file that holds the built-in tables and the specification's."""
+
+    def __init__(self, path: Path, tables: Tables) -> None:
+        """Open the file. Raises `SchemaDiffers` where it is not there."""
+        if not path.exists():
+            raise SchemaDiffers(f"There is no database at {path}.")
+        self.statements = Statements(tables, DIALECT)
+        self.memberships = MembershipStatements(DIALECT)
+        self.identity = IdentityStatements(DIALECT)
+        self._writer = Writer(path)
+        self._reader = Reader(path)
+        self.records = SqlRecords(self.statements, self.memberships, self._reader)
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[SqliteWork]:
+        """See the port."""
+        async with self._writer.turn() as turn:
+            yield SqliteWork(self, turn)
+
+    async def ready(self) -> bool:
+        """See the port."""
+        try:
+            await self._reader.rows(self.identity.ready, {})
+        except Unavailable:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """See the port."""
+        await self._writer.close()
+        self._reader.close()

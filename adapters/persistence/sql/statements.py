@@ -1,0 +1,325 @@
+"""Every statement on records, built once per shape from the tables and the rules, and kept as prepared text."""
+
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+    union,
+    update,
+)
+from sqlalchemy.engine import Dialect
+
+from adapters.persistence.sql.builtin import MembershipRow
+from adapters.persistence.sql.connection import Prepared
+from adapters.persistence.sql.facts import FactsColumns, Footprint, footprint
+from adapters.persistence.sql.identity import session_alive
+from adapters.persistence.sql.lists import ListCompiler, ListShape
+from adapters.persistence.sql.rules import ME, NOW, At, From, RuleCompiler
+from adapters.persistence.sql.tables import Tables, owner_column
+from adapters.persistence.sql.views import RecordColumns, ViewColumns
+from domain.deletion import referring
+from domain.specification.model import Field, Hop, Path, Resource, Through
+
+ID: ColumnElement[str] = bindparam("id")
+_MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
+
+
+class Caller:
+    """What of an actor shapes a statement: whether it has an account, and whether a session must be alive."""
+
+    __slots__ = ("in_session", "signed_in")
+
+    def __init__(self, signed_in: bool, in_session: bool) -> None:
+        """Two of these exist for accounts, one for everybody else."""
+        self.signed_in = signed_in
+        self.in_session = in_session
+
+
+NOBODY, ACCOUNT, SESSION = Caller(False, False), Caller(True, False), Caller(True, True)
+
+
+class Statements:
+    """The prepared statements of one specification on one dialect."""
+
+    def __init__(self, tables: Tables, dialect: Dialect, compiler: Callable[..., RuleCompiler] = RuleCompiler) -> None:
+        """`compiler` makes the rule compiler for signed-in and for anonymous callers."""
+        self.tables = tables
+        self.specification = tables.specification
+        self._dialect = dialect
+        self._compilers = {signed_in: compiler(tables, signed_in) for signed_in in (True, False)}
+        self.records = {name: RecordColumns(self.specification, r) for name, r in self.specification.resources.items()}
+        self.footprints: dict[str, Footprint] = {
+            name: footprint(self.specification, resource) for name, resource in self.specification.resources.items()
+        }
+        # one cache an instance: a specification that is let go takes its statements along
+        self.view = cache(self._view)
+        self.page = lru_cache(2000)(self._page)
+        self.facts = cache(self._facts)
+        self.facts_around = cache(self._facts_around)
+        self.roles = cache(self._roles)
+        self.ties = cache(self._ties)
+        self.insert = cache(self._insert)
+        self.created = cache(self._created)
+        self.update = cache(self._update)
+        self.delete = cache(self._delete)
+        self.obstacles = cache(self._obstacles)
+        self.end_memberships = cache(self._end_memberships)
+        self.owned = cache(self._owned)
+        self.members = cache(self._members)
+
+    # --- reading -------------------------------------------------------------------------
+
+    def _view(self, resource: str, caller: Caller) -> tuple[Prepared, ViewColumns]:
+        """One record as the caller sees it, if it can open it."""
+        compiler, table = self._compilers[caller.signed_in], self.tables.of[resource].alias()
+        columns = ViewColumns(compiler, self.specification.resources[resource], table)
+        at = At(table, resource)
+        found = select(*columns.columns).where(table.c.id == ID, compiler.may("open", at), _alive(caller))
+        return self._prepare(found), columns
+
+    def _page(self, shape: ListShape, caller: Caller) -> tuple[Prepared, ViewColumns]:
+        """A page of records as the caller sees them; behind each row the values of its sort keys."""
+        compiler, table = self._compilers[caller.signed_in], self.tables.of[shape.resource].alias()
+        columns = ViewColumns(compiler, self.specification.resources[shape.resource], table)
+        listed = ListCompiler(compiler, shape)
+        at = At(table, shape.resource)
+        keys = [compiler.seen(sort.field, at).label(f"key_{i}") for i, sort in enumerate(shape.order)]
+        found = (
+            select(*columns.columns, *keys)
+            .where(table.c.id.in_(listed.ids()), _alive(caller))
+            .order_by(*listed.order_by(table))
+            .limit(bindparam("limit"))
+        )
+        return self._prepare(found), columns
+
+    def _members(self, resource: str, caller: Caller) -> Prepared:
+        """The live memberships that the caller may see of a record that it can open."""
+        compiler, table, members = self._compilers[caller.signed_in], self.tables.of[resource].alias(), _MEMBERS.alias()
+        at = At(table, resource)
+        own = members.c.account == ME if caller.signed_in else false()
+        shown = or_(own, compiler.may("members", at))
+        return self._prepare(
+            select(members.c.account, members.c.role, members.c.expires_at)
+            .select_from(table.join(members, members.c.record == table.c.id))
+            .where(table.c.id == ID, compiler.may("open", at), shown, compiler.on_expiry(members), _alive(caller))
+            .order_by(members.c.account)
+        )
+
+    # --- facts ---------------------------------------------------------------------------
+
+    def _facts(self, resource: str, action: str, caller: Caller) -> tuple[Prepared, FactsColumns]:
+        """The record with all its rules can ask for, if the caller may do the action on it."""
+        columns = self._columns(resource, self.footprints[resource].ways)
+        statement, table = columns.select()
+        compiler = self._compilers[caller.signed_in]
+        allowed = compiler.may(action, At(table, resource))
+        return self._prepare(statement.where(table.c.id == ID, allowed, _alive(caller))), columns
+
+    def _facts_around(self, resource: str, ways: tuple[Path, ...]) -> tuple[Prepared, FactsColumns]:
+        """A parent or referred record (which the caller was shown to reach) with what lies further along."""
+        columns = self._columns(resource, ways)
+        statement, table = columns.select()
+        return self._prepare(statement.where(table.c.id == ID)), columns
+
+    def _columns(self, resource: str, ways: Sequence[Path]) -> FactsColumns:
+        return FactsColumns(self.tables, self._compilers[True], self.specification.resources[resource], ways)
+
+    def _roles(self, count: int) -> Prepared:
+        """The caller's live roles on a number of records."""
+        records = [bindparam(f"r{i}") for i in range(count)]
+        mine = and_(_MEMBERS.c.account == ME, self._compilers[True].on_expiry(_MEMBERS))
+        return self._prepare(select(_MEMBERS.c.record, _MEMBERS.c.role).where(_MEMBERS.c.record.in_(records), mine))
+
+    def _ties(self, through: Through) -> tuple[Prepared, RecordColumns, RecordColumns]:
+        """The link records of a record on whose container the caller has a role, with the container."""
+        link, container = self.tables.of[through.link].alias(), self.tables.of[through.container.resource].alias()
+        members, compiler = _MEMBERS.alias(), self._compilers[True]
+        links, containers = self.records[through.link], self.records[through.container.resource]
+        source = link.join(container, compiler.on_hop(At(link, through.link), through.container, container)).join(
+            members, members.c.record == container.c.id
+        )
+        mine = and_(members.c.account == ME, compiler.on_expiry(members))
+        found = select(*links.columns(link, "l_"), *containers.columns(container, "c_"))
+        return self._prepare(found.select_from(source).where(link.c[through.back] == ID, mine)), links, containers
+
+    # --- writing -------------------------------------------------------------------------
+
+    def _insert(self, resource: str, caller: Caller) -> Prepared:
+        """A new record; below a parent only if the caller can open that and it has the record's owner."""
+        table, model = self.tables.of[resource], self.specification.resources[resource]
+        values = self._bound(model, self.records[resource].names)
+        if model.parent is None:
+            return self._prepare(insert(table).values(values))
+        above = self.tables.of[model.parent].alias()
+        allowed = self._compilers[caller.signed_in].may("open", At(above, model.parent))
+        there = and_(above.c.id == bindparam(f"v_{model.parent}"), above.c.owner == bindparam("v_owner"))
+        chosen = select(*values.values()).select_from(above).where(there, allowed)
+        return self._prepare(insert(table).from_select(list(values), chosen))
+
+    def _created(self, resource: str, caller: Caller) -> Prepared:
+        """Whether the record that was just put in is one that the caller may create and open."""
+        table, compiler = self.tables.of[resource].alias(), self._compilers[caller.signed_in]
+        at = At(table, resource)
+        allowed = and_(compiler.may("create", at), compiler.may("open", at))
+        return self._prepare(select(literal(1)).where(table.c.id == ID, allowed))
+
+    def _update(self, resource: str, names: tuple[str, ...], caller: Caller) -> Prepared:
+        """Change columns of the record as it was read, if a grant of update, step or move holds on it."""
+        table, model = self.tables.of[resource], self.specification.resources[resource]
+        compiler, at = self._compilers[caller.signed_in], At(table, resource)
+        steps = (compiler.on_rule(step.rule, at) for steps in model.steps.values() for step in steps)
+        allowed = or_(compiler.on_rule(model.rule("update"), at), compiler.on_rule(model.rule("move"), at), *steps)
+        unchanged = and_(table.c.id == ID, table.c.owner == bindparam("was_owner"))
+        return self._prepare(
+            update(table)
+            .values(self._bound(model, [*names, "updated_at"]))
+            .where(unchanged, table.c.updated_at == bindparam("was_updated_at"), compiler.may("open", at), allowed)
+        )
+
+    def _delete(self, resource: str, caller: Caller) -> Prepared:
+        """Delete the record; the keys take along what hangs below and empty what refers to it."""
+        table, compiler = self.tables.of[resource], self._compilers[caller.signed_in]
+        return self._prepare(delete(table).where(table.c.id == ID, compiler.may("delete", At(table, resource))))
+
+    def _owned(self, resource: str) -> Prepared:
+        """How many records of the resource an owner has, counted no further than its limit and one more."""
+        table, limit = self.tables.of[resource], self.specification.resources[resource].limit or 0
+        few = select(literal(1)).select_from(table).where(table.c.owner == bindparam("owner")).limit(limit + 1)
+        return self._prepare(select(func.count()).select_from(few.subquery()))
+
+    def _bound(self, model: Resource, names: Sequence[str]) -> dict[str, ColumnElement[Any]]:
+        """Columns and their bound values; beside each reference the owner of the record that it names."""
+        values: dict[str, ColumnElement[Any]] = {name: bindparam(f"v_{name}") for name in names}
+        for field in model.references():
+            if field.name in values:
+                target = self.tables.of[str(field.target)].alias()
+                found = select(target.c.owner).where(target.c.id == bindparam(f"v_{field.name}"))
+                values[owner_column(field.name)] = found.scalar_subquery()
+        return values
+
+    # --- deleting ------------------------------------------------------------------------
+
+    def _gone(self, resource: str, following: bool = True) -> Any:
+        """The record, what is below it and what follows by reference, as rows of resource and id.
+
+        See `domain.deletion.going`; without `following` only what is below.
+        """
+        gone = select(literal(resource).label("resource"), ID.label("id")).cte("gone", recursive=True)
+        further = []
+        for name, ties in self._going(resource, following).items():
+            for link, column in ties:
+                table = self.tables.of[link].alias()
+                further.append(
+                    select(literal(link), table.c.id).join_from(gone, table, table.c[column] == gone.c.id).where(
+                        gone.c.resource == name
+                    )
+                )
+        return gone.union(*further) if further else gone
+
+    def _going(self, resource: str, following: bool = True) -> dict[str, list[tuple[str, str]]]:
+        """The resources whose records can go with one of `resource`, each with what hangs on it and by which name."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        waiting = [resource]
+        while waiting:
+            at = waiting.pop()
+            if at in found:
+                continue
+            ties = [(child.name, at) for child in self.specification.children(at)]
+            if following:
+                ties += [(r.name, f.name) for r, f in referring(self.specification, at) if f.when_gone == "delete"]
+            found[at] = ties
+            waiting += [link for link, _ in ties]
+        return found
+
+    def _obstacles(self, resource: str) -> Prepared:
+        """Whether something kept, something locked, or a reference from outside forbids to delete the record."""
+        gone = self._gone(resource)
+        others = gone.c.id != ID
+        reachable = self._going(resource)
+        kept = [name for name in reachable if self.specification.resources[name].keep]
+        is_kept = exists(select(literal(1)).select_from(gone).where(gone.c.resource.in_(kept), others))
+        is_locked = [self._some_locked(gone, name, others) for name in reachable]
+        is_referred = [
+            self._some_referring(gone, name, referrer, field.name, field.when_gone)
+            for name in reachable
+            for referrer, field in referring(self.specification, name)
+            if field.when_gone in (None, "block")
+        ]
+        return self._prepare(
+            select(is_kept if kept else false(), or_(false(), *is_locked), or_(false(), *is_referred))
+        )
+
+    def _some_locked(self, gone: Any, name: str, others: ColumnElement[bool]) -> ColumnElement[bool]:
+        if self.specification.resources[name].locked is None:
+            return false()
+        table = self.tables.of[name].alias()
+        locked = self._compilers[True].locked(At(table, name))
+        return exists(
+            select(literal(1)).select_from(gone.join(table, table.c.id == gone.c.id)).where(others, locked)
+        )
+
+    def _some_referring(
+        self, gone: Any, name: str, referrer: Resource, field: str, when_gone: str | None
+    ) -> ColumnElement[bool]:
+        """A reference from a record that stays; unsaid it counts where both hang under the same root record."""
+        chains = self.specification.chain(referrer.name), self.specification.chain(name)
+        if when_gone is None and chains[0][-1] != chains[1][-1]:
+            return false()
+        staying, target = self.tables.of[referrer.name].alias(), self.tables.of[name].alias()
+        source = gone.join(target, target.c.id == gone.c.id).join(staying, staying.c[field] == target.c.id)
+        same_root = true()
+        if when_gone is None:
+            same_root = self._root_id(staying, chains[0]) == self._root_id(target, chains[1])
+        stays = not_(exists(select(literal(1)).select_from(again := gone.alias()).where(again.c.id == staying.c.id)))
+        return exists(select(literal(1)).select_from(source).where(same_root, stays))
+
+    def _root_id(self, table: From, chain: tuple[str, ...]) -> ColumnElement[Any]:
+        """The id of the record at the top of the chain."""
+        if len(chain) == 1:
+            return table.c.id
+        if len(chain) == 2:
+            return table.c[chain[1]]
+        above = self.tables.of[chain[1]].alias()
+        hop = self._compilers[True].on_hop(At(table, chain[0]), Hop(chain[1], chain[1]), above)
+        return select(self._root_id(above, chain[1:])).where(hop).correlate_except(above).scalar_subquery()
+
+    def _end_memberships(self, resource: str, following: bool) -> Prepared | None:
+        """End every membership on a record and on what goes (or moves) with it; None where there can be none."""
+        if not any(self.specification.resources[name].ladder for name in self._going(resource, following)):
+            return None
+        gone = self._gone(resource, following)
+        return self._prepare(delete(_MEMBERS).where(_MEMBERS.c.record.in_(select(gone.c.id))))
+
+    def column_type(self, resource: str, name: str) -> Field | None:
+        """The type of a field's values; None for the parent, an id."""
+        known = self.specification.resources[resource].fields
+        return self.specification.value_field(resource, name) if name in known else None
+
+    def below(self, resource: str) -> list[str]:
+        """The resources under a resource, at any depth."""
+        return [name for name in self._going(resource, following=False) if name != resource]
+
+    def _prepare(self, statement: Any) -> Prepared:
+        return Prepared(statement, self._dialect)
+
+
+def _alive(caller: Caller) -> ColumnElement[bool]:
+    """The caller's session has not ended: asked within each statement, so that it costs no query of its own."""
+    return session_alive(bindparam("session"), ME, NOW) if caller.in_session else true()

@@ -1,0 +1,77 @@
+"""Accounts: sign up, see oneself, change the password. Each use case commits itself."""
+
+from application.ports import Clock, Ids, Passwords, Store
+from application.sessions import Client, Scope, SessionUseCases, SignedIn, accepted
+from domain.account import Account, accept_email, accept_password, presented_password
+from domain.audit import Event
+from domain.errors import Conflict, FieldError, Forbidden, Invalid, NotAuthenticated
+from domain.ownership import Actor
+
+
+class AccountUseCases:
+    """What a caller may do with its account."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        passwords: Passwords,
+        sessions: SessionUseCases,
+        *,
+        sign_up_open: bool,
+    ) -> None:
+        """Whether everybody may register is the service's choice, for good."""
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._passwords = passwords
+        self._sessions = sessions
+        self._sign_up_open = sign_up_open
+
+    async def register(self, email: str, password: str, client: Client) -> SignedIn:
+        """A new account, signed in at once.
+
+        Raises `Forbidden` (code `sign_up_closed`), `Invalid`, `Conflict` (code `email_taken`), `Unavailable`.
+        """
+        if not self._sign_up_open:
+            raise Forbidden("Nobody can register here.", code="sign_up_closed")
+        email, password = accepted(email=(accept_email, email), password=(accept_password, password))
+        if await self._store.accounts.by_email(email) is not None:
+            # asked again by `add`; here it only saves the hashing
+            raise Conflict("There is an account with this address already.", code="email_taken")
+        password_hash = await self._passwords.hash(password)
+        now = self._clock.now()
+        account = Account(self._ids.new(), email, password_hash, now)
+        async with self._store.work() as work:
+            await work.accounts.add(account)
+            answer = await self._sessions.start(work, account, client, now)
+            await work.audit.add(Event.of("registered", account.id, now, answer.session.id, client.address))
+            await work.commit()
+        return answer
+
+    async def me(self, actor: Actor) -> Account:
+        """The caller's account. Raises `NotAuthenticated`."""
+        await self._sessions.alive(actor)
+        account = await self._store.accounts.get(str(actor.account))
+        if account is None:
+            raise NotAuthenticated
+        return account
+
+    async def change_password(self, actor: Actor, old: str, new: str) -> None:
+        """Set a new password and end the caller's other sessions. Raises `Invalid` where the old one is wrong."""
+        found = await self.me(actor)
+        old, new = accepted(old_password=(presented_password, old), new_password=(accept_password, new))
+        right, _ = await self._passwords.verify(old, found.password_hash)
+        if not right:
+            raise Invalid(errors=(FieldError("old_password", "wrong", "This is not the present password."),))
+        password_hash = await self._passwords.hash(new)
+        now = self._clock.now()
+        async with self._store.work() as work:
+            account = await work.accounts.get(found.id)
+            if account is None or account.password_hash != found.password_hash:
+                raise Conflict("The password was changed in the meantime.", code="changed")
+            await work.accounts.save(account.with_password(password_hash))
+            await self._sessions.end(work, actor, Scope.OTHERS, now)
+            await work.audit.add(Event.of("password_changed", account.id, now, actor.session))
+            await work.commit()

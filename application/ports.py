@@ -1,0 +1,353 @@
+"""What the use cases ask of the outside. A port's docstring is its contract; every adapter passes the same tests.
+
+`Store` is the database. Reading needs no unit of work: each call sees what is committed. Writing happens in one
+`Work`, and nothing is kept unless the use case awaits `commit()`. No method takes a record's id without the actor.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from domain.account import Account
+from domain.audit import Event
+from domain.membership import Membership
+from domain.ownership import Actor, Facts
+from domain.record import Record
+from domain.session import RefreshToken, Session
+
+View = dict[str, Any]
+"""A record as one actor sees it: JSON values; what it may not read is absent, hidden references are None."""
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> datetime:
+        """This instant in UTC, with time zone and microseconds."""
+
+
+class Ids(Protocol):
+    """New identifiers."""
+
+    def new(self) -> str:
+        """A UUIDv7 as text, larger than every one that this process made before."""
+
+
+# --- records -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """`name=a&name=b`: the field, as the caller sees it, equals one of the domain values."""
+
+    field: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """One key of the order; an empty value comes before every other (after, when descending)."""
+
+    field: str
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A page of a list. `order` ends with a sort by `id`; `after` holds the last seen record's value for each key."""
+
+    resource: str
+    filters: tuple[Filter, ...]
+    order: tuple[Sort, ...]
+    limit: int
+    after: tuple[Any, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """At most `limit` views; `last` holds the last one's sort values where more follow, else None."""
+
+    items: Sequence[View]
+    last: tuple[Any, ...] | None
+
+
+class RecordsRead(Protocol):
+    """Records as an actor sees them. Each method raises `NotAuthenticated` when the actor's session has ended."""
+
+    async def view(self, actor: Actor, resource: str, record_id: str, now: datetime) -> View | None:
+        """The record, or None where it is missing or the actor cannot open it."""
+
+    async def page(self, actor: Actor, query: Query, now: datetime) -> Page:
+        """The records that the actor can read, filtered and sorted by what it sees of them."""
+
+    async def opens(self, account: str, resource: str, record_id: str, now: datetime) -> bool:
+        """Whether an account (not the caller) can open the record."""
+
+    async def members(
+        self, actor: Actor, resource: str, record_id: str, now: datetime
+    ) -> Sequence[Membership] | None:
+        """Live memberships of a record, by account; None where the actor cannot open the record.
+
+        The actor's own always, the others where it has `members`.
+        """
+
+
+class Records(RecordsRead, Protocol):
+    """Records inside a unit of work, which also sees its own changes."""
+
+    async def load(
+        self, actor: Actor, resource: str, record_id: str, now: datetime, action: str = "open"
+    ) -> Facts | None:
+        """The record with all facts that its rules can ask for, or None where the actor cannot `open` (or `read`) it.
+
+        The record stays as it is until the work ends: others wait or fail, they do not change it.
+        """
+
+    async def imagine(self, actor: Actor, record: Record, now: datetime) -> Facts:
+        """The facts around a record as it would be: not stored yet, or changed."""
+
+    async def add(self, actor: Actor, record: Record, now: datetime) -> None:
+        """Store a new record. Raises `Conflict` where it is not unique or its owner's limit is reached."""
+
+    async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
+        """Store a change, with all below it where the parent changed; memberships do not travel.
+
+        Raises `Conflict` like `add`, and where the record is no longer as `before` or not the actor's to change.
+        """
+
+    async def obstacles(self, actor: Actor, record: Record, now: datetime) -> tuple[str, ...]:
+        """Why the record cannot be deleted: "kept", "locked" (something below), "referred"; empty where it can."""
+
+    async def remove(self, actor: Actor, record: Record, now: datetime) -> None:
+        """Delete the record and all below it; references elsewhere are emptied or follow, as the specification says."""
+
+    async def membership(
+        self, actor: Actor, resource: str, record_id: str, account: str, now: datetime
+    ) -> Membership | None:
+        """An account's live membership, or None. The actor opened the record before, or asks for its own."""
+
+    async def put_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
+        """Store a membership, in place of the account's present one."""
+
+    async def end_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
+        """Remove a membership."""
+
+
+# --- accounts and sessions -----------------------------------------------------------------
+
+
+class AccountsRead(Protocol):
+    """Accounts, by their own hand: no method lists them."""
+
+    async def get(self, account_id: str) -> Account | None:
+        """The account, or None."""
+
+    async def by_email(self, email: str) -> Account | None:
+        """The account with this normalised address, or None."""
+
+
+class Accounts(AccountsRead, Protocol):
+    """Accounts inside a unit of work."""
+
+    async def add(self, account: Account) -> None:
+        """Store a new account. Raises `Conflict` (code `email_taken`) where the address is taken."""
+
+    async def save(self, account: Account) -> None:
+        """Store a changed account. Raises `Conflict` like `add`."""
+
+
+class SessionsRead(Protocol):
+    """Sessions."""
+
+    async def get(self, session_id: str) -> Session | None:
+        """The session, or None."""
+
+    async def of_account(self, account_id: str) -> Sequence[Session]:
+        """All sessions of the account, newest first, ended ones included until they are cleaned up."""
+
+
+class Sessions(SessionsRead, Protocol):
+    """Sessions inside a unit of work, and their refresh tokens, by hash only.
+
+    What was got stays as it is until the work ends: others wait or fail, they do not change it.
+    """
+
+    async def add(self, session: Session) -> None:
+        """Store a new session."""
+
+    async def save(self, session: Session) -> None:
+        """Store a changed session."""
+
+    async def token(self, token_hash: str) -> RefreshToken | None:
+        """The refresh token with this SHA-256 (hex), or None. Two works cannot both hold it at once."""
+
+    async def add_token(self, token: RefreshToken) -> None:
+        """Store a refresh token."""
+
+    async def save_token(self, token: RefreshToken) -> None:
+        """Store that a refresh token was used. Raises `Conflict` where it was before: that happens once."""
+
+
+class Audit(Protocol):
+    """The append-only log of what happened to accounts."""
+
+    async def add(self, event: Event) -> None:
+        """Append an event."""
+
+    async def of_account(self, account_id: str, limit: int) -> Sequence[Event]:
+        """The account's newest events first."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key for access tokens as it is stored: whoever reads the store cannot sign with it."""
+
+    kid: str
+    state: str
+    """"active": signs; "next" and "retired": verify only. One at most is active."""
+    public: str
+    """its JSON Web Key"""
+    private_sealed: str = field(repr=False)
+    created_at: datetime
+
+
+class SigningKeys(Protocol):
+    """The keys that access tokens are signed with."""
+
+    async def all(self) -> Sequence[SigningKey]:
+        """Every key, oldest first."""
+
+    async def add(self, key: SigningKey) -> None:
+        """Store a new key. Raises `Conflict` where it would be a second active one."""
+
+
+class SigningKeys(Protocol):
+    """The key pairs of access tokens, private parts sealed."""
+
+    async def all(self) -> Sequence[tuple[str, str]]:
+        """Every key's id and sealed private part, newest first."""
+
+    async def add(self, kid: str, sealed: str, now: datetime) -> None:
+        """Store a new key."""
+
+
+class Work(Protocol):
+    """One unit of work: all of it is kept at `commit`, none of it otherwise."""
+
+    @property
+    def records(self) -> Records:
+        """Records and memberships."""
+
+    @property
+    def accounts(self) -> Accounts:
+        """Accounts."""
+
+    @property
+    def sessions(self) -> Sessions:
+        """Sessions."""
+
+    @property
+    def audit(self) -> Audit:
+        """The audit log."""
+
+    @property
+    def signing_keys(self) -> SigningKeys:
+        """The keys for access tokens."""
+
+    @property
+    def signing_keys(self) -> SigningKeys:
+        """The key pairs of access tokens."""
+
+    async def commit(self) -> None:
+        """Keep everything, durably, before returning. Raises `Unavailable` where that fails; then nothing is kept."""
+
+
+class Store(Protocol):
+    """The database."""
+
+    @property
+    def records(self) -> RecordsRead:
+        """Records as committed, without a unit of work."""
+
+    @property
+    def accounts(self) -> AccountsRead:
+        """Accounts as committed."""
+
+    @property
+    def sessions(self) -> SessionsRead:
+        """Sessions as committed."""
+
+    def work(self) -> AbstractAsyncContextManager[Work]:
+        """A unit of work; leaving it without `commit` undoes it."""
+
+    async def ready(self) -> bool:
+        """Whether the database answers and holds the specification's tables."""
+
+    async def close(self) -> None:
+        """Let go of connections and files; units of work under way end first."""
+
+
+# --- credentials ---------------------------------------------------------------------------
+
+
+class Passwords(Protocol):
+    """Password hashing, off the event loop, with bounded parallelism."""
+
+    async def hash(self, password: str) -> str:
+        """A salted hash. Raises `Unavailable` where too many wait."""
+
+    async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
+        """Whether the password matches, and a new hash where the stored one is out of date.
+
+        With `stored` None the same work is done and the answer is no. Raises `Unavailable` where too many wait.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a valid access token says."""
+
+    account: str
+    session: str
+
+
+class Tokens(Protocol):
+    """Signed access tokens."""
+
+    @property
+    def lifetime(self) -> int:
+        """How long an access token is valid, in seconds."""
+
+    def issue(self, account: str, session: str, now: datetime) -> str:
+        """A signed access token."""
+
+    def verify(self, token: str, now: datetime) -> Claims:
+        """The claims of a valid token. Raises `NotAuthenticated`; says nothing of a session's end."""
+
+    async def load(self, store: "Store", now: datetime) -> None:
+        """Take the key ring from the store; where there is none yet, make its first key."""
+
+    def public_keys(self) -> dict[str, Any]:
+        """The JSON Web Key Set that verifies the tokens."""
+
+
+class Sealer(Protocol):
+    """Authenticated encryption under the service's secret."""
+
+    def seal(self, plain: bytes, bound_to: bytes) -> str:
+        """URL-safe text that only `open` with the same `bound_to` reads."""
+
+    def open(self, sealed: str, bound_to: bytes) -> bytes | None:
+        """The plain bytes, or None where the text was changed, made elsewhere or bound to something else."""
+
+
+class Successors(Protocol):
+    """Keeps a refresh token's successor so that only the holder of the token itself can read it."""
+
+    def conceal(self, token: str, successor: str) -> str:
+        """The successor encrypted under a key derived from the token."""
+
+    def reveal(self, token: str, concealed: str) -> str:
+        """The successor again."""

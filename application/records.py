@@ -1,0 +1,293 @@
+"""Records: create, read, list, change, delete. Each use case takes the actor first and commits itself."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from application.ports import Clock, Filter, Ids, Query, Records, Sealer, Sort, Store, View, Work
+from domain.errors import (
+    Conflict,
+    FieldError,
+    Invalid,
+    Malformed,
+    NotAuthenticated,
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+)
+from domain.judging import judge_change, judge_creation, judge_deletion, judge_result
+from domain.ownership import Actor, Facts
+from domain.record import accept_changes, accept_new, create
+from domain.specification.analysis import anonymous_could
+from domain.specification.model import Field, Kind, Resource, Specification
+
+DEFAULT_LIMIT = 50
+LARGEST_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of records and the sealed cursor of the next one."""
+
+    items: Sequence[View]
+    next_cursor: str | None
+
+
+Expectation = Callable[[View], bool]
+"""Whether the record as the caller sees it now is the one it means to change (`If-Match`)."""
+
+
+class RecordUseCases:
+    """What a caller may do with records."""
+
+    def __init__(self, specification: Specification, store: Store, clock: Clock, ids: Ids, sealer: Sealer) -> None:
+        """Know once and for all what an anonymous caller could ever do."""
+        self.specification = specification
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._sealer = sealer
+        self._anonymous_may = {
+            (resource.name, action): _anonymous_could(specification, resource, action)
+            for resource in specification.resources.values()
+            for action in ("create", "open", "read", "update", "delete", "share", "members")
+        }
+
+    def admit(self, actor: Actor, resource: str, action: str) -> None:
+        """Turn away an anonymous caller where no grant of the action could ever match one (`NotAuthenticated`)."""
+        if actor.account is None and not actor.engine and not self._anonymous_may[resource, action]:
+            raise NotAuthenticated
+
+    async def get(self, actor: Actor, resource: str, record_id: str) -> View:
+        """The record as the actor sees it. Raises `NotFound` where it is missing or hidden."""
+        self.admit(actor, resource, "open")
+        seen = await self._store.records.view(actor, resource, record_id, self._clock.now())
+        if seen is None:
+            raise NotFound
+        return seen
+
+    async def list(
+        self,
+        actor: Actor,
+        resource: str,
+        filters: tuple[Filter, ...] = (),
+        sort: tuple[Sort, ...] = (),
+        limit: int = DEFAULT_LIMIT,
+        cursor: str | None = None,
+    ) -> Listing:
+        """A page of the records that the actor can read, newest first unless sorted.
+
+        Raises `Malformed` (code `bad_cursor`) for a cursor that was changed or belongs to another caller or query.
+        """
+        self.admit(actor, resource, "read")
+        order = total_order(sort)
+        bound_to = _bound_to(actor, resource, filters, order)
+        after = None if cursor is None else self._open_cursor(cursor, bound_to)
+        page = await self._store.records.page(
+            actor, Query(resource, filters, order, limit, after), self._clock.now()
+        )
+        if page.last is None:
+            return Listing(page.items, None)
+        sealed = self._sealer.seal(json.dumps(page.last).encode(), bound_to)
+        return Listing(page.items, sealed)
+
+    def _open_cursor(self, cursor: str, bound_to: bytes) -> tuple[Any, ...]:
+        plain = self._sealer.open(cursor, bound_to)
+        if plain is None:
+            raise Malformed("This cursor is not of this list and caller.", code="bad_cursor")
+        return tuple(json.loads(plain))
+
+    async def create(self, actor: Actor, resource: str, body: Mapping[str, Any]) -> View:
+        """Create a record; answers it as the actor sees it.
+
+        Raises `Invalid` for wrong values and for a parent or references that the actor may not use, `Forbidden`
+        where no grant allows it, `Conflict` for uniqueness and limits.
+        """
+        self.admit(actor, resource, "create")
+        model = self.specification.resources[resource]
+        given = accept_new(model, body)
+        now = self._clock.now()
+        async with self._store.work() as work:
+            records = work.records
+            parent_id = None if model.parent is None else str(given.pop(model.parent))
+            targets = await self._targets(work, actor, model, given, parent_id, now)
+            parent = None if model.parent is None else targets[model.parent].record
+            owner = str(actor.account) if parent is None else parent.owner
+            record = create(
+                model,
+                self._ids.new(),
+                owner,
+                parent_id,
+                given,
+                actor.account,
+                lambda field: _copied(targets, field),
+                now,
+            )
+            facts = await records.imagine(actor, record, now)
+            await _check_members(records, facts, set(model.fields), now)
+            judge_creation(actor, facts, body)
+            await records.add(actor, record, now)
+            seen = await records.view(actor, resource, record.id, now)
+            if seen is None:
+                raise NotFound
+            await work.commit()
+        return seen
+
+    async def update(
+        self,
+        actor: Actor,
+        resource: str,
+        record_id: str,
+        body: Mapping[str, Any],
+        expected: Expectation | None = None,
+    ) -> View | None:
+        """Change a record; answers it as the actor sees it afterwards, None where it can no longer open it.
+
+        A change of the parent is a move. Raises like `create`, and `PreconditionFailed` where `expected` says no.
+        """
+        self.admit(actor, resource, "update")
+        model = self.specification.resources[resource]
+        given = accept_changes(model, body)
+        _require_expected(model, expected)
+        now = self._clock.now()
+        async with self._store.work() as work:
+            records = work.records
+            old = await records.load(actor, resource, record_id, now)
+            if old is None:
+                raise NotFound
+            await _check_expected(records, actor, old, expected, now)
+            change = judge_change(actor, old, given)
+            if not change:
+                return await records.view(actor, resource, record_id, now)
+            targets = await self._targets(work, actor, model, change.fields, change.moves_to, now)
+            record = old.record.edit(change.fields, now)
+            checked = set(change.fields)
+            if change.moves_to is not None and model.parent is not None:
+                record = record.moved(targets[model.parent].record, now)
+                checked = set(model.fields)
+            new = await records.imagine(actor, record, now)
+            await _check_members(records, new, checked, now)
+            judge_result(actor, new, change)
+            await records.save(actor, old.record, record, now)
+            seen = await records.view(actor, resource, record_id, now)
+            await work.commit()
+        return seen
+
+    async def delete(
+        self, actor: Actor, resource: str, record_id: str, expected: Expectation | None = None
+    ) -> None:
+        """Delete a record and all below it. Raises `Conflict` (code `blocked`) where something must stay."""
+        self.admit(actor, resource, "delete")
+        _require_expected(self.specification.resources[resource], expected)
+        now = self._clock.now()
+        async with self._store.work() as work:
+            records = work.records
+            facts = await records.load(actor, resource, record_id, now)
+            if facts is None:
+                raise NotFound
+            await _check_expected(records, actor, facts, expected, now)
+            judge_deletion(actor, facts)
+            if await records.obstacles(actor, facts.record, now):
+                raise Conflict("Something that must stay hangs below this record or refers to it.", code="blocked")
+            await records.remove(actor, facts.record, now)
+            await work.commit()
+
+    async def _targets(
+        self,
+        work: Work,
+        actor: Actor,
+        model: Resource,
+        given: Mapping[str, Any],
+        parent_id: str | None,
+        now: datetime,
+    ) -> dict[str, Facts]:
+        """The parent and every referred record that a message names, by field name.
+
+        Raises `Invalid` naming those that the actor cannot open (the parent) or read (a reference), the same for
+        hidden and missing ones, and the accounts that do not exist.
+        """
+        found: dict[str, Facts] = {}
+        errors = []
+        if model.parent is not None and parent_id is not None:
+            wanted = [(model.parent, model.parent, parent_id, "open")]
+        else:
+            wanted = []
+        for field in model.fields.values():
+            value = given.get(field.name)
+            if value is not None and field.kind is Kind.REFERENCE:
+                wanted.append((field.name, str(field.target), value, "read"))
+            elif value is not None and field.kind is Kind.ACCOUNT and await work.accounts.get(value) is None:
+                errors.append(FieldError(field.name, "not_found", "There is no such account."))
+        for name, target, target_id, action in wanted:
+            facts = await work.records.load(actor, target, target_id, now, action)
+            if facts is None:
+                errors.append(FieldError(name, "not_found", "There is no such record."))
+            else:
+                found[name] = facts
+        if errors:
+            raise Invalid(errors=tuple(errors))
+        return found
+
+
+def _require_expected(model: Resource, expected: Expectation | None) -> None:
+    if model.require_if_match and expected is None:
+        raise PreconditionRequired
+
+
+async def _check_expected(
+    records: Records, actor: Actor, facts: Facts, expected: Expectation | None, now: datetime
+) -> None:
+    if expected is None:
+        return
+    seen = await records.view(actor, facts.record.resource, facts.record.id, now)
+    if seen is None or not expected(seen):
+        raise PreconditionFailed
+
+
+async def _check_members(records: Records, facts: Facts, names: set[str], now: datetime) -> None:
+    """Each `member of` field names an account that can open the record whose member it must be."""
+    errors = []
+    for field in facts.resource.fields.values():
+        account = facts.record.values[field.name]
+        if field.kind is not Kind.MEMBER or account is None or field.name not in names:
+            continue
+        target = facts.follow(field.path)
+        if target is None or not await records.opens(account, target.record.resource, target.record.id, now):
+            errors.append(FieldError(field.name, "not_a_member", f"This account cannot open the {field.target}."))
+    if errors:
+        raise Invalid(errors=tuple(errors))
+
+
+def _copied(targets: Mapping[str, Facts], field: Field) -> Any:
+    """The value that a `copy of` field takes at creation; None where the reference it goes through is empty."""
+    start = targets.get(field.path[0].field)
+    source = None if start is None else start.follow(field.path[1:])
+    if source is None:
+        return None
+    return source.record.owner if field.copied == "owner" else source.record.values[str(field.copied)]
+
+
+def total_order(sort: tuple[Sort, ...]) -> tuple[Sort, ...]:
+    """The order with the id at its end, in the last key's direction; newest first where nothing is said."""
+    if any(key.field == "id" for key in sort):
+        return sort
+    return (*sort, Sort("id", sort[-1].descending if sort else True))
+
+
+def _bound_to(actor: Actor, resource: str, filters: tuple[Filter, ...], order: tuple[Sort, ...]) -> bytes:
+    """What a cursor belongs to: this caller and this query (of any page size)."""
+    asked = sorted((f.field, sorted(map(str, f.values))) for f in filters)
+    return json.dumps([actor.account, resource, asked, [(key.field, key.descending) for key in order]]).encode()
+
+
+def _anonymous_could(specification: Specification, resource: Resource, action: str) -> bool:
+    """Whether an anonymous caller could ever do this; a PATCH is an update, a step or a move."""
+    rule = resource.rule(action)
+    if action == "update":
+        rule = (*rule, *resource.rule("move"), *(g for steps in resource.steps.values() for s in steps for g in s.rule))
+    if action == "create" and resource.parent is None:
+        return False
+    opens = action in ("create", "read") or anonymous_could(specification, resource.name, resource.rule("open"))
+    return opens and anonymous_could(specification, resource.name, rule)

@@ -1,0 +1,210 @@
+"""Sessions: sign in, stay signed in, sign out. Each use case commits itself."""
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+from application.ports import Clock, Ids, Passwords, Store, Successors, Tokens, Work
+from domain.account import Account, accept_email, presented_password
+from domain.audit import Event
+from domain.errors import FieldError, Invalid, NotAuthenticated, NotFound
+from domain.ownership import Actor
+from domain.session import Outcome, Session
+from domain.values import ValueRefused
+
+REFRESH_TOKEN_BYTES = 32
+LONGEST_REFRESH_TOKEN = 128
+"""characters of a presented one; ours have 43"""
+
+
+class Scope(StrEnum):
+    """Which of the account's sessions are meant, seen from the caller's own."""
+
+    CURRENT = "current"
+    OTHERS = "others"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a sign-in comes from: the user agent and the network address."""
+
+    device: str = ""
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """What somebody gets who signed in or refreshed; the tokens exist nowhere else."""
+
+    account: Account
+    session: Session
+    access_token: str = field(repr=False)
+    expires_in: int
+    """seconds until the access token ends"""
+    refresh_token: str = field(repr=False)
+
+
+class WrongCredentials(NotAuthenticated):
+    """The same answer for an unknown address, a wrong password and a disabled account."""
+
+    code = "wrong_credentials"
+    detail = "The e-mail address or the password is wrong."
+
+
+class SessionUseCases:
+    """What a caller may do with sessions."""
+
+    def __init__(
+        self, store: Store, clock: Clock, ids: Ids, passwords: Passwords, tokens: Tokens, successors: Successors
+    ) -> None:
+        """Take the ports."""
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._passwords = passwords
+        self._tokens = tokens
+        self._successors = successors
+
+    async def login(self, email: str, password: str, client: Client) -> SignedIn:
+        """Sign in. Raises `WrongCredentials`, `Invalid` for what no account can have, `Unavailable` when overloaded.
+
+        Hashing takes place outside the unit of work, which others wait for; the work is the same whoever asks.
+        """
+        email, password = accepted(email=(accept_email, email), password=(presented_password, password))
+        found = await self._store.accounts.by_email(email)
+        right, renewed = await self._passwords.verify(password, None if found is None else found.password_hash)
+        now = self._clock.now()
+        async with self._store.work() as work:
+            account = await work.accounts.by_email(email)
+            unchanged = account is None or (found is not None and account.password_hash == found.password_hash)
+            if unchanged:
+                if account is None or account.disabled or not right:
+                    known = None if account is None else account.id
+                    await work.audit.add(Event.of("login_failed", known, now, address=client.address))
+                    await work.commit()
+                    raise WrongCredentials
+                if renewed is not None:
+                    account = account.with_password(renewed)
+                    await work.accounts.save(account)
+                answer = await self.start(work, account, client, now)
+                await work.audit.add(Event.of("login", account.id, now, answer.session.id, client.address))
+                await work.commit()
+                return answer
+        # the password was changed, or hashed anew by another sign-in, while this one was verified
+        return await self.login(email, password, client)
+
+    async def start(self, work: Work, account: Account, client: Client, now: datetime) -> SignedIn:
+        """A new session with its first tokens, in somebody else's unit of work."""
+        session = Session.start(self._ids.new(), account.id, client.device, client.address, now)
+        refresh_token = _new_token()
+        await work.sessions.add(session)
+        await work.sessions.add_token(session.first_token(_hash(refresh_token)))
+        return self._answer(account, session, refresh_token, now)
+
+    async def refresh(self, refresh_token: str, client: Client) -> SignedIn:
+        """New tokens for an old refresh token. Raises `NotAuthenticated`; reuse has then ended the session."""
+        refused = NotAuthenticated("This refresh token is not valid (any more).", code="invalid_refresh_token")
+        if len(refresh_token) > LONGEST_REFRESH_TOKEN:
+            raise refused
+        fresh = _new_token()
+        now = self._clock.now()
+        async with self._store.work() as work:
+            token = await work.sessions.token(_hash(refresh_token))
+            session = None if token is None else await work.sessions.get(token.session)
+            account = None if session is None else await work.accounts.get(session.account)
+            if token is None or session is None or account is None or account.disabled:
+                raise refused
+            successor = None if token.successor is None else await work.sessions.token(token.successor)
+            concealed = self._successors.conceal(refresh_token, fresh)
+            rotation = session.rotate(token, successor, _hash(fresh), concealed, now)
+            if rotation.spent is not None and rotation.fresh is not None:
+                await work.sessions.add_token(rotation.fresh)
+                await work.sessions.save_token(rotation.spent)
+                await work.sessions.save(rotation.session)
+                await work.commit()
+                return self._answer(account, rotation.session, fresh, now)
+            if rotation.outcome is Outcome.REPEATED:
+                return self._answer(account, session, self._successors.reveal(refresh_token, str(token.concealed)), now)
+            if rotation.outcome is Outcome.REUSED:
+                await work.sessions.save(rotation.session)
+                await work.audit.add(Event.of("refresh_reused", account.id, now, session.id, client.address))
+                # the request fails, yet this is kept
+                await work.commit()
+        raise refused
+
+    async def alive(self, actor: Actor) -> Session:
+        """The caller's session. Raises `NotAuthenticated` where there is none or it has ended."""
+        session = None if actor.session is None else await self._store.sessions.get(actor.session)
+        if session is None or session.account != actor.account or not session.alive(self._clock.now()):
+            raise NotAuthenticated
+        return session
+
+    async def list(self, actor: Actor) -> Sequence[Session]:
+        """The caller's live sessions, newest first."""
+        await self.alive(actor)
+        now = self._clock.now()
+        return [session for session in await self._store.sessions.of_account(str(actor.account)) if session.alive(now)]
+
+    async def logout(self, actor: Actor, scope: Scope) -> None:
+        """End the caller's session, its others, or all."""
+        await self.alive(actor)
+        now = self._clock.now()
+        async with self._store.work() as work:
+            await self.end(work, actor, scope, now)
+            await work.audit.add(Event.of("logout", actor.account, now, actor.session, scope=scope.value))
+            await work.commit()
+
+    async def end(self, work: Work, actor: Actor, scope: Scope, now: datetime) -> None:
+        """End sessions of the caller in somebody else's unit of work."""
+        for session in await work.sessions.of_account(str(actor.account)):
+            current = session.id == actor.session
+            meant = scope is Scope.ALL or current is (scope is Scope.CURRENT)
+            if meant and session.alive(now):
+                await work.sessions.save(session.revoke(now))
+
+    async def revoke(self, actor: Actor, session_id: str) -> None:
+        """End one of the caller's sessions. Raises `NotFound` for any other, also one that has ended."""
+        await self.alive(actor)
+        now = self._clock.now()
+        async with self._store.work() as work:
+            session = await work.sessions.get(session_id)
+            if session is None or session.account != actor.account or not session.alive(now):
+                raise NotFound
+            await work.sessions.save(session.revoke(now))
+            await work.audit.add(Event.of("session_revoked", actor.account, now, actor.session, revoked=session.id))
+            await work.commit()
+
+    def public_keys(self) -> dict[str, Any]:
+        """The JSON Web Key Set with which others can verify access tokens."""
+        return self._tokens.public_keys()
+
+    def _answer(self, account: Account, session: Session, refresh_token: str, now: datetime) -> SignedIn:
+        access_token = self._tokens.issue(account.id, session.id, now)
+        return SignedIn(account, session, access_token, self._tokens.lifetime, refresh_token)
+
+
+def accepted(**asked: tuple[Callable[[str], str], str]) -> Iterator[str]:
+    """Each text as its reader accepts it, in order. Raises `Invalid` naming those that are refused."""
+    found, errors = [], []
+    for name, (accept, text) in asked.items():
+        try:
+            found.append(accept(text))
+        except ValueRefused as error:
+            errors.append(FieldError(name, error.code, str(error)))
+    if errors:
+        raise Invalid(errors=tuple(errors))
+    return iter(found)
+
+
+def _new_token() -> str:
+    return secrets.token_urlsafe(REFRESH_TOKEN_BYTES)
+
+
+def _hash(refresh_token: str) -> str:
+    """What is stored of a token: it has 256 random bits, so that a plain hash is enough."""
+    return sha256(refresh_token.encode(errors="surrogatepass")).hexdigest()

@@ -1,0 +1,180 @@
+"""Members: who holds which role on a record, for how long, and who may give or take it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from application.ports import Clock, Store, Work
+from application.records import RecordUseCases
+from domain.audit import Event
+from domain.errors import Conflict, FieldError, Forbidden, Invalid, NotAuthenticated, NotFound
+from domain.judging import sharing_cap
+from domain.membership import Membership, longest, within
+from domain.ownership import Actor, Facts
+from domain.specification.model import Ladder
+
+
+class SharingUseCases:
+    """What a caller may do with the members of a record whose resource has roles."""
+
+    def __init__(self, records: RecordUseCases, store: Store, clock: Clock) -> None:
+        """Share the records' knowledge of what an anonymous caller could ever do."""
+        self._records = records
+        self._store = store
+        self._clock = clock
+
+    def admit_sharer(self, actor: Actor, resource: str) -> None:
+        """Turn away an anonymous caller where none could ever share (`NotAuthenticated`)."""
+        self._records.admit(actor, resource, "share")
+
+    async def list(self, actor: Actor, resource: str, record_id: str) -> Sequence[Membership]:
+        """The live memberships that the actor may see: its own, and with `members` all. Raises `NotFound`."""
+        self._records.admit(actor, resource, "members")
+        found = await self._store.records.members(actor, resource, record_id, self._clock.now())
+        if found is None:
+            raise NotFound
+        return found
+
+    async def add(
+        self, actor: Actor, resource: str, record_id: str, account: str, role: str, expires_at: datetime | None
+    ) -> Membership:
+        """Give an account a role. Raises `Forbidden` above the actor's cap, `Conflict` for a present member."""
+        self.admit_sharer(actor, resource)
+        now = self._clock.now()
+        async with self._store.work() as work:
+            facts = await self._open(work, actor, resource, record_id, now)
+            ladder = self._ladder(resource)
+            _within_cap(ladder, role, sharing_cap(actor, facts))
+            ends = _expiry(ladder, expires_at, now)
+            if await work.accounts.get(account) is None:
+                raise Invalid(errors=(FieldError("account", "not_found", "There is no such account."),))
+            return await self._store_new(work, actor, facts, account, role, ends, now)
+
+    async def join(self, actor: Actor, resource: str, record_id: str) -> Membership:
+        """Take the weakest role of a ladder with `join: open`. Raises `Invalid` where joining is not open."""
+        if actor.account is None:
+            raise NotAuthenticated
+        now = self._clock.now()
+        async with self._store.work() as work:
+            facts = await self._open(work, actor, resource, record_id, now)
+            ladder = self._ladder(resource)
+            if not ladder.join_open:
+                missing = ("account", "role")
+                raise Invalid(errors=tuple(FieldError(n, "missing", "This field is required.") for n in missing))
+            ends = longest(ladder, now)
+            return await self._store_new(work, actor, facts, actor.account, ladder.weakest, ends, now)
+
+    async def change(
+        self,
+        actor: Actor,
+        resource: str,
+        record_id: str,
+        account: str,
+        role: str | None,
+        expires_at: datetime | None,
+    ) -> Membership:
+        """Change a membership's role or end; what is None stays. Present and new role must be within the cap."""
+        self.admit_sharer(actor, resource)
+        now = self._clock.now()
+        async with self._store.work() as work:
+            facts = await self._open(work, actor, resource, record_id, now)
+            ladder = self._ladder(resource)
+            cap = sharing_cap(actor, facts)
+            if cap is None:
+                raise Forbidden
+            present = await work.records.membership(actor, resource, record_id, account, now)
+            if present is None:
+                raise NotFound
+            _within_cap(ladder, present.role, cap)
+            _within_cap(ladder, role or present.role, cap)
+            ends = present.expires_at if expires_at is None else _expiry(ladder, expires_at, now)
+            changed = Membership(resource, record_id, account, role or present.role, ends)
+            await work.records.put_membership(actor, changed, now)
+            await work.audit.add(_event("member_changed", actor, changed, now))
+            await work.commit()
+        return changed
+
+    async def remove(self, actor: Actor, resource: str, record_id: str, account: str) -> None:
+        """End a membership: one's own always (also where the record cannot be opened), another's within the cap."""
+        if actor.account != account:
+            self.admit_sharer(actor, resource)
+        now = self._clock.now()
+        async with self._store.work() as work:
+            if actor.account == account:
+                present = await work.records.membership(actor, resource, record_id, account, now)
+            else:
+                present = await self._removable(work, actor, resource, record_id, account, now)
+            if present is None:
+                raise NotFound
+            await work.records.end_membership(actor, present, now)
+            kind = "member_left" if actor.account == account else "member_removed"
+            await work.audit.add(_event(kind, actor, present, now))
+            await work.commit()
+
+    async def _removable(
+        self, work: Work, actor: Actor, resource: str, record_id: str, account: str, now: datetime
+    ) -> Membership | None:
+        """Another's membership that the actor may end; None where there is none."""
+        facts = await self._open(work, actor, resource, record_id, now)
+        cap = sharing_cap(actor, facts)
+        if cap is None:
+            raise Forbidden
+        present = await work.records.membership(actor, resource, record_id, account, now)
+        if present is not None:
+            _within_cap(self._ladder(resource), present.role, cap)
+        return present
+
+    def _ladder(self, resource: str) -> Ladder:
+        ladder = self._records.specification.resources[resource].ladder
+        assert ladder is not None, "only resources with roles have members"
+        return ladder
+
+    async def _open(self, work: Work, actor: Actor, resource: str, record_id: str, now: datetime) -> Facts:
+        facts = await work.records.load(actor, resource, record_id, now)
+        if facts is None:
+            raise NotFound
+        return facts
+
+    async def _store_new(
+        self,
+        work: Work,
+        actor: Actor,
+        facts: Facts,
+        account: str,
+        role: str,
+        ends: datetime | None,
+        now: datetime,
+    ) -> Membership:
+        record = facts.record
+        if await work.records.membership(actor, record.resource, record.id, account, now) is not None:
+            raise Conflict("This account is a member already.", code="already_a_member")
+        membership = Membership(record.resource, record.id, account, role, ends)
+        await work.records.put_membership(actor, membership, now)
+        joined = actor.account == account
+        await work.audit.add(_event("member_joined" if joined else "member_added", actor, membership, now))
+        await work.commit()
+        return membership
+
+
+def _within_cap(ladder: Ladder, role: str, cap: str | None) -> None:
+    if role not in ladder.roles:
+        message = f"This must be one of {', '.join(ladder.roles)}."
+        raise Invalid(errors=(FieldError("role", "not_one_of", message),))
+    if not within(ladder, role, cap):
+        raise Forbidden
+
+
+def _expiry(ladder: Ladder, asked: datetime | None, now: datetime) -> datetime | None:
+    """The end of a membership: as asked, at most the ladder's; the ladder's where nothing is asked."""
+    latest = longest(ladder, now)
+    if asked is None:
+        return latest
+    if asked <= now:
+        raise Invalid(errors=(FieldError("expires_at", "past", "This must lie in the future."),))
+    if latest is not None and asked > latest:
+        raise Invalid(errors=(FieldError("expires_at", "too_late", "Memberships here end earlier."),))
+    return asked
+
+
+def _event(kind: str, actor: Actor, membership: Membership, now: datetime) -> Event:
+    """An entry for the acting account's log."""
+    return Event.of(kind, actor.account, now, resource=membership.resource, record=membership.record)

@@ -1,0 +1,1 @@
+"""Freehold beside the usual FastAPI app and PocketBase: `python -m benchmarks.run`."""

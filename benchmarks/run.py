@@ -1,0 +1,286 @@
+"""Measures Freehold, the usual FastAPI app and PocketBase one after the other; README.md says how and why so.
+
+python -m benchmarks.run --help
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from benchmarks.data import Data
+from benchmarks.load import Plan, Result
+from benchmarks.pocketbase import PocketBase
+from benchmarks.processes import REPOSITORY, Process, Trouble, cores, free_port, on
+from benchmarks.servers import Baseline, Freehold, Server
+from benchmarks.workload import OPERATIONS, Workload
+
+CONNECTIONS: Final = 32
+PLACE: Final = REPOSITORY / ".data" / "bench"
+SERVERS: Final[dict[str, type[Server]]] = {kind.name: kind for kind in (Freehold, Baseline, PocketBase)}
+TITLES: Final = {"freehold": "Freehold", "baseline": "FastAPI + SQLModel", "pocketbase": "PocketBase"}
+BODIES: Final = (300, 2000)
+TOO_BUSY: Final = 0.8
+"""share of its core from which on the generator is suspected of being what was measured"""
+TOKENS_LAST: Final = 240.0
+"""seconds after which everybody logs in again"""
+SELF_CHECK: Final = f"GET /v1/notes/{'0' * 36} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {'x' * 400}\r\n\r\n"
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+
+
+@dataclass
+class Report:
+    """What was measured of one server with records of one size."""
+
+    server: str
+    body: int
+    start: float = 0.0
+    """seconds from starting the process to the first time it says that it is ready"""
+    operations: dict[str, dict[str, float]] = field(default_factory=dict)
+    memory: dict[str, float] | None = None
+    """megabytes, after the last operation"""
+    trouble: str | None = None
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long each operation runs."""
+
+    warm_up: float
+    seconds: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what was asked for; 0 where everything could be measured, else 1."""
+    asked = _arguments(arguments)
+    timing = Timing(min(2.0, asked.seconds / 4), asked.seconds)
+    where = cores()
+    pinned = f"server on core {where[0]}, load on core {where[1]}" if where else "not pinned to cores"
+    console.print(f"{_processor()}, {os.cpu_count()} cores; {pinned}; Python {platform.python_version()}")
+    load = os.getloadavg()[0]
+    if load > 0.3:
+        console.print(f"[yellow]This machine is busy (load average {load:.1f}): mistrust the figures.[/]")
+    if asked.self_check:
+        return _self_check(timing)
+    reports: list[Report] = []
+    for body in asked.body or BODIES[: 1 if asked.quick else None]:
+        data = Data(body, notebooks=20, notes=25) if asked.quick else Data(body)
+        workload = Workload(data)
+        for name in asked.only:
+            report = Report(name, body)
+            reports.append(report)
+            server = SERVERS[name](PLACE / f"{name}-{body}")
+            try:
+                measure(server, workload, timing, report)
+            except Exception as trouble:  # whatever it is, the other servers can still be measured
+                report.trouble = str(trouble) if isinstance(trouble, Trouble) else repr(trouble)
+                console.print(f"[red]{TITLES[name]} cannot be measured:[/] {escape(report.trouble)}")
+            finally:
+                server.remove()
+        console.print(table(body, len(data.notes), [report for report in reports if report.body == body]))
+    _warn(reports)
+    if asked.json:
+        asked.json.write_text(json.dumps(_everything(reports, timing, load, where), indent=1), encoding="utf-8")
+    return 1 if any(report.trouble for report in reports) else 0
+
+
+def measure(server: Server, workload: Workload, timing: Timing, report: Report) -> None:
+    """Fill, start, verify, load and stop one server; what is known so far is in the report when `Trouble` comes."""
+    title = f"{TITLES[server.name]}, {server_size(workload.data)}"
+    with console.status(f"{title}: making its database"):
+        server.prepare(workload.data)
+    port = free_port()
+    core = cores()
+    with on(core[0] if core else None):
+        process = Process(server.command(port), server.settings(), server.folder / "server.log")
+    with process, console.status(title) as status:
+        report.start = round(process.wait_until_ready(port, server.ready), 3)
+        tokens_from = -TOKENS_LAST
+        for operation, meaning in OPERATIONS.items():
+            if time.monotonic() - tokens_from > TOKENS_LAST / 2:
+                tokens = {account: server.log_in(port, account) for account in workload.data.accounts}
+                tokens_from = time.monotonic()
+            if not report.operations:
+                workload.verify(server, port, tokens)
+            status.update(f"{title}: {operation}, {meaning}")
+            requests = workload.requests(operation, server, port, tokens)
+            serial = list(OPERATIONS).index(operation) * 10**9
+            plan = Plan(port, CONNECTIONS, timing.warm_up, timing.seconds, serial, requests)
+            used = process.cpu_seconds()
+            try:
+                result = generate(plan)
+            except Trouble as trouble:
+                raise Trouble(f"{operation}: {trouble}\n{process.last_words()}") from trouble
+            used = process.cpu_seconds() - used
+            report.operations[operation] = {
+                **asdict(result),
+                "server_busy": round(used / result.elapsed, 3),
+                "per_cpu_second": round(result.answers / used, 1) if used else 0.0,
+            }
+        report.memory = process.memory()
+
+
+def generate(plan: Plan) -> Result:
+    """Run the load generator on its core. Raises `Trouble` where an answer was not as planned."""
+    core = cores()
+    with on(core[1] if core else None):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.load"],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    output, error = process.communicate(json.dumps(asdict(plan)))
+    if process.returncode:
+        raise Trouble(error.strip())
+    return Result(**json.loads(output))
+
+
+# ---- telling -------------------------------------------------------------------------------------------------------
+
+
+def server_size(data: Data) -> str:
+    """What it holds, in words."""
+    return f"{len(data.notes):,} notes of about {data.body:,} bytes"
+
+
+def table(body: int, notes: int, reports: Sequence[Report]) -> Table:
+    """The servers side by side, and how many times as fast the first one is."""
+    made = Table(
+        title=f"{notes:,} notes of about {body:,} bytes, {CONNECTIONS} connections, one core\n"
+        "requests/s · p50 / p99 in milliseconds",
+        title_justify="left",
+    )
+    made.add_column("")
+    for report in reports:
+        made.add_column(TITLES[report.server], justify="right")
+    first, others = reports[0], reports[1:]
+    for other in others:
+        made.add_column(f"times {TITLES[other.server]}", justify="right")
+    for operation, meaning in OPERATIONS.items():
+        cells = [_speed(report.operations.get(operation)) for report in reports]
+        made.add_row(f"{operation} {meaning}", *cells, *(ratio(first, other, operation) for other in others))
+    made.add_row("memory, MB (without files)", *(_memory(report.memory) for report in reports))
+    made.add_row("start to ready, s", *(f"{report.start:.2f}" if report.start else "–" for report in reports))
+    return made
+
+
+def ratio(first: Report, other: Report, operation: str) -> str:
+    """Requests/s of one in those of the other."""
+    if operation not in first.operations or operation not in other.operations:
+        return "–"
+    return f"{first.operations[operation]['per_second'] / other.operations[operation]['per_second']:.1f}"
+
+
+def _speed(result: Mapping[str, float] | None) -> str:
+    if result is None:
+        return "–"
+    return f"{result['per_second']:,.0f} · {result['p50']:.1f} / {result['p99']:.1f}"
+
+
+def _memory(found: Mapping[str, float] | None) -> str:
+    return f"{found['resident']:.0f} ({found['own']:.0f})" if found else "–"
+
+
+def _warn(reports: Sequence[Report]) -> None:
+    for report in reports:
+        for operation, result in report.operations.items():
+            if result["busy"] > TOO_BUSY:
+                console.print(
+                    f"[yellow]{TITLES[report.server]}, {report.body} bytes, {operation}: the load generator used "
+                    f"{result['busy']:.0%} of its core; the server may be faster than that.[/]"
+                )
+
+
+def _everything(
+    reports: Sequence[Report], timing: Timing, load: float, where: tuple[int, int] | None
+) -> dict[str, Any]:
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "pinned": where is not None,
+        "load_before": round(load, 2),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "connections": CONNECTIONS,
+        **asdict(timing),
+        "reports": [asdict(report) for report in reports],
+    }
+
+
+def _self_check(timing: Timing) -> int:
+    """Measure the generator against a server that does nothing."""
+    port = free_port()
+    PLACE.mkdir(parents=True, exist_ok=True)
+    core = cores()
+    with on(core[0] if core else None):
+        process = Process([sys.executable, "-m", "benchmarks.load", "--bare", str(port)], {}, PLACE / "bare.log")
+    with process:
+        process.wait_until_ready(port, "/")
+        used = process.cpu_seconds()
+        result = generate(Plan(port, CONNECTIONS, timing.warm_up, timing.seconds, 0, [(SELF_CHECK, 200)]))
+        used = process.cpu_seconds() - used
+    console.print(
+        f"A server that only answers, on the same event loop: {result.per_second:,.0f} requests/s, "
+        f"p50 {result.p50} ms, p99 {result.p99} ms.\n"
+        f"The generator used {result.busy:.0%} of its core, the server {used / result.elapsed:.0%} of its own: "
+        f"the generator alone could do about {result.per_second / result.busy:,.0f} requests/s."
+    )
+    return 0
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python3 dev.py bench", description="Freehold beside the usual FastAPI app and PocketBase."
+    )
+    parser.add_argument("--seconds", type=_seconds, metavar="N", help="how long each operation is measured (10)")
+    parser.add_argument("--quick", action="store_true", help="500 notes an account, 300 bytes, 2 seconds: a trial")
+    parser.add_argument("--body", type=int, choices=BODIES, action="append", help="bytes of a note; twice for both")
+    parser.add_argument("--only", type=_names, metavar="NAMES", default=list(SERVERS), help=",".join(SERVERS))
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
+    parser.add_argument("--self-check", action="store_true", help="measure the load generator instead")
+    asked = parser.parse_args(arguments)
+    asked.seconds = asked.seconds or (2.0 if asked.quick else 10.0)
+    return asked
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0.5 <= value <= 3600:
+        raise argparse.ArgumentTypeError("between 0.5 and 3600")
+    return value
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if unknown := [name for name in names if name not in SERVERS]:
+        raise argparse.ArgumentTypeError(f"no server `{unknown[0]}`; there are {', '.join(SERVERS)}")
+    return [name for name in SERVERS if name in names]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

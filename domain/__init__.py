@@ -1,0 +1,1 @@
+"""The rules of Freehold: pure Python, standard library only, no clock and no I/O."""

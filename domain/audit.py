@@ -1,0 +1,33 @@
+"""The audit log: what happened to an account, for its own eyes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry. It never holds a password, a token or a record's content; the log itself numbers its entries."""
+
+    kind: str
+    """such as `login`, `login_failed`, `member_added`"""
+    account: str | None
+    """whose log it belongs to; None for a sign-in to an account that does not exist"""
+    at: datetime
+    session: str | None = None
+    address: str | None = None
+    data: Mapping[str, str] = field(default_factory=dict)
+    """a few ids and names"""
+
+    @classmethod
+    def of(
+        cls,
+        kind: str,
+        account: str | None,
+        at: datetime,
+        session: str | None = None,
+        address: str | None = None,
+        **data: str,
+    ) -> "Event":
+        """An entry with its data as keywords."""
+        return cls(kind, account, at, session, address, data)

@@ -1,0 +1,132 @@
+"""Everything that Freehold refuses, as one tree. Every leaf has a stable code; HTTP maps it once.
+
+FreeholdError
+├── SpecificationInvalid      the text is not a specification (a list of problems with places)
+├── SchemaDiffers             the database is not what the specification says
+└── Refusal                   an answer to a caller
+    ├── NotAuthenticated      nobody, or a token that is not valid (any more)
+    ├── Forbidden             seen, but not allowed; may name fields
+    ├── NotFound              missing or hidden: the same answer
+    ├── Invalid               a well-formed message with wrong content; names fields
+    ├── Malformed             a message that cannot be read
+    ├── Conflict              uniqueness, limit, blocked deletion, double membership
+    ├── PreconditionFailed    `If-Match` names another version
+    ├── PreconditionRequired  `If-Match` is required here
+    └── Unavailable           the database or a worker is away or overloaded; try again
+"""
+
+from dataclasses import dataclass
+
+
+class FreeholdError(Exception):
+    """The root: nothing else is raised on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a specification; line and column count from 1. Its message ends with the fix."""
+
+    line: int
+    column: int
+    message: str
+
+
+class SpecificationInvalid(FreeholdError):
+    """The text is not a specification; `problems` in the order of the text."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        """Keep the problems, in the order of the text."""
+        self.problems = sorted(problems, key=lambda p: (p.line, p.column))
+        super().__init__("\n".join(f"{p.line}:{p.column}: {p.message}" for p in self.problems))
+
+
+class SchemaDiffers(FreeholdError):
+    """The database's tables are not those of the specification; the message says what differs."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field of a message."""
+
+    field: str
+    code: str
+    message: str
+
+
+class Refusal(FreeholdError):
+    """An answer to a caller; `detail` is fit for the caller's eyes."""
+
+    code = "refused"
+    detail = "This was refused."
+
+    def __init__(
+        self, detail: str | None = None, *, code: str | None = None, errors: tuple[FieldError, ...] = ()
+    ) -> None:
+        """Use the class's code and detail unless more precise ones are given."""
+        self.code = code or type(self).code
+        self.detail = detail or type(self).detail
+        self.errors = errors
+        super().__init__(self.detail)
+
+
+class NotAuthenticated(Refusal):
+    """Nobody, or a token that is not valid (any more)."""
+
+    code = "not_authenticated"
+    detail = "Sign in to do this."
+
+
+class Forbidden(Refusal):
+    """The caller sees the record but may not do this; `errors` names the fields, if it is about fields."""
+
+    code = "forbidden"
+    detail = "You may not do this."
+
+
+class NotFound(Refusal):
+    """Missing or hidden: the same answer."""
+
+    code = "not_found"
+    detail = "There is nothing here."
+
+
+class Invalid(Refusal):
+    """A well-formed message with wrong content; `errors` says which field and why."""
+
+    code = "invalid"
+    detail = "The request has wrong content."
+
+
+class Malformed(Refusal):
+    """A message that cannot be read."""
+
+    code = "malformed"
+    detail = "The request cannot be read."
+
+
+class Conflict(Refusal):
+    """What is asked collides with what is there."""
+
+    code = "conflict"
+    detail = "This conflicts with what is there."
+
+
+class PreconditionFailed(Refusal):
+    """`If-Match` names another version of the record."""
+
+    code = "precondition_failed"
+    detail = "The record has changed since you read it."
+
+
+class PreconditionRequired(Refusal):
+    """The specification requires `If-Match` here."""
+
+    code = "precondition_required"
+    detail = "Send the record's ETag as If-Match."
+
+
+class Unavailable(Refusal):
+    """The database or a worker is away or overloaded; trying again may help."""
+
+    code = "unavailable"
+    detail = "The service cannot answer right now. Try again."

@@ -1,0 +1,231 @@
+"""Whether an actor may create, change, delete or share a record, as a whole: rights, locks, steps and caps.
+
+Each function raises `Forbidden`, naming the fields where it is about fields. That the actor can open the record is
+known before any of them is asked; otherwise the answer is `NotFound`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from domain.errors import FieldError, Forbidden
+from domain.ownership import (
+    Actor,
+    Facts,
+    decide,
+    locked,
+    locked_above,
+    matching,
+    may,
+    may_read_field,
+    visible_reference,
+)
+from domain.specification.model import Grant, Hop, Kind, Resource, Role, Specification, Through
+
+LOCKED = "locked"
+
+
+def judge_creation(actor: Actor, new: Facts, sent: Mapping[str, Any]) -> None:
+    """Whether the actor may create the record, judged as if it were there; `sent` is what its message carried."""
+    if locked_above(new):
+        raise Forbidden("A record above this one is locked.", code=LOCKED)
+    if not may("create", actor, new):
+        raise Forbidden()
+    fields = new.resource.fields
+    refused = [
+        name for name in sent if name in fields and (rule := fields[name].write) and not decide(rule, actor, new)
+    ]
+    if refused:
+        raise _fields_refused(refused)
+    if not may("open", actor, new):
+        raise Forbidden("You could not open what you would create.")
+    _judge_opening(actor, new, set(sent))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change that is allowed on the old record, with the grants that still have to hold on the new one."""
+
+    fields: Mapping[str, Any]
+    moves_to: str | None
+    """the id of the new parent"""
+    held: Mapping[str, tuple[tuple[Grant, ...], ...]]
+    """for each field, the sets of grants of which one must hold: of `update`, and of its own `write`"""
+
+    def __bool__(self) -> bool:
+        """Whether anything changes."""
+        return bool(self.fields) or self.moves_to is not None
+
+
+def judge_change(actor: Actor, old: Facts, given: Mapping[str, Any]) -> Change:
+    """What of a message changes the record, and whether the actor may change that on the record as it is."""
+    resource = old.resource
+    updates = matching(resource.rule("update"), actor, old)
+    if not updates and not _may_step(actor, old) and not decide(resource.rule("move"), actor, old):
+        raise Forbidden()
+    parent = resource.parent
+    fields = {
+        name: value for name, value in given.items() if name != parent and _differs(actor, old, name, value)
+    }
+    moves_to = given.get(parent) if parent is not None else None
+    if moves_to is not None and parent is not None and moves_to == visible_reference(Hop(parent, parent), actor, old):
+        moves_to = None
+    _judge_locks(old, fields, moves_to is not None)
+    if moves_to is not None and not decide(resource.rule("move"), actor, old):
+        raise _fields_refused([str(parent)])
+    held: dict[str, tuple[tuple[Grant, ...], ...]] = {}
+    refused = []
+    for name, value in fields.items():
+        if name in resource.steps:
+            if not _step_allowed(actor, old, name, value):
+                refused.append(name)
+            continue
+        sets = [tuple(grant for grant in updates if grant.covers(name))]
+        write = resource.fields[name].write
+        if write is not None:
+            sets.append(matching(write, actor, old))
+        if not all(sets):
+            refused.append(name)
+        held[name] = tuple(sets)
+    if refused:
+        raise _fields_refused(refused)
+    return Change(fields, moves_to, held)
+
+
+def judge_result(actor: Actor, new: Facts, change: Change) -> None:
+    """Whether the change is allowed on the record as it would be too."""
+    refused = [
+        name for name, sets in change.held.items() if not all(decide(grants, actor, new) for grants in sets)
+    ]
+    if refused:
+        raise _fields_refused(refused)
+    if change.moves_to is not None:
+        if locked_above(new):
+            raise Forbidden("A record above its new place is locked.", code=LOCKED)
+        if not may("create", actor, new):
+            raise _fields_refused([str(new.resource.parent)])
+    changed = set(change.fields) | ({str(new.resource.parent)} if change.moves_to is not None else set())
+    _judge_opening(actor, new, changed)
+
+
+def judge_deletion(actor: Actor, facts: Facts) -> None:
+    """Whether the actor may delete the record; what hangs below it is asked of the database."""
+    if not may("delete", actor, facts):
+        raise Forbidden()
+    if locked(facts) or locked_above(facts):
+        raise Forbidden("This record, or one above it, is locked.", code=LOCKED)
+
+
+def sharing_cap(actor: Actor, facts: Facts) -> str | None:
+    """The strongest role that the actor may give on the record, change or take away; None where it may not share.
+
+    Who shares through a role of this very ladder reaches as high as its own role; everybody else to the top.
+    """
+    ladder = facts.resource.ladder
+    if ladder is None or not may("open", actor, facts):
+        return None
+    cap: str | None = None
+    for grant in matching(facts.resource.rule("share"), actor, facts):
+        if not any(isinstance(who, Role) and not who.path for who in grant.who):
+            return ladder.roles[0]
+        cap = facts.world.role(facts.record.id, str(actor.account))
+    return cap
+
+
+def _throughs(specification: Specification) -> set[Through]:
+    return {
+        who
+        for resource in specification.resources.values()
+        for rule in rules(resource)
+        for grant in rule
+        for who in grant.who
+        if isinstance(who, Through)
+    }
+
+
+def rules(resource: Resource) -> list[tuple[Grant, ...]]:
+    """Every rule that a resource states: of actions, fields and steps."""
+    return [
+        *resource.can.values(),
+        *(rule for field in resource.fields.values() for rule in (field.read, field.write) if rule is not None),
+        *(step.rule for steps in resource.steps.values() for step in steps),
+    ]
+
+
+def opened_by(specification: Specification, link: Resource) -> set[str]:
+    """The names on a link record that lead to what becomes visible when it is tied to a container."""
+    return {through.back for through in _throughs(specification) if through.link == link.name}
+
+
+def _judge_opening(actor: Actor, new: Facts, changed: set[str]) -> None:
+    """Tying a record to a container opens access to the record: that needs `share` on it."""
+    spec = new.world.specification
+    for through in _throughs(spec):
+        if through.link != new.resource.name or not changed & {through.back, through.container.field}:
+            continue
+        back = new.hop(Hop(through.back, spec.target(new.resource.name, through.back)))
+        container = new.hop(through.container)
+        if back is not None and container is not None and not may("share", actor, back):
+            raise _fields_refused([through.back])
+
+
+def _may_step(actor: Actor, old: Facts) -> bool:
+    return any(
+        step.before == old.record.values[name] and decide(step.rule, actor, old)
+        for name, steps in old.resource.steps.items()
+        for step in steps
+    )
+
+
+def _step_allowed(actor: Actor, old: Facts, name: str, value: Any) -> bool:
+    before = old.record.values[name]
+    return any(
+        step.before == before and step.after == value and decide(step.rule, actor, old)
+        for step in old.resource.steps[name]
+    )
+
+
+def _differs(actor: Actor, old: Facts, name: str, value: Any) -> bool:
+    """Whether a sent value changes the field as the actor sees it.
+
+    A field that it cannot read always counts as changed: otherwise sending a guess would tell its value.
+    """
+    field = old.resource.fields[name]
+    if not may_read_field(field, actor, old):
+        return True
+    if field.kind is Kind.REFERENCE:
+        assert field.target is not None
+        return bool(value != visible_reference(Hop(name, field.target), actor, old))
+    return not _same(value, old.record.values[name])
+
+
+def _same(given: Any, present: Any) -> bool:
+    """Equal as JSON: 1 and true, or 1 and 1.0, are different values."""
+    if type(given) is not type(present):
+        return False
+    if isinstance(given, dict):
+        return given.keys() == present.keys() and all(_same(given[key], present[key]) for key in given)
+    if isinstance(given, list):
+        return len(given) == len(present) and all(map(_same, given, present))
+    return str(given) == str(present)
+
+
+def _judge_locks(old: Facts, fields: Mapping[str, Any], moving: bool) -> None:
+    if not fields and not moving:
+        return
+    if locked_above(old):
+        raise Forbidden("A record above this one is locked.", code=LOCKED, errors=_errors(fields, LOCKED))
+    lock = old.resource.locked
+    if lock is None or not locked(old):
+        return
+    stuck = [name for name in fields if name not in lock.excepted and name not in old.resource.steps]
+    if stuck or moving:
+        raise Forbidden("This record is locked.", code=LOCKED, errors=_errors(stuck, LOCKED))
+
+
+def _fields_refused(names: list[str]) -> Forbidden:
+    return Forbidden("You may not set these fields.", errors=_errors(names, "forbidden"))
+
+
+def _errors(names: Any, code: str) -> tuple[FieldError, ...]:
+    return tuple(FieldError(name, code, "You may not change this field here.") for name in names)

@@ -1,0 +1,34 @@
+"""The ASGI app over a container."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from entrypoints.container import Container
+
+PROJECT = "FREEHOLD_PROJECT"
+"""how a worker process learns which folder it serves"""
+
+
+def create_app(container: Container) -> FastAPI:
+    """The app, which loads its keys at start and closes the store at the end."""
+    app: FastAPI = container.app()
+    store, tokens, clock = container.store(), container.tokens(), container.clock()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await tokens.load(store, clock.now())
+        app.openapi()
+        yield
+        await store.close()
+
+    app.router.lifespan_context = lifespan
+    return app
+
+
+def from_environment() -> FastAPI:
+    """For workers: the project named by the environment."""
+    return create_app(Container(folder=Path(os.environ[PROJECT])))

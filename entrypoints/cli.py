@@ -1,0 +1,202 @@
+"""The `freehold` command. Exit codes: 0 done, 1 failed, 2 wrong usage."""
+
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+import uvicorn
+from pydantic import ValidationError
+from rich.console import Console
+
+from adapters.http.messages import encode
+from adapters.persistence.memory import MemoryStore
+from domain.errors import SchemaDiffers, SpecificationInvalid
+from domain.specification.model import Specification
+from entrypoints import asgi, developing, projects, reports
+from entrypoints.container import Container
+from entrypoints.settings import Settings
+
+FAILED, USAGE = 1, 2
+
+cli = typer.Typer(
+    name="freehold",
+    help="Write down who owns what. Get a backend that keeps it that way.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+Folder = Annotated[Path, typer.Argument(help="The project folder, or its freehold.yaml.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="The port.")]
+Host = Annotated[str, typer.Option(help="The address to listen on.")]
+
+
+@cli.command()
+def new(
+    folder: Annotated[Path, typer.Argument(help="The folder to make.")],
+    starter: Annotated[str, typer.Option("--from", help="The example to start from.")] = "notes",
+    as_json: Json = False,
+) -> None:
+    """Write a starter project."""
+    if starter not in projects.starters():
+        _fail(f"There is no example `{starter}`. There are: {', '.join(projects.starters())}.", as_json, USAGE)
+    try:
+        projects.make(folder, starter)
+    except OSError as error:
+        _fail(f"{error}.", as_json)
+    if as_json:
+        reports.print_json({"folder": str(folder)})
+    else:
+        out.print(f"{folder} is ready. Edit {folder / reports.FILE}, then: freehold dev {folder}", highlight=False)
+
+
+@cli.command()
+def check(folder: Folder = Path(), as_json: Json = False) -> None:
+    """Print mistakes, what is public, and who may do what."""
+    specification = _load(_folder(folder), as_json)
+    if as_json:
+        reports.print_json(reports.specification_as_json(specification))
+    else:
+        reports.print_specification(out, specification)
+
+
+@cli.command()
+def openapi(folder: Folder = Path(), as_json: Json = False) -> None:
+    """Print the OpenAPI document (which is JSON, with or without --json)."""
+    container = _container(folder, as_json)
+    container.store.override(_memory_store(container))
+    container.secret.override(b"no secret is needed to describe an API")
+    sys.stdout.write(encode(asgi.create_app(container).openapi()).decode() + "\n")
+
+
+@cli.command()
+def serve(
+    folder: Folder = Path(),
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
+    database: Annotated[str | None, typer.Option(help="sqlite:///path; default: freehold.db in the folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Serve the project; refuses where specification and database differ, and changes nothing."""
+    if database is not None:
+        os.environ["FREEHOLD_DATABASE_URL"] = database
+    container = _container(folder, as_json)
+    try:
+        projects.require_same(container.database(), container.tables())
+    except SchemaDiffers as error:
+        _fail(f"Not served. {error}", as_json)
+    _log_to_stderr()
+    if as_json:
+        reports.print_json({"url": f"http://{host}:{port}", "workers": workers})
+    else:
+        out.print(f"Serving {container.specification().app} on http://{host}:{port} (Ctrl-C ends)", highlight=False)
+    sys.stdout.flush()
+    try:
+        if workers == 1:
+            uvicorn.Server(developing.server_config(asgi.create_app(container), host, port)).run()
+        else:
+            os.environ[asgi.PROJECT] = str(container.folder())
+            options = developing.server_options(host, port)
+            uvicorn.run("entrypoints.asgi:from_environment", factory=True, workers=workers, **options)
+    except KeyboardInterrupt:
+        pass
+    except ValueError as error:
+        _fail(f"Not served: {error}.", as_json)
+
+
+@cli.command()
+def dev(
+    folder: Folder = Path(),
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; refuse what would lose stored values.")] = False,
+    seed: Annotated[bool, typer.Option("--seed", hidden=True, help="Make Mary, Bob and a note.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check, bring the database up to date and serve, again at each change of the file. Never for production."""
+    project = _folder(folder)
+    _load(project, as_json)
+    _log_to_stderr()
+    console = err if as_json else out
+    try:
+        asyncio.run(developing.serve(project, host, port, ask=not yes, seed=seed, console=console))
+    except KeyboardInterrupt:
+        pass
+    except (SchemaDiffers, ValueError) as error:
+        _fail(f"Not served. {error}", as_json)
+
+
+def _container(folder: Path, as_json: bool) -> Container:
+    """A container whose specification and settings are known to be right."""
+    project = _folder(folder)
+    container = Container(folder=project)
+    container.specification.override(_load(project, as_json))
+    settings = _settings(as_json)
+    container.settings.override(settings)
+    try:
+        settings.database_path(project)
+    except ValueError as error:
+        _fail(f"{error}.", as_json, USAGE)
+    return container
+
+
+def _settings(as_json: bool) -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"FREEHOLD_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False))
+        _fail(f"Settings are wrong. {wrong}.", as_json, USAGE)
+
+
+def _folder(given: Path) -> Path:
+    """The project's folder, also where its file is named."""
+    return given.parent if given.name == reports.FILE else given
+
+
+def _load(folder: Path, as_json: bool) -> Specification:
+    path = folder / reports.FILE
+    try:
+        from adapters.specification_file import load
+
+        return load(path)
+    except SpecificationInvalid as error:
+        if as_json:
+            reports.print_json({"errors": reports.problems_as_json(path, error)})
+        else:
+            reports.print_problems(err, path, error)
+        raise typer.Exit(FAILED) from error
+
+
+def _memory_store(container: Container) -> Any:
+    return MemoryStore(container.specification())
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _fail(message: str, as_json: bool, code: int = FAILED) -> NoReturn:
+    if as_json:
+        reports.print_json({"error": message})
+    else:
+        err.print(message, style="red", highlight=False, soft_wrap=True, markup=False)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Run the command; the working directory never takes the place of our packages."""
+    cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""A project folder: a new one from a starter, its database brought up to date, and the two accounts of the tour."""
+
+import shutil
+from pathlib import Path
+
+from adapters.persistence.sql import migrating, schema
+from adapters.persistence.sql.tables import Tables
+from domain.errors import SchemaDiffers
+from entrypoints.reports import FILE
+
+_HERE = Path(__file__).resolve().parent
+IGNORED = """# Freehold's embedded database, and the secret that seals its keys
+freehold.db*
+.freehold-secret
+"""
+
+
+def examples() -> Path:
+    """The specifications that ship: beside this package in a wheel, at the top in a clone."""
+    shipped = _HERE / "examples"
+    return shipped if shipped.is_dir() else _HERE.parent / "examples"
+
+
+def starters() -> list[str]:
+    """The names that `new --from` takes."""
+    return sorted(path.parent.name for path in examples().glob(f"*/{FILE}"))
+
+
+def make(folder: Path, starter: str) -> None:
+    """Write a new project. Raises `FileExistsError` where the folder holds one already."""
+    if (folder / FILE).exists():
+        raise FileExistsError(f"{folder / FILE} is there already")
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(examples() / starter / FILE, folder / FILE)
+    ignored = folder / ".gitignore"
+    if not ignored.exists():
+        ignored.write_text(IGNORED, encoding="utf-8")
+    readme = folder / "README.md"
+    if not readme.exists():
+        readme.write_text(_readme(folder.resolve().name), encoding="utf-8")
+
+
+def bring_up(database: Path, tables: Tables, *, allow_losses: bool) -> schema.Differences:
+    """Make the database, or change it to the specification. Raises `SchemaDiffers` where values would be lost."""
+    database.parent.mkdir(parents=True, exist_ok=True)
+    migrating.upgrade(f"sqlite:///{database}")
+    if not schema.compare(database, tables):
+        return schema.Differences((), (), (), ())
+    return schema.adjust(database, tables, allow_losses=allow_losses)
+
+
+def require_same(database: Path, tables: Tables) -> None:
+    """Raise `SchemaDiffers` unless the database is exactly the specification's; changes nothing."""
+    if not database.exists():
+        raise SchemaDiffers(f"There is no database at {database}. `freehold dev` makes one.")
+    if not migrating.is_current(f"sqlite:///{database}"):
+        raise SchemaDiffers(f"The built-in tables of {database} are of another version. `freehold dev` upgrades them.")
+    differences = schema.compare(database, tables)
+    if differences:
+        raise SchemaDiffers(f"{database} is not what the specification says: {differences}. `freehold dev` shows more.")
+
+
+def _readme(name: str) -> str:
+    return f"""# {name}
+
+`{FILE}` says what the records of this app are and who may do what with them. Nothing else is needed.
+
+    freehold check {name}    # mistakes, what is public, who may do what
+    freehold dev {name}      # serve it, with reload: open http://127.0.0.1:8000
+    freehold serve {name}    # serve it as it is
+"""

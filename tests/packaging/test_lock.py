@@ -1,0 +1,41 @@
+"""The lock: in step with pyproject.toml, every file by its hash, silent about where it came from."""
+
+import re
+import tomllib
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+LOCK = (REPOSITORY / "requirements.lock").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+
+# One entry: `name==version ; marker \`, then its hashes.
+ENTRIES = re.findall(
+    r"^([a-z0-9-]+)==(\S+)([^\n]*)\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", LOCK, re.MULTILINE
+)
+
+
+def test_every_entry_is_pinned_and_hashed() -> None:
+    assert len(ENTRIES) == len(re.findall(r"^\S.*$", re.sub(r"^#.*$", "", LOCK, flags=re.MULTILINE), re.MULTILINE))
+
+
+def test_what_the_project_asks_for_is_what_is_locked() -> None:
+    locked = {canonicalize_name(name): version for name, version, _, _ in ENTRIES}
+    needed = [
+        *PROJECT["build-system"]["requires"],
+        *PROJECT["project"]["dependencies"],
+        *PROJECT["dependency-groups"]["dev"],
+    ]
+    for line in needed:
+        wanted = Requirement(line)
+        assert canonicalize_name(wanted.name) in locked, f"`{line}` is not in requirements.lock: write it again"
+        assert locked[canonicalize_name(wanted.name)] in wanted.specifier, f"`{line}` is not what requirements.lock has"
+
+
+def test_it_names_no_place() -> None:
+    assert "://" not in LOCK
+    assert not re.search(r"^(?!    --hash=).*/", LOCK, re.MULTILINE)
+    assert "--index" not in LOCK
+    assert "--find-links" not in LOCK
