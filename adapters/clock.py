@@ -17,7 +17,7 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-class Uuid7:
+class UuidV7:
     """The `Ids` port: UUIDv7 by RFC 9562, section 6.2, method 2 (monotonic random). Safe to use from threads.
 
     Within a millisecond, and while the clock runs backwards, the 74 random bits of the last id are raised by a random

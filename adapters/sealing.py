@@ -77,7 +77,7 @@ class AesSealer:
             return None
 
 
-class AesSuccessors:
+class TokenSuccessors:
     """The `Successors` port. The key comes from the token, which is stored nowhere: the database cannot reveal it."""
 
     def conceal(self, token: str, successor: str) -> str:

@@ -26,7 +26,7 @@ from jwt.algorithms import ECAlgorithm
 from jwt.utils import base64url_encode
 
 from adapters.sealing import SecretRefused
-from application.ports import Claims, Clock, Sealer, SigningKey, Store
+from application.ports import Claims, Sealer, SigningKey, Store
 from domain.errors import NotAuthenticated, Unavailable
 
 LIFETIME = 900
@@ -65,17 +65,34 @@ class Key:
 
 
 class JwtTokens:
-    """The `Tokens` port. It has no keys until `use` gives it some."""
+    """The `Tokens` port. It has no keys until `load` has read them."""
 
-    def __init__(self, issuer: str) -> None:
-        """Tokens are issued and accepted by the service of this name alone (`iss` and `aud`)."""
+    def __init__(self, issuer: str, sealer: Sealer) -> None:
+        """Tokens are issued and accepted by the service of this name alone (`iss` and `aud`).
+
+        `sealer` is what private keys are stored under.
+        """
         self.lifetime = LIFETIME
         self._issuer = issuer
+        self._sealer = sealer
         self._keys: dict[str, Key] = {}
         self._public: dict[str, EllipticCurvePublicKey] = {}
         self._signing: Key | None = None
         self._verified: dict[bytes, tuple[datetime, Claims]] = {}
         self._writing = threading.Lock()
+
+    async def load(self, store: Store, now: datetime) -> None:
+        """Read the ring from the store; make and store the first key where there is none that signs.
+
+        Raises `SecretRefused` where the keys were sealed under another secret.
+        """
+        async with store.work() as work:
+            stored = list(await work.signing_keys.all())
+            if all(key.state != "active" for key in stored):
+                stored.append(_new_key(self._sealer, now))
+                await work.signing_keys.add(stored[-1])
+                await work.commit()
+        self.use([_open(key, self._sealer) for key in stored])
 
     def use(self, keys: Sequence[Key]) -> None:
         """Replace the ring; tokens of keys that are no longer in it are refused from now on."""
@@ -151,20 +168,6 @@ class JwtTokens:
     def public_keys(self) -> dict[str, Any]:
         """See the port."""
         return {"keys": [key.jwk for key in self._keys.values()]}
-
-
-async def load_ring(tokens: JwtTokens, store: Store, sealer: Sealer, clock: Clock) -> None:
-    """Give `tokens` the stored keys; make and store the first one where there is none that signs.
-
-    Raises `SecretRefused` where they were sealed under another secret.
-    """
-    async with store.work() as work:
-        stored = list(await work.signing_keys.all())
-        if all(key.state != "active" for key in stored):
-            stored.append(_new_key(sealer, clock.now()))
-            await work.signing_keys.add(stored[-1])
-            await work.commit()
-    tokens.use([_open(key, sealer) for key in stored])
 
 
 def _new_key(sealer: Sealer, now: datetime) -> SigningKey:

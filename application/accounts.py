@@ -1,7 +1,7 @@
 """Accounts: sign up, see oneself, change the password. Each use case commits itself."""
 
 from application.ports import Clock, Ids, Passwords, Store
-from application.sessions import Client, Scope, SessionUseCases, SignedIn, accepted
+from application.sessions import Device, Scope, SessionUseCases, SignedIn, accepted
 from domain.account import Account, accept_email, accept_password, presented_password
 from domain.audit import Event
 from domain.errors import Conflict, FieldError, Forbidden, Invalid, NotAuthenticated
@@ -18,7 +18,6 @@ class AccountUseCases:
         ids: Ids,
         passwords: Passwords,
         sessions: SessionUseCases,
-        *,
         sign_up_open: bool,
     ) -> None:
         """Whether everybody may register is the service's choice, for good."""
@@ -29,7 +28,7 @@ class AccountUseCases:
         self._sessions = sessions
         self._sign_up_open = sign_up_open
 
-    async def register(self, email: str, password: str, client: Client) -> SignedIn:
+    async def register(self, email: str, password: str, device: Device) -> SignedIn:
         """A new account, signed in at once.
 
         Raises `Forbidden` (code `sign_up_closed`), `Invalid`, `Conflict` (code `email_taken`), `Unavailable`.
@@ -45,14 +44,14 @@ class AccountUseCases:
         account = Account(self._ids.new(), email, password_hash, now)
         async with self._store.work() as work:
             await work.accounts.add(account)
-            answer = await self._sessions.start(work, account, client, now)
-            await work.audit.add(Event.of("registered", account.id, now, answer.session.id, client.address))
+            answer = await self._sessions.start(work, account, device, now)
+            await work.audit.add(Event.of("registered", account.id, now, answer.session, device.address))
             await work.commit()
         return answer
 
     async def me(self, actor: Actor) -> Account:
         """The caller's account. Raises `NotAuthenticated`."""
-        await self._sessions.alive(actor)
+        await self._sessions.require(actor)
         account = await self._store.accounts.get(str(actor.account))
         if account is None:
             raise NotAuthenticated

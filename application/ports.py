@@ -223,16 +223,6 @@ class SigningKeys(Protocol):
         """Store a new key. Raises `Conflict` where it would be a second active one."""
 
 
-class SigningKeys(Protocol):
-    """The key pairs of access tokens, private parts sealed."""
-
-    async def all(self) -> Sequence[tuple[str, str]]:
-        """Every key's id and sealed private part, newest first."""
-
-    async def add(self, kid: str, sealed: str, now: datetime) -> None:
-        """Store a new key."""
-
-
 class Work(Protocol):
     """One unit of work: all of it is kept at `commit`, none of it otherwise."""
 
@@ -255,10 +245,6 @@ class Work(Protocol):
     @property
     def signing_keys(self) -> SigningKeys:
         """The keys for access tokens."""
-
-    @property
-    def signing_keys(self) -> SigningKeys:
-        """The key pairs of access tokens."""
 
     async def commit(self) -> None:
         """Keep everything, durably, before returning. Raises `Unavailable` where that fails; then nothing is kept."""
@@ -325,9 +311,6 @@ class Tokens(Protocol):
 
     def verify(self, token: str, now: datetime) -> Claims:
         """The claims of a valid token. Raises `NotAuthenticated`; says nothing of a session's end."""
-
-    async def load(self, store: "Store", now: datetime) -> None:
-        """Take the key ring from the store; where there is none yet, make its first key."""
 
     def public_keys(self) -> dict[str, Any]:
         """The JSON Web Key Set that verifies the tokens."""

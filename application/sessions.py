@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any
 
 from application.ports import Clock, Ids, Passwords, Store, Successors, Tokens, Work
 from domain.account import Account, accept_email, presented_password
@@ -30,11 +29,11 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
-    """Where a sign-in comes from: the user agent and the network address."""
+class Device:
+    """Where a sign-in comes from: the user agent (see `device_of`) and the network address, empty where unknown."""
 
-    device: str = ""
-    address: str | None = None
+    name: str
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,8 @@ class SignedIn:
     """What somebody gets who signed in or refreshed; the tokens exist nowhere else."""
 
     account: Account
-    session: Session
+    session: str
+    """its id"""
     access_token: str = field(repr=False)
     expires_in: int
     """seconds until the access token ends"""
@@ -70,7 +70,7 @@ class SessionUseCases:
         self._tokens = tokens
         self._successors = successors
 
-    async def login(self, email: str, password: str, client: Client) -> SignedIn:
+    async def login(self, email: str, password: str, device: Device) -> SignedIn:
         """Sign in. Raises `WrongCredentials`, `Invalid` for what no account can have, `Unavailable` when overloaded.
 
         Hashing takes place outside the unit of work, which others wait for; the work is the same whoever asks.
@@ -85,28 +85,28 @@ class SessionUseCases:
             if unchanged:
                 if account is None or account.disabled or not right:
                     known = None if account is None else account.id
-                    await work.audit.add(Event.of("login_failed", known, now, address=client.address))
+                    await work.audit.add(Event.of("login_failed", known, now, address=device.address))
                     await work.commit()
                     raise WrongCredentials
                 if renewed is not None:
                     account = account.with_password(renewed)
                     await work.accounts.save(account)
-                answer = await self.start(work, account, client, now)
-                await work.audit.add(Event.of("login", account.id, now, answer.session.id, client.address))
+                answer = await self.start(work, account, device, now)
+                await work.audit.add(Event.of("login", account.id, now, answer.session, device.address))
                 await work.commit()
                 return answer
         # the password was changed, or hashed anew by another sign-in, while this one was verified
-        return await self.login(email, password, client)
+        return await self.login(email, password, device)
 
-    async def start(self, work: Work, account: Account, client: Client, now: datetime) -> SignedIn:
+    async def start(self, work: Work, account: Account, device: Device, now: datetime) -> SignedIn:
         """A new session with its first tokens, in somebody else's unit of work."""
-        session = Session.start(self._ids.new(), account.id, client.device, client.address, now)
+        session = Session.start(self._ids.new(), account.id, device.name, device.address, now)
         refresh_token = _new_token()
         await work.sessions.add(session)
         await work.sessions.add_token(session.first_token(_hash(refresh_token)))
         return self._answer(account, session, refresh_token, now)
 
-    async def refresh(self, refresh_token: str, client: Client) -> SignedIn:
+    async def refresh(self, refresh_token: str, device: Device) -> SignedIn:
         """New tokens for an old refresh token. Raises `NotAuthenticated`; reuse has then ended the session."""
         refused = NotAuthenticated("This refresh token is not valid (any more).", code="invalid_refresh_token")
         if len(refresh_token) > LONGEST_REFRESH_TOKEN:
@@ -132,12 +132,12 @@ class SessionUseCases:
                 return self._answer(account, session, self._successors.reveal(refresh_token, str(token.concealed)), now)
             if rotation.outcome is Outcome.REUSED:
                 await work.sessions.save(rotation.session)
-                await work.audit.add(Event.of("refresh_reused", account.id, now, session.id, client.address))
+                await work.audit.add(Event.of("refresh_reused", account.id, now, session.id, device.address))
                 # the request fails, yet this is kept
                 await work.commit()
         raise refused
 
-    async def alive(self, actor: Actor) -> Session:
+    async def require(self, actor: Actor) -> Session:
         """The caller's session. Raises `NotAuthenticated` where there is none or it has ended."""
         session = None if actor.session is None else await self._store.sessions.get(actor.session)
         if session is None or session.account != actor.account or not session.alive(self._clock.now()):
@@ -146,13 +146,13 @@ class SessionUseCases:
 
     async def list(self, actor: Actor) -> Sequence[Session]:
         """The caller's live sessions, newest first."""
-        await self.alive(actor)
+        await self.require(actor)
         now = self._clock.now()
         return [session for session in await self._store.sessions.of_account(str(actor.account)) if session.alive(now)]
 
     async def logout(self, actor: Actor, scope: Scope) -> None:
         """End the caller's session, its others, or all."""
-        await self.alive(actor)
+        await self.require(actor)
         now = self._clock.now()
         async with self._store.work() as work:
             await self.end(work, actor, scope, now)
@@ -169,7 +169,7 @@ class SessionUseCases:
 
     async def revoke(self, actor: Actor, session_id: str) -> None:
         """End one of the caller's sessions. Raises `NotFound` for any other, also one that has ended."""
-        await self.alive(actor)
+        await self.require(actor)
         now = self._clock.now()
         async with self._store.work() as work:
             session = await work.sessions.get(session_id)
@@ -179,13 +179,9 @@ class SessionUseCases:
             await work.audit.add(Event.of("session_revoked", actor.account, now, actor.session, revoked=session.id))
             await work.commit()
 
-    def public_keys(self) -> dict[str, Any]:
-        """The JSON Web Key Set with which others can verify access tokens."""
-        return self._tokens.public_keys()
-
     def _answer(self, account: Account, session: Session, refresh_token: str, now: datetime) -> SignedIn:
         access_token = self._tokens.issue(account.id, session.id, now)
-        return SignedIn(account, session, access_token, self._tokens.lifetime, refresh_token)
+        return SignedIn(account, session.id, access_token, self._tokens.lifetime, refresh_token)
 
 
 def accepted(**asked: tuple[Callable[[str], str], str]) -> Iterator[str]:

@@ -86,7 +86,7 @@ class Run:
         self.latencies = array("Q")
         self.answers = self.within = 0
         self.working = plan.connections
-        self.begun = time.perf_counter_ns()
+        self.begun = self.heard = time.perf_counter_ns()
         self.since = self.begun + int(plan.warm_up * 1e9)
         self.until = self.since + int(plan.seconds * 1e9)
 
@@ -142,6 +142,7 @@ class Connection(asyncio.Protocol):
             run.fail(f"{asked}: not {self._request.status.decode()} but {data[9:600].decode(errors='replace')}")
             return
         run.answers += 1
+        run.heard = now
         if self._sent >= run.since:
             run.latencies.append(now - self._sent)
         if run.since <= now < run.until:
@@ -191,13 +192,10 @@ async def generate(plan: Plan) -> Result:
         connection.send()
     await asyncio.sleep(plan.warm_up)
     used = time.process_time()
-    seen = -1
-    while not run.over.done() and time.perf_counter_ns() < run.until:
-        left = (run.until - time.perf_counter_ns()) / 1e9
-        await asyncio.wait([run.over], timeout=min(left, PATIENCE))
-        if run.answers == seen:
+    while not run.over.done() and (left := run.until - time.perf_counter_ns()) > 0:
+        await asyncio.wait([run.over], timeout=min(left / 1e9, 1.0))
+        if time.perf_counter_ns() - run.heard > PATIENCE * 1e9:
             run.fail(f"no answer for {PATIENCE:.0f} s")
-        seen = run.answers
     busy = (time.process_time() - used) / plan.seconds
     await asyncio.wait([run.over], timeout=PATIENCE)
     run.fail(f"{run.working} requests still without an answer after {PATIENCE:.0f} s")

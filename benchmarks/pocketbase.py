@@ -133,7 +133,7 @@ class PocketBase(Server):
 
     def newest(self) -> Call:
         """See `Server`."""
-        return Call("GET", f"{NOTES}?perPage=20&sort=-created&skipTotal=1", None, 200)
+        return Call("GET", f"{NOTES}?perPage=20&sort=-@rowid&skipTotal=1", None, 200)
 
     def create(self, notebook: Notebook, author: Account, title: str, body: str, status: str) -> Call:
         """See `Server`; the author is sent, and a rule says that it must be the caller."""
@@ -172,7 +172,7 @@ def _make_collections(port: int) -> None:
     fields = [relation("notebook", notebooks), relation("account", USERS), one_of("role", "editor", "viewer")]
     add(collection("members", *fields, unique="notebook, account", indexes=["account"]))
     fields = [relation("notebook", notebooks), relation("author", USERS), text("title"), text("body")]
-    add(collection("notes", *fields, one_of("status", "open", "done"), indexes=["notebook", "created"]))
+    add(collection("notes", *fields, one_of("status", "open", "done"), indexes=["notebook"]))
     for name, path, create, update in (
         ("notebooks", "", f"owner = {ME}", fixed("owner")),
         ("notes", "notebook.", f"author = {ME} && {editor_of('notebook.')}", fixed("notebook", "author")),

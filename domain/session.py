@@ -22,6 +22,11 @@ LONGEST_DEVICE = 200
 """characters of a user agent that are kept"""
 
 
+def device_of(user_agent: str | None) -> str:
+    """What is kept of a user agent: printable and short."""
+    return "".join(c for c in user_agent or "" if c.isprintable())[:LONGEST_DEVICE].strip()
+
+
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
     """One link of a session's chain. The token itself is not here: only the SHA-256 of it."""
@@ -72,14 +77,19 @@ class Session:
     absolute_end: datetime
     device: str
     """the user agent at the sign-in, shortened"""
-    address: str | None
-    """the network address at the sign-in"""
+    address: str
+    """the network address at the sign-in; empty where it is not known"""
     revoked_at: datetime | None = None
 
     @classmethod
-    def start(cls, session_id: str, account: str, device: str, address: str | None, now: datetime) -> "Session":
-        """A new session."""
-        return cls(session_id, account, now, now, now + IDLE, now + ABSOLUTE, device[:LONGEST_DEVICE], address)
+    def start(cls, session_id: str, account: str, device: str, address: str, now: datetime) -> "Session":
+        """A new session; `device` as `device_of` gives it."""
+        return cls(session_id, account, now, now, now + IDLE, now + ABSOLUTE, device, address)
+
+    @property
+    def ends_at(self) -> datetime:
+        """When it ends, unless it is used before."""
+        return min(self.idle_end, self.absolute_end)
 
     def first_token(self, token_hash: str) -> RefreshToken:
         """The head of the chain."""
@@ -87,7 +97,7 @@ class Session:
 
     def alive(self, now: datetime) -> bool:
         """Whether it still counts."""
-        return self.revoked_at is None and now < self.idle_end and now < self.absolute_end
+        return self.revoked_at is None and now < self.ends_at
 
     def revoke(self, now: datetime) -> "Session":
         """Ended, at once; one that was revoked before stays so."""

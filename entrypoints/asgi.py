@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from adapters.tokens import load_ring
 from entrypoints.container import Container
 
 PROJECT = "FREEHOLD_PROJECT"
@@ -16,11 +17,12 @@ PROJECT = "FREEHOLD_PROJECT"
 def create_app(container: Container) -> FastAPI:
     """The app, which loads its keys at start and closes the store at the end."""
     app: FastAPI = container.app()
-    store, tokens, clock = container.store(), container.tokens(), container.clock()
+    store, tokens = container.store(), container.tokens()
+    sealer, clock = container.key_sealer(), container.clock()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await tokens.load(store, clock.now())
+        await load_ring(tokens, store, sealer, clock)
         app.openapi()
         yield
         await store.close()

@@ -3,19 +3,18 @@
 Tests swap a provider: `container.store.override(providers.Object(MemoryStore(specification)))`.
 """
 
-import os
 from pathlib import Path
 
 from dependency_injector import containers, providers
 
-from adapters.clock import SystemClock, UuidV7
+from adapters.clock import SystemClock, Uuid7
 from adapters.http.app import build_app
 from adapters.http.auth import auth_router
 from adapters.http.identity import Identity
 from adapters.passwords import PasslibPasswords
 from adapters.persistence.sql.sqlite import SqliteStore
 from adapters.persistence.sql.tables import build
-from adapters.sealing import AesSealer, TokenSuccessors
+from adapters.sealing import AesSealer, AesSuccessors, service_secret
 from adapters.specification_file import load
 from adapters.tokens import JwtTokens
 from application.accounts import AccountUseCases
@@ -24,22 +23,9 @@ from application.sessions import SessionUseCases
 from application.sharing import SharingUseCases
 from entrypoints.settings import Settings, SignUp
 
-SECRET_FILE = ".freehold-secret"
-
-
-def service_secret(settings: Settings, folder: Path) -> bytes:
-    """The secret from the environment, or from a file that only the owner can read, made when first needed."""
-    if settings.secret is not None:
-        return settings.secret.get_secret_value().encode()
-    path = folder / SECRET_FILE
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    secret = os.urandom(32).hex().encode()
-    with os.fdopen(file, "wb") as opened:
-        opened.write(secret)
-    return secret
+def _secret(settings: Settings, folder: Path) -> bytes:
+    configured = None if settings.secret is None else settings.secret.get_secret_value()
+    return service_secret(configured, folder)
 
 
 def _sign_up_open(settings: Settings) -> bool:
@@ -62,13 +48,13 @@ class Container(containers.DeclarativeContainer):
     specification = providers.Singleton(load, folder)
 
     clock = providers.Singleton(SystemClock)
-    ids = providers.Singleton(UuidV7)
+    ids = providers.Singleton(Uuid7)
     passwords = providers.Singleton(PasslibPasswords)
-    secret = providers.Singleton(service_secret, settings, folder)
+    secret = providers.Singleton(_secret, settings, folder)
     cursors = providers.Singleton(AesSealer, secret, "cursors")
     key_sealer = providers.Singleton(AesSealer, secret, "signing keys")
-    successors = providers.Singleton(TokenSuccessors)
-    tokens = providers.Singleton(JwtTokens, providers.Callable(_issuer, settings), key_sealer)
+    successors = providers.Singleton(AesSuccessors)
+    tokens = providers.Singleton(JwtTokens, providers.Callable(_issuer, settings))
 
     database = providers.Callable(_database, settings, folder)
     tables = providers.Singleton(build, specification)
@@ -78,7 +64,13 @@ class Container(containers.DeclarativeContainer):
     sharing = providers.Singleton(SharingUseCases, records, store, clock)
     sessions = providers.Singleton(SessionUseCases, store, clock, ids, passwords, tokens, successors)
     accounts = providers.Singleton(
-        AccountUseCases, store, clock, ids, passwords, sessions, providers.Callable(_sign_up_open, settings)
+        AccountUseCases,
+        store,
+        clock,
+        ids,
+        passwords,
+        sessions,
+        sign_up_open=providers.Callable(_sign_up_open, settings),
     )
 
     identity = providers.Singleton(Identity, tokens, clock)

@@ -274,6 +274,16 @@ class MemoryStore:
         """See the port."""
         return MemoryRecords(self.specification, self.state)
 
+    @property
+    def accounts(self) -> MemoryAccounts:
+        """See the port."""
+        return MemoryAccounts(self.state.identity)
+
+    @property
+    def sessions(self) -> MemorySessions:
+        """See the port."""
+        return MemorySessions(self.state.identity)
+
     @asynccontextmanager
     async def work(self) -> AsyncIterator[MemoryWork]:
         """See the port."""

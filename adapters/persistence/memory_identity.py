@@ -1,9 +1,9 @@
-"""Accounts, sessions and audit in plain Python."""
+"""Accounts, sessions, the audit log and the signing keys in plain Python."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
+from application.ports import SigningKey
 from domain.account import Account
 from domain.audit import Event
 from domain.errors import Conflict
@@ -12,18 +12,22 @@ from domain.session import RefreshToken, Session
 
 @dataclass
 class IdentityState:
-    """Everything that is stored of accounts."""
+    """Everything that is stored."""
 
     accounts: dict[str, Account] = field(default_factory=dict)
+    """by id"""
     sessions: dict[str, Session] = field(default_factory=dict)
+    """by id"""
     tokens: dict[str, RefreshToken] = field(default_factory=dict)
+    """by hash"""
     events: list[Event] = field(default_factory=list)
-    signing_keys: list[tuple[str, str]] = field(default_factory=list)
+    keys: dict[str, SigningKey] = field(default_factory=dict)
+    """by kid"""
 
     def copy(self) -> "IdentityState":
         """An independent state; the values themselves never change."""
         return IdentityState(
-            dict(self.accounts), dict(self.sessions), dict(self.tokens), list(self.events), list(self.signing_keys)
+            dict(self.accounts), dict(self.sessions), dict(self.tokens), list(self.events), dict(self.keys)
         )
 
 
@@ -50,7 +54,7 @@ class MemoryAccounts:
         """See the port."""
         other = await self.by_email(account.email)
         if other is not None and other.id != account.id:
-            raise Conflict("This address has an account already.", code="email_taken")
+            raise Conflict("There is an account with this address already.", code="email_taken")
         self._state.accounts[account.id] = account
 
 
@@ -68,11 +72,11 @@ class MemorySessions:
     async def of_account(self, account_id: str) -> Sequence[Session]:
         """See the port."""
         found = [session for session in self._state.sessions.values() if session.account == account_id]
-        return sorted(found, key=lambda session: (session.created_at, session.id), reverse=True)
+        return sorted(found, key=lambda session: session.id, reverse=True)
 
     async def add(self, session: Session) -> None:
         """See the port."""
-        await self.save(session)
+        self._state.sessions[session.id] = session
 
     async def save(self, session: Session) -> None:
         """See the port."""
@@ -84,10 +88,12 @@ class MemorySessions:
 
     async def add_token(self, token: RefreshToken) -> None:
         """See the port."""
-        await self.save_token(token)
+        self._state.tokens[token.hash] = token
 
     async def save_token(self, token: RefreshToken) -> None:
         """See the port."""
+        if self._state.tokens[token.hash].used_at is not None:
+            raise Conflict("This refresh token was used in the meantime.", code="changed")
         self._state.tokens[token.hash] = token
 
 
@@ -114,10 +120,12 @@ class MemorySigningKeys:
         """Work on the state itself."""
         self._state = state
 
-    async def all(self) -> Sequence[tuple[str, str]]:
+    async def all(self) -> Sequence[SigningKey]:
         """See the port."""
-        return list(reversed(self._state.signing_keys))
+        return sorted(self._state.keys.values(), key=lambda key: (key.created_at, key.kid))
 
-    async def add(self, kid: str, sealed: str, now: datetime) -> None:
+    async def add(self, key: SigningKey) -> None:
         """See the port."""
-        self._state.signing_keys.append((kid, sealed))
+        if key.state == "active" and any(other.state == "active" for other in self._state.keys.values()):
+            raise Conflict("There is an active signing key already.")
+        self._state.keys[key.kid] = key

@@ -7,7 +7,7 @@ wrong is noted in `Reading.broken` and `adrift`: what fails only because of it i
 from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 
-from domain.specification import fields, grammar, shape
+from domain.specification import fields, forms, grammar, shape
 from domain.specification.circles import begun_at, circle_in
 from domain.specification.fields import FieldDraft
 from domain.specification.model import ENGINE_FIELDS, RESERVED, Field, Kind, Ladder, Place, Resource
@@ -66,7 +66,7 @@ def ladder(reading: Reading, key: str, entries: shape.Entries, staff: bool = Fal
             if "ladder" not in options:
                 raise Mistake(node.place, "`ladder` is missing. Write `{ladder: editor > viewer, …}`.")
             node = options["ladder"][1]
-        words = grammar.ladder(shape.text(node, "roles, strongest first: `editor > viewer`"))
+        words = forms.ladder(shape.text(node, "roles, strongest first: `editor > viewer`"))
         for word in words:
             shape.check_name(word.text, word.place)
             if word.text in _NO_ROLE:
@@ -75,7 +75,7 @@ def ladder(reading: Reading, key: str, entries: shape.Entries, staff: bool = Fal
         if "join" in options:
             ladder = replace(ladder, join_open=shape.choice(options["join"][1], ("open",)) == "open")
         if "expire" in options:
-            ladder = replace(ladder, expire=grammar.duration(shape.text(options["expire"][1], "`expire: 90 days`")))
+            ladder = replace(ladder, expire=forms.duration(shape.text(options["expire"][1], "`expire: 90 days`")))
         reading.broken.difference_update({key} if staff else ())
         return ladder
     return None
@@ -117,7 +117,7 @@ class _Declarations:
         name = key.text
         if name in RESERVED:
             raise Mistake(key.place, f"{tick(name)} is a word of the language. Call the resource something else.")
-        if name in grammar.SIMPLE_TYPES:
+        if name in forms.SIMPLE_TYPES:
             raise Mistake(key.place, f"{tick(name)} is a type. Call the resource something else.")
         for prefix in TABLES:
             if name.startswith(prefix):
@@ -225,7 +225,7 @@ class _Declarations:
     def _limit(self, entries: shape.Entries) -> int | None:
         with self.mistakes.caught():
             if "limit" in entries:
-                return grammar.limit(shape.text(entries["limit"][1], "`200 per owner`"))
+                return forms.limit(shape.text(entries["limit"][1], "`200 per owner`"))
         return None
 
     def _former_name(self, draft: Draft) -> str | None:

@@ -5,8 +5,8 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
-from domain.specification import grammar, shape
-from domain.specification.grammar import TypePiece
+from domain.specification import forms, shape
+from domain.specification.forms import TypePiece
 from domain.specification.model import ENGINE_FIELDS, Field, Kind
 from domain.specification.node import Mapping, Node, Scalar, Sequence
 from domain.specification.text import Mistake, Mistakes, listed, meant, tick
@@ -48,11 +48,11 @@ class FieldDraft:
 def draft(key: Scalar, node: Node, mistakes: Mistakes) -> FieldDraft:
     """The short form (`text, optional`) or the long form (`{type: text, …}`). Raises `Mistake`."""
     if isinstance(node, Scalar):
-        return FieldDraft(key, grammar.type_of(shape.text(node, "a type, such as `text`")), {})
+        return FieldDraft(key, forms.type_of(shape.text(node, "a type, such as `text`")), {})
     options = shape.table(node, _OPTIONS, "a type, such as `text` or `{type: text, optional: yes}`", mistakes)
     if "type" not in options:
         raise Mistake(key.place, f"{tick(key.text)} has no type. Add `type: text`, for example.")
-    piece = grammar.type_of(shape.text(options["type"][1], "a type, such as `text`"))
+    piece = forms.type_of(shape.text(options["type"][1], "a type, such as `text`"))
     return FieldDraft(key, piece, options)
 
 
@@ -62,8 +62,8 @@ def build(found: FieldDraft, resources: list[str], mistakes: Mistakes) -> Field:
     field = Field(found.key.text, kind, found.key.place, tuple(v.text for v in piece.values), optional=piece.optional)
     if kind is Kind.REFERENCE and piece.name is not None:
         if piece.name.parts[0].text not in resources:
-            types = [*grammar.SIMPLE_TYPES, "one of", "member of", "copy of", *(r for r in resources if "." not in r)]
-            fix = meant(str(piece.name), types, grammar.ANY_TYPE)
+            types = [*forms.SIMPLE_TYPES, "one of", "member of", "copy of", *(r for r in resources if "." not in r)]
+            fix = meant(str(piece.name), types, forms.ANY_TYPE)
             raise Mistake(piece.place, f"{tick(str(piece.name))} is neither a type nor a resource. {fix}")
         field = replace(field, target=str(piece.name))
     if piece.optional and kind in _BY_ENGINE:
@@ -83,7 +83,7 @@ def _option(field: Field, key: Scalar, node: Node) -> dict[str, Any]:
         case "optional":
             return {"optional": shape.switch(key, node, bare=True) or field.optional}
         case "length":
-            return {"length": grammar.length(shape.text(node, "`length: 1 to 120`"))}
+            return {"length": forms.length(shape.text(node, "`length: 1 to 120`"))}
         case "pattern":
             return {"pattern": _pattern(shape.text(node, "a regular expression"))}
         case "format":

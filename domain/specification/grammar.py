@@ -1,41 +1,22 @@
-"""The small texts of the language → pieces with places; names in them are not looked up yet.
+"""Grants and conditions as text → pieces with places; names in them are not looked up yet.
 
-    type        text, optional · one of a, b · member of project · copy of listing.owner
     grant       who [and who …] [only field, …] [when condition [and condition …]]
     condition   path is a or b · path is set
     lock        when condition [and condition …] [, except field, …]
-    ladder      editor > viewer
-    step        todo -> doing
-    unique      title, number per owner · slug everywhere
-    others      1 to 120 · 200 per owner · 30 days
 
 Every function raises `Mistake` at the offending word.
 """
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
 
-from domain.specification.model import Kind, Place
+from domain.specification.model import Place
 from domain.specification.node import Scalar
-from domain.specification.text import Mistake, listed, meant, tick
+from domain.specification.text import Mistake, tick
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 LONGEST_NAME = 40
-VALUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*( [A-Za-z0-9][A-Za-z0-9_-]*)*")
 GRAMMAR_WORDS = frozenset({"and", "or", "only", "when"})
-SIMPLE_TYPES = {
-    kind.value: kind
-    for kind in Kind
-    if kind not in (Kind.ONE_OF, Kind.MEMBER, Kind.COPY, Kind.REFERENCE)
-}  # fmt: skip
-ANY_TYPE = f"Write {', '.join(f'`{name}`' for name in SIMPLE_TYPES)}, `one of a, b`, or a resource's name."
-_OTHER_NAMES = {
-    "string": "text", "str": "text", "varchar": "text", "int": "integer", "float": "number", "double": "number",
-    "money": "decimal", "bool": "yes/no", "boolean": "yes/no", "yes / no": "yes/no", "datetime": "time",
-    "timestamp": "time", "instant": "time", "object": "json", "enum": "one of a, b", "user": "account",
-    "email": "{type: text, format: email}", "url": "{type: text, format: url}", "uuid": "text",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,26 +96,7 @@ class LockPiece:
     excepted: tuple[Word, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TypePiece:
-    """A type as written; `name` is the resource, or the path of `member of` and `copy of`."""
-
-    kind: Kind
-    place: Place
-    name: Name | None = None
-    values: tuple[Word, ...] = ()
-    optional: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class UniquePiece:
-    """`title, number per owner`."""
-
-    fields: tuple[Word, ...]
-    per: Word
-
-
-class _Words:
+class Words:
     """The words and commas of a text, taken one by one from the left."""
 
     def __init__(self, scalar: Scalar, start: int = 0) -> None:
@@ -205,7 +167,7 @@ def dotted(word: Word, what: str) -> Name:
 
 def grant(scalar: Scalar) -> GrantPiece:
     """`who [and who …] [only field, …] [when condition [and condition …]]`."""
-    words = _Words(scalar)
+    words = Words(scalar)
     place = words.words[0].place if words.words else scalar.place
     who = [_who(words)]
     while words.skip("and"):
@@ -218,7 +180,7 @@ def grant(scalar: Scalar) -> GrantPiece:
     return GrantPiece(tuple(who), only, when, text, place)
 
 
-def _who(words: _Words) -> WhoPiece:
+def _who(words: Words) -> WhoPiece:
     what = "who may, such as `owner`, a role, or `signed in`"
     if words.peek() == "signed" and words.peek(1) == "in":
         words.index += 2
@@ -240,12 +202,15 @@ def _who(words: _Words) -> WhoPiece:
         words.index += 1
         container = words.name("the link record and its container, as in `viewer through item.album`")
         if len(found.parts) > 1:
-            raise Mistake(found.place, f"{tick(str(found))} must be a bare role before `through`: {found.parts[-1]}.")
+            raise Mistake(
+                found.place,
+                f"{tick(str(found))} cannot stand before `through`. Write the bare role: {tick(found.parts[-1].text)}.",
+            )
         return ThroughPiece(found.parts[0], container)
     return found
 
 
-def _stray(words: _Words, found: Word, after_when: bool, after_only: bool) -> None:
+def _stray(words: Words, found: Word, after_when: bool, after_only: bool) -> None:
     """Something follows a grant that was complete."""
     text = found.text
     if text == "only":
@@ -269,14 +234,14 @@ def _stray(words: _Words, found: Word, after_when: bool, after_only: bool) -> No
     raise Mistake(found.place, f"{tick(text)} is not expected here. {fix}")
 
 
-def _conditions(words: _Words, within: str) -> tuple[ConditionPiece, ...]:
+def _conditions(words: Words, within: str) -> tuple[ConditionPiece, ...]:
     found = [_condition(words, within)]
     while words.skip("and"):
         found.append(_condition(words, within))
     return tuple(found)
 
 
-def _condition(words: _Words, within: str) -> ConditionPiece:
+def _condition(words: Words, within: str) -> ConditionPiece:
     field = words.name("a condition, such as `state is open`")
     test = words.take(f"`is …`, as in `{field} is yes`")
     if test.text != "is":
@@ -294,7 +259,7 @@ def _condition(words: _Words, within: str) -> ConditionPiece:
     return ConditionPiece(field, tuple(values))
 
 
-def _value(words: _Words, within: str) -> Word:
+def _value(words: Words, within: str) -> Word:
     """A phrase of plain words, up to `and`, `or`, a comma or the end."""
     first = words.take("a value, as in `state is open`")
     if first.text == "not":
@@ -312,7 +277,7 @@ def _value(words: _Words, within: str) -> Word:
 
 def lock(scalar: Scalar) -> LockPiece:
     """`when condition [and condition …] [, except field, …]`."""
-    words = _Words(scalar)
+    words = Words(scalar)
     first = words.take("`when …`, as in `when archived is yes`")
     if first.text != "when":
         raise Mistake(
@@ -330,157 +295,3 @@ def lock(scalar: Scalar) -> LockPiece:
         stray = words.take("")
         raise Mistake(stray.place, f"{tick(stray.text)} is not expected here. Separate the fields with commas.")
     return LockPiece(when, excepted)
-
-
-# --- types ---------------------------------------------------------------------------------
-
-
-def pieces(scalar: Scalar, separator: str = ",", start: int = 0) -> list[Word]:
-    """The text between separators, trimmed, each with its place."""
-    found, at = [], start
-    for part in scalar.text[start:].split(separator):
-        lead = len(part) - len(part.lstrip())
-        found.append(Word(" ".join(part.split()), scalar.at(at + lead)))
-        at += len(part) + len(separator)
-    return found
-
-
-def type_of(scalar: Scalar) -> TypePiece:
-    """A field's type in its short form, or as the `type` of the long form."""
-    text = scalar.text
-    if (match := re.match(r"\s*one\s+of\b\s*", text)) is not None:
-        return TypePiece(Kind.ONE_OF, scalar.at(len(text) - len(text.lstrip())), values=_values(scalar, match.end()))
-    head, *rest = pieces(scalar)
-    for word in rest:
-        if word.text != "optional":
-            raise Mistake(
-                word.place,
-                f"{tick(word.text)} cannot follow a type. Only `, optional` can; for more write `{{type: {head}, …}}`.",
-            )
-    if len(rest) > 1:
-        raise Mistake(rest[1].place, "`optional` stands twice. Write it once.")
-    return _plain_type(head, bool(rest))
-
-
-def _plain_type(head: Word, optional: bool) -> TypePiece:
-    if not head.text:
-        raise Mistake(head.place, f"{tick(head.text)} is no type. {ANY_TYPE}")
-    if head.text in SIMPLE_TYPES:
-        return TypePiece(SIMPLE_TYPES[head.text], head.place, optional=optional)
-    for prefix, kind, example in (("member of", Kind.MEMBER, "project"), ("copy of", Kind.COPY, "listing.owner")):
-        if head.text == prefix or head.text.startswith(prefix + " "):
-            what = f"`{prefix} {example}`"
-            rest = head.text[len(prefix) :].strip()
-            if not rest:
-                raise Mistake(head.place, f"`{prefix}` ends too early. Write {what}, for example.")
-            place = Place(head.place.line, head.place.column + len(prefix) + 1)
-            return TypePiece(kind, head.place, dotted(Word(rest, place), f"it as in {what}"), optional=optional)
-    if head.text.lower() in _OTHER_NAMES or head.text.lower() in SIMPLE_TYPES:
-        right = _OTHER_NAMES.get(head.text.lower(), head.text.lower())
-        raise Mistake(head.place, f"{tick(head.text)} is no type. Write `{right}`.")
-    if NAME.fullmatch(head.text) is None:
-        fix = meant(
-            head.text,
-            [*SIMPLE_TYPES, "one of", "member of", "copy of"],
-            ANY_TYPE,
-        )
-        raise Mistake(head.place, f"{tick(head.text)} is no type. {fix}")
-    return TypePiece(Kind.REFERENCE, head.place, Name((head,)), optional=optional)
-
-
-def _values(scalar: Scalar, start: int) -> tuple[Word, ...]:
-    found = pieces(scalar, start=start)
-    plain = [w.text for w in found if w.text not in ("optional", "")]
-    seen: set[str] = set()
-    for word in found:
-        if word.text == "optional":
-            right = f'{{type: "one of {", ".join(plain)}", optional: yes}}'
-            raise Mistake(word.place, f"`optional` cannot stand among the values. Write the long form: {tick(right)}.")
-        if not word.text:
-            raise Mistake(word.place, f"{tick(scalar.text)} lacks a value. Write `one of a, b, c`.")
-        if VALUE.fullmatch(word.text) is None:
-            raise Mistake(word.place, f"{tick(word.text)} cannot be a value. Use letters, digits, `_` and `-`.")
-        if GRAMMAR_WORDS & set(word.text.split()):
-            fix = f"{listed(sorted(GRAMMAR_WORDS), 'and')} are words of the language. Rename it."
-            raise Mistake(word.place, f"{tick(word.text)} cannot be a value: {fix}")
-        if word.text in seen:
-            raise Mistake(word.place, f"{tick(word.text)} stands twice. Write each value once.")
-        seen.add(word.text)
-    return tuple(found)
-
-
-# --- the rest ------------------------------------------------------------------------------
-
-
-def ladder(scalar: Scalar) -> tuple[Word, ...]:
-    """`editor > viewer`: roles, strongest first."""
-    found = pieces(scalar, ">")
-    seen: set[str] = set()
-    for word in found:
-        if NAME.fullmatch(word.text) is None:
-            wrong = f"{tick(word.text)} is no role." if word.text else f"{tick(scalar.text)} lacks a role."
-            raise Mistake(word.place, f"{wrong} Write the roles strongest first: `editor > viewer`.")
-        if word.text in seen:
-            raise Mistake(word.place, f"{tick(word.text)} stands twice on the ladder. Write each role once.")
-        seen.add(word.text)
-    return tuple(found)
-
-
-def step(scalar: Scalar) -> tuple[Word, Word]:
-    """`todo -> doing`: the value before and after."""
-    found = pieces(scalar, "->")
-    if len(found) != 2 or not all(w.text for w in found):
-        raise Mistake(scalar.at(0), f"{tick(scalar.text)} is no step. Write `before -> after`.")
-    return found[0], found[1]
-
-
-def unique(scalar: Scalar) -> UniquePiece:
-    """`title per owner`, `a, b per project`, `slug everywhere`."""
-    words = _Words(scalar)
-    fields = words.fields()
-    joint = words.take("`per owner`, `per` a parent or reference, or `everywhere`")
-    if joint.text == "everywhere":
-        per = joint
-    elif joint.text == "per":
-        per = words.word("`owner`, or the name of the parent or of a reference")
-    else:
-        raise Mistake(
-            joint.place, f"{tick(joint.text)} is not expected here. Write `{fields[0]} per owner`, for example."
-        )
-    if words.peek():
-        stray = words.take("")
-        raise Mistake(
-            stray.place,
-            f"{tick(stray.text)} is not expected here. "
-            f"Write one rule a line: `- {fields[0]} {'per ' if per is not joint else ''}{per}`.",
-        )
-    return UniquePiece(fields, per)
-
-
-def duration(scalar: Scalar) -> timedelta:
-    """`30 days` or `12 hours`."""
-    match = re.fullmatch(r"\s*([0-9]{1,5})\s+(day|days|hour|hours)\s*", scalar.text)
-    if match is None or int(match[1]) == 0:
-        raise Mistake(scalar.at(0), f"{tick(scalar.text)} is no span of time. Write `30 days` or `12 hours`.")
-    return timedelta(**{match[2].rstrip("s") + "s": int(match[1])})
-
-
-def length(scalar: Scalar) -> tuple[int, int]:
-    """`1 to 120`."""
-    match = re.fullmatch(r"\s*([0-9]{1,9})\s+to\s+([0-9]{1,9})\s*", scalar.text)
-    if match is None:
-        raise Mistake(
-            scalar.at(0), f"{tick(scalar.text)} is no length. Write the least and the most characters: `1 to 120`."
-        )
-    low, high = int(match[1]), int(match[2])
-    if low > high:
-        raise Mistake(scalar.at(match.start(1)), f"{tick(match[0])} begins above its end. Write `{high} to {low}`.")
-    return low, high
-
-
-def limit(scalar: Scalar) -> int:
-    """`200 per owner`."""
-    match = re.fullmatch(r"\s*([0-9]{1,9})\s+per\s+owner\s*", scalar.text)
-    if match is None or int(match[1]) == 0:
-        raise Mistake(scalar.at(0), f"{tick(scalar.text)} is no limit. Write a number of records: `200 per owner`.")
-    return int(match[1])

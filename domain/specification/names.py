@@ -353,8 +353,6 @@ class Names:
         return Test.IS, tuple(values)
 
     def _value(self, kind: Kind, name: str, options: tuple[str, ...], word: Word) -> Any:
-        if word.text.startswith("is "):
-            raise Mistake(word.place, f"`is` is not repeated. Write {tick(word.text[3:])}.")
         if kind is Kind.TEXT or (kind is Kind.ONE_OF and word.text in options):
             return word.text
         if kind is Kind.ONE_OF:

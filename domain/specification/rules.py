@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from domain.specification import grammar, shape
+from domain.specification import forms, grammar, shape
 from domain.specification.declarations import Draft, Reading
 from domain.specification.model import ACTIONS, Field, Kind, Links, Lock, Resource, Rule, Specification, Step, Unique
 from domain.specification.names import Names, unfit
@@ -129,7 +129,7 @@ class _Rules:
         for key, value in shape.mapping(node, what):
             shape.fill(key, value, self.mistakes)
             with self.mistakes.caught():
-                before, after = grammar.step(key)
+                before, after = forms.step(key)
                 for word in (before, after):
                     if word.text not in changing.values:
                         raise Mistake(
@@ -172,7 +172,7 @@ class _Rules:
                 )
             expire = options.get("expire")
             return Links(
-                role.text, None if expire is None else grammar.duration(shape.text(expire[1], "`expire: 30 days`"))
+                role.text, None if expire is None else forms.duration(shape.text(expire[1], "`expire: 30 days`"))
             )
         return None
 
@@ -183,7 +183,7 @@ class _Rules:
                 return ()
             for item in shape.one_or_many(entries["unique"][1], "`title per owner`, for example"):
                 with self.mistakes.caught():
-                    found.append(self._unique_of(names, resource, grammar.unique(item), item))
+                    found.append(self._unique_of(names, resource, forms.unique(item), item))
         for number, one in enumerate(found):
             if any((set(o.fields), o.per) == (set(one.fields), one.per) for o in found[:number]):
                 self.mistakes.add(
@@ -191,7 +191,7 @@ class _Rules:
                 )
         return tuple(found)
 
-    def _unique_of(self, names: Names, resource: Resource, piece: grammar.UniquePiece, item: Scalar) -> Unique:
+    def _unique_of(self, names: Names, resource: Resource, piece: forms.UniquePiece, item: Scalar) -> Unique:
         for number, word in enumerate(piece.fields):
             names.own_field(resource, word)
             if names.spec.value_field(resource.name, word.text).kind is Kind.JSON:

@@ -13,7 +13,6 @@ from sqlmodel import Field, SQLModel
 ID = String(36)
 INSTANT = String(27)
 """`2026-11-23T09:30:00.123456Z`"""
-KEY_STATES = ("active", "next", "retired")
 
 mapped = registry(
     metadata=MetaData(
@@ -68,7 +67,7 @@ class SessionRow(BuiltIn, table=True):
     idle_end: str = Field(sa_type=INSTANT)
     absolute_end: str = Field(sa_type=INSTANT)
     device: str = Field(sa_type=String(200))
-    address: str | None = Field(sa_type=Text)
+    address: str = Field(sa_type=Text)
     revoked_at: str | None = Field(sa_type=INSTANT)
 
 

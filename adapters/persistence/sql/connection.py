@@ -7,10 +7,16 @@ per request is that text on the driver's own connection, with values bound by na
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from sqlalchemy import BindParameter, bindparam
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.expression import ClauseElement
 
 Row = tuple[Any, ...]
+
+
+def param(name: str) -> BindParameter[Any]:
+    """A value that each run gives by name."""
+    return bindparam(name, required=False)
 
 
 class Prepared:

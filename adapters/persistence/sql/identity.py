@@ -1,11 +1,11 @@
-"""Accounts, sessions, audit and signing keys over a connection."""
+"""Accounts, sessions, the audit log and the signing keys: their ports over a connection."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, bindparam, exists, insert, literal, select, update
+from sqlalchemy import ColumnElement, Select, Table, Update, and_, exists, insert, literal, select, update
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.builtin import (
@@ -14,148 +14,145 @@ from adapters.persistence.sql.builtin import (
     RefreshTokenRow,
     SessionRow,
     SigningKeyRow,
+    table_of,
 )
-from adapters.persistence.sql.connection import Broken, Connection, Prepared
+from adapters.persistence.sql.connection import Broken, Connection, Prepared, Row, param
 from adapters.persistence.sql.views import stored_time
+from application.ports import SigningKey
 from domain.account import Account
 from domain.audit import Event
 from domain.errors import Conflict
 from domain.session import RefreshToken, Session
 
-ACCOUNTS: Table = AccountRow.__table__  # type: ignore[attr-defined]
-SESSIONS: Table = SessionRow.__table__  # type: ignore[attr-defined]
-TOKENS: Table = RefreshTokenRow.__table__  # type: ignore[attr-defined]
-AUDIT: Table = AuditRow.__table__  # type: ignore[attr-defined]
-KEYS: Table = SigningKeyRow.__table__  # type: ignore[attr-defined]
+_ACCOUNTS = table_of(AccountRow)
+_SESSIONS = table_of(SessionRow)
+_TOKENS = table_of(RefreshTokenRow)
+_AUDIT = table_of(AuditRow)
+_KEYS = table_of(SigningKeyRow)
 
 
-def session_alive(session: ColumnElement[str], account: ColumnElement[str], now: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether a session of the account counts at an instant: the condition that every record statement carries."""
-    return exists(
-        select(literal(1))
-        .select_from(SESSIONS)
-        .where(
-            SESSIONS.c.id == session,
-            SESSIONS.c.account == account,
-            SESSIONS.c.revoked_at.is_(None),
-            SESSIONS.c.ends_at > now,
-        )
-        .correlate_except(SESSIONS)
+def session_alive(
+    session: ColumnElement[Any], account: ColumnElement[Any], now: ColumnElement[Any]
+) -> ColumnElement[bool]:
+    """Whether the account's session still counts (see `Session.alive`), as a part of other statements: one look."""
+    alive = and_(
+        _SESSIONS.c.id == session,
+        _SESSIONS.c.account == account,
+        _SESSIONS.c.revoked_at.is_(None),
+        _SESSIONS.c.idle_end > now,
+        _SESSIONS.c.absolute_end > now,
     )
+    return exists(select(literal(1)).select_from(_SESSIONS).where(alive).correlate_except(_SESSIONS))
 
 
 def alive_statement() -> Select[Any]:
-    """One row where the caller's session counts."""
-    alive = session_alive(bindparam("session"), bindparam("me"), bindparam("now"))
-    return select(literal(1)).where(alive)
+    """One row where the session `session` of the account `me` still counts at `now`."""
+    return select(literal(1)).where(session_alive(param("session"), param("me"), param("now")))
 
 
 def staff_statement() -> Select[Any]:
-    """The caller's staff role."""
-    return select(ACCOUNTS.c.staff).where(ACCOUNTS.c.id == bindparam("me"))
+    """The staff role of the account `me`; no row without an account."""
+    return select(_ACCOUNTS.c.staff).where(_ACCOUNTS.c.id == param("me"))
 
 
 class IdentityStatements:
-    """The statements of this module, prepared once."""
+    """Every statement of this file, compiled once."""
 
     def __init__(self, dialect: Dialect) -> None:
         """Prepare them."""
 
-        def prepare(statement: Any) -> Prepared:
+        def ready(statement: Any) -> Prepared:
             return Prepared(statement, dialect)
 
-        def put(table: Table, *left_out: str) -> Prepared:
-            return prepare(insert(table).values({c.name: bindparam(c.name) for c in table.c if c.name not in left_out}))
+        key: ColumnElement[Any] = param("key")
+        self.ready = ready(select(_ACCOUNTS.c.id).limit(1))
+        self.account = ready(select(_ACCOUNTS).where(_ACCOUNTS.c.id == key))
+        self.account_by_email = ready(select(_ACCOUNTS).where(_ACCOUNTS.c.email == key))
+        self.add_account = ready(_insert(_ACCOUNTS))
+        self.save_account = ready(_update(_ACCOUNTS, "email", "password_hash", "staff", "disabled"))
+        self.session = ready(select(_SESSIONS).where(_SESSIONS.c.id == key))
+        of_account = select(_SESSIONS).where(_SESSIONS.c.account == key)
+        self.sessions_of_account = ready(of_account.order_by(_SESSIONS.c.id.desc()))
+        self.add_session = ready(_insert(_SESSIONS))
+        self.save_session = ready(_update(_SESSIONS, "last_used_at", "idle_end", "revoked_at"))
+        self.token = ready(select(_TOKENS).where(_TOKENS.c.hash == key))
+        self.add_token = ready(_insert(_TOKENS))
+        spend = _update(_TOKENS, "used_at", "successor", "concealed")
+        self.spend_token = ready(spend.where(_TOKENS.c.used_at.is_(None)))
+        self.add_event = ready(_insert(_AUDIT, without="id"))
+        events = select(_AUDIT).where(_AUDIT.c.account == key)
+        self.events_of_account = ready(events.order_by(_AUDIT.c.id.desc()).limit(param("limit")))
+        self.signing_keys = ready(select(_KEYS).order_by(_KEYS.c.created_at, _KEYS.c.kid))
+        self.add_signing_key = ready(_insert(_KEYS))
 
-        def save(table: Table, key: str, *names: str) -> Prepared:
-            changed = {name: bindparam(f"new_{name}") for name in names}
-            return prepare(update(table).values(changed).where(table.c[key] == bindparam("key")))
 
-        def find(table: Table, name: str) -> Prepared:
-            return prepare(select(*table.c).where(table.c[name] == bindparam("key")))
+def _insert(table: Table, without: str | None = None) -> Any:
+    return insert(table).values({c.name: param(c.name) for c in table.c if c.name != without})
 
-        self.ready = prepare(select(literal(1)).select_from(ACCOUNTS).limit(1))
-        self.account, self.account_by_email = find(ACCOUNTS, "id"), find(ACCOUNTS, "email")
-        self.add_account = put(ACCOUNTS)
-        self.save_account = save(ACCOUNTS, "id", "email", "password_hash", "staff", "disabled")
-        self.session = find(SESSIONS, "id")
-        newest = (SESSIONS.c.created_at.desc(), SESSIONS.c.id.desc())
-        self.sessions = prepare(select(*SESSIONS.c).where(SESSIONS.c.account == bindparam("key")).order_by(*newest))
-        self.add_session = put(SESSIONS)
-        self.save_session = save(SESSIONS, "id", "last_used_at", "ends_at", "revoked_at")
-        self.token, self.add_token = find(TOKENS, "hash"), put(TOKENS)
-        self.save_token = save(TOKENS, "hash", "used_at", "successor", "concealed")
-        self.add_event = put(AUDIT, "id")
-        own = select(AUDIT.c.kind, AUDIT.c.account, AUDIT.c.at, AUDIT.c.data).where(AUDIT.c.account == bindparam("key"))
-        self.events = prepare(own.order_by(AUDIT.c.id.desc()).limit(bindparam("limit")))
-        self.keys = prepare(select(KEYS.c.kid, KEYS.c.sealed).order_by(KEYS.c.created_at.desc()))
-        self.add_key = put(KEYS)
+
+def _update(table: Table, *columns: str) -> Update:
+    """A change of some columns in the row whose primary key is `key`."""
+    (primary,) = table.primary_key.columns
+    return update(table).where(primary == param("key")).values({name: param(name) for name in columns})
 
 
 class SqlAccounts:
     """The `Accounts` port."""
 
     def __init__(self, statements: IdentityStatements, connection: Connection) -> None:
-        """Run on one connection."""
+        """Run on this connection."""
         self._statements = statements
         self._connection = connection
 
     async def get(self, account_id: str) -> Account | None:
         """See the port."""
-        return self._one(await self._connection.rows(self._statements.account, {"key": account_id}))
+        rows = await self._connection.rows(self._statements.account, {"key": account_id})
+        return _account(rows[0]) if rows else None
 
     async def by_email(self, email: str) -> Account | None:
         """See the port."""
-        return self._one(await self._connection.rows(self._statements.account_by_email, {"key": email}))
+        rows = await self._connection.rows(self._statements.account_by_email, {"key": email})
+        return _account(rows[0]) if rows else None
 
     async def add(self, account: Account) -> None:
         """See the port."""
         values = {"id": account.id, "created_at": stored_time(account.created_at)}
-        await self._run(self._statements.add_account, values | _account_values(account))
+        await self._write(self._statements.add_account, account, values)
 
     async def save(self, account: Account) -> None:
         """See the port."""
-        changed = {f"new_{name}": value for name, value in _account_values(account).items()}
-        await self._run(self._statements.save_account, {"key": account.id} | changed)
+        await self._write(self._statements.save_account, account, {"key": account.id})
 
-    async def _run(self, prepared: Prepared, values: Mapping[str, Any]) -> None:
+    async def _write(self, prepared: Prepared, account: Account, values: dict[str, Any]) -> None:
+        values |= {
+            "email": account.email,
+            "password_hash": account.password_hash,
+            "staff": account.staff,
+            "disabled": int(account.disabled),
+        }
         try:
             await self._connection.run(prepared, values)
         except Broken as error:
-            raise Conflict("This address has an account already.", code="email_taken") from error
-
-    def _one(self, rows: list[tuple[Any, ...]]) -> Account | None:
-        for account_id, email, password_hash, staff, disabled, created_at in rows:
-            created = datetime.fromisoformat(created_at)
-            return Account(account_id, email, password_hash, created, staff, bool(disabled))
-        return None
-
-
-def _account_values(account: Account) -> dict[str, Any]:
-    return {
-        "email": account.email,
-        "password_hash": account.password_hash,
-        "staff": account.staff,
-        "disabled": int(account.disabled),
-    }
+            raise Conflict("There is an account with this address already.", code="email_taken") from error
 
 
 class SqlSessions:
     """The `Sessions` port."""
 
     def __init__(self, statements: IdentityStatements, connection: Connection) -> None:
-        """Run on one connection."""
+        """Run on this connection."""
         self._statements = statements
         self._connection = connection
 
     async def get(self, session_id: str) -> Session | None:
         """See the port."""
-        found = [_session(row) for row in await self._connection.rows(self._statements.session, {"key": session_id})]
-        return found[0] if found else None
+        rows = await self._connection.rows(self._statements.session, {"key": session_id})
+        return _session(rows[0]) if rows else None
 
     async def of_account(self, account_id: str) -> Sequence[Session]:
         """See the port."""
-        return [_session(row) for row in await self._connection.rows(self._statements.sessions, {"key": account_id})]
+        rows = await self._connection.rows(self._statements.sessions_of_account, {"key": account_id})
+        return [_session(row) for row in rows]
 
     async def add(self, session: Session) -> None:
         """See the port."""
@@ -163,92 +160,130 @@ class SqlSessions:
             "id": session.id,
             "account": session.account,
             "created_at": stored_time(session.created_at),
+            "absolute_end": stored_time(session.absolute_end),
             "device": session.device,
             "address": session.address,
         }
-        await self._connection.run(self._statements.add_session, values | _session_values(session))
+        await self._connection.run(self._statements.add_session, values | _changing(session))
 
     async def save(self, session: Session) -> None:
         """See the port."""
-        changed = {f"new_{name}": value for name, value in _session_values(session).items()}
-        await self._connection.run(self._statements.save_session, {"key": session.id} | changed)
+        await self._connection.run(self._statements.save_session, {"key": session.id} | _changing(session))
 
     async def token(self, token_hash: str) -> RefreshToken | None:
         """See the port."""
-        for row in await self._connection.rows(self._statements.token, {"key": token_hash}):
-            found_hash, session, created_at, used_at, successor, concealed = row
-            created = datetime.fromisoformat(created_at)
-            return RefreshToken(found_hash, session, created, _instant(used_at), successor, concealed)
-        return None
+        rows = await self._connection.rows(self._statements.token, {"key": token_hash})
+        return _token(rows[0]) if rows else None
 
     async def add_token(self, token: RefreshToken) -> None:
         """See the port."""
         values = {"hash": token.hash, "session": token.session, "created_at": stored_time(token.created_at)}
-        await self._connection.run(self._statements.add_token, values | _token_values(token))
+        await self._connection.run(self._statements.add_token, values | _use(token))
 
     async def save_token(self, token: RefreshToken) -> None:
         """See the port."""
-        changed = {f"new_{name}": value for name, value in _token_values(token).items()}
-        await self._connection.run(self._statements.save_token, {"key": token.hash} | changed)
-
-
-def _session(row: tuple[Any, ...]) -> Session:
-    session_id, account, created_at, last_used_at, _, revoked_at, device, address = row
-    created, used = datetime.fromisoformat(created_at), datetime.fromisoformat(last_used_at)
-    return Session(session_id, account, created, used, device, address, _instant(revoked_at))
-
-
-def _session_values(session: Session) -> dict[str, Any]:
-    revoked = session.revoked_at
-    return {
-        "last_used_at": stored_time(session.last_used_at),
-        "ends_at": stored_time(session.ends_at),
-        "revoked_at": None if revoked is None else stored_time(revoked),
-    }
-
-
-def _token_values(token: RefreshToken) -> dict[str, Any]:
-    used = None if token.used_at is None else stored_time(token.used_at)
-    return {"used_at": used, "successor": token.successor, "concealed": token.concealed}
+        if await self._connection.run(self._statements.spend_token, {"key": token.hash} | _use(token)) != 1:
+            raise Conflict("This refresh token was used in the meantime.", code="changed")
 
 
 class SqlAudit:
     """The `Audit` port."""
 
     def __init__(self, statements: IdentityStatements, connection: Connection) -> None:
-        """Run on one connection."""
+        """Run on this connection."""
         self._statements = statements
         self._connection = connection
 
     async def add(self, event: Event) -> None:
         """See the port."""
-        values = {"kind": event.kind, "account": event.account, "at": stored_time(event.at)}
-        await self._connection.run(self._statements.add_event, values | {"data": json.dumps(dict(event.data))})
+        values = {
+            "kind": event.kind,
+            "account": event.account,
+            "at": stored_time(event.at),
+            "session": event.session,
+            "address": event.address,
+            "data": json.dumps(dict(event.data)),
+        }
+        await self._connection.run(self._statements.add_event, values)
 
     async def of_account(self, account_id: str, limit: int) -> Sequence[Event]:
         """See the port."""
-        rows = await self._connection.rows(self._statements.events, {"key": account_id, "limit": limit})
-        return [Event(kind, account, datetime.fromisoformat(at), json.loads(data)) for kind, account, at, data in rows]
+        values = {"key": account_id, "limit": limit}
+        rows = await self._connection.rows(self._statements.events_of_account, values)
+        return [
+            Event(kind, account, _instant(at), session, address, json.loads(data))
+            for _, kind, account, at, session, address, data in rows
+        ]
 
 
 class SqlSigningKeys:
     """The `SigningKeys` port."""
 
     def __init__(self, statements: IdentityStatements, connection: Connection) -> None:
-        """Run on one connection."""
+        """Run on this connection."""
         self._statements = statements
         self._connection = connection
 
-    async def all(self) -> Sequence[tuple[str, str]]:
+    async def all(self) -> Sequence[SigningKey]:
         """See the port."""
-        rows = await self._connection.rows(self._statements.keys, {})
-        return [(kid, sealed) for kid, sealed in rows]
+        rows = await self._connection.rows(self._statements.signing_keys, {})
+        return [SigningKey(kid, state, public, sealed, _instant(made)) for kid, state, public, sealed, made in rows]
 
-    async def add(self, kid: str, sealed: str, now: datetime) -> None:
+    async def add(self, key: SigningKey) -> None:
         """See the port."""
-        values = {"kid": kid, "sealed": sealed, "created_at": stored_time(now)}
-        await self._connection.run(self._statements.add_key, values)
+        values = {
+            "kid": key.kid,
+            "state": key.state,
+            "public": key.public,
+            "private_sealed": key.private_sealed,
+            "created_at": stored_time(key.created_at),
+        }
+        try:
+            await self._connection.run(self._statements.add_signing_key, values)
+        except Broken as error:
+            raise Conflict("There is an active signing key already.") from error
 
 
-def _instant(stored: str | None) -> datetime | None:
-    return None if stored is None else datetime.fromisoformat(stored)
+def _account(row: Row) -> Account:
+    account_id, email, password_hash, created_at, staff, disabled = row
+    return Account(account_id, email, password_hash, _instant(created_at), staff, bool(disabled))
+
+
+def _session(row: Row) -> Session:
+    session_id, account, created_at, last_used_at, idle_end, absolute_end, device, address, revoked_at = row
+    return Session(
+        session_id,
+        account,
+        _instant(created_at),
+        _instant(last_used_at),
+        _instant(idle_end),
+        _instant(absolute_end),
+        device,
+        address,
+        None if revoked_at is None else _instant(revoked_at),
+    )
+
+
+def _token(row: Row) -> RefreshToken:
+    token_hash, session, created_at, used_at, successor, concealed = row
+    used = None if used_at is None else _instant(used_at)
+    return RefreshToken(token_hash, session, _instant(created_at), used, successor, concealed)
+
+
+def _changing(session: Session) -> dict[str, Any]:
+    """What of a session changes in its life."""
+    return {
+        "last_used_at": stored_time(session.last_used_at),
+        "idle_end": stored_time(session.idle_end),
+        "revoked_at": None if session.revoked_at is None else stored_time(session.revoked_at),
+    }
+
+
+def _use(token: RefreshToken) -> dict[str, Any]:
+    """What of a refresh token changes at its first use."""
+    used_at = None if token.used_at is None else stored_time(token.used_at)
+    return {"used_at": used_at, "successor": token.successor, "concealed": token.concealed}
+
+
+def _instant(stored: str) -> datetime:
+    return datetime.fromisoformat(stored)

@@ -9,9 +9,10 @@ exists for (public records) is walked in the order of the list.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, false, or_, select, true, union
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select, true, union
 from sqlalchemy.sql.expression import FromClause
 
+from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.rules import ME, At, From, RuleCompiler, Term
 from adapters.persistence.sql.tables import owner_column
@@ -26,7 +27,7 @@ from domain.specification.model import (
     Through,
 )
 
-LIMIT: ColumnElement[int] = bindparam("limit")
+LIMIT: ColumnElement[int] = param("limit")
 MOST_BRANCHES = 60
 """of one rule; beyond, the whole rule is asked of every record in the order of the list"""
 
@@ -175,7 +176,7 @@ class ListCompiler:
         return and_(
             true(),
             *(
-                self._rules.seen(name, at).in_([bindparam(f"f{i}_{n}") for n in range(count)])
+                self._rules.seen(name, at).in_([param(f"f{i}_{n}") for n in range(count)])
                 for i, (name, count) in enumerate(self._shape.filters)
             ),
         )
@@ -187,7 +188,7 @@ class ListCompiler:
         alternatives = []
         equal: list[ColumnElement[bool]] = []
         for i, (sort, present) in enumerate(zip(self._shape.order, self._shape.after, strict=True)):
-            key, last = self._rules.seen(sort.field, at), bindparam(f"a{i}")
+            key, last = self._rules.seen(sort.field, at), param(f"a{i}")
             if present:
                 beyond = or_(key < last, key.is_(None)) if sort.descending else key > last
             else:

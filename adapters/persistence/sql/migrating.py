@@ -1,49 +1,81 @@
-"""Alembic on the built-in tables, found beside this file wherever the package is installed."""
+"""Brings the built-in tables of a database up to date with Alembic, in one transaction."""
 
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, create_engine, event, make_url
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import NullPool
 
-VERSION_TABLE = "freehold_alembic"
-_SCRIPTS = Path(__file__).parent / "migrations"
+from domain.errors import SchemaDiffers
+
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def upgrade(url: str) -> None:
-    """Bring the built-in tables to the newest revision, making the database where there is none."""
-    command.upgrade(_config(url), "head")
+    """Apply every revision that the database lacks, all or none; an SQLite file is made where it is not there.
+
+    Raises `SchemaDiffers` where the database cannot be read, or is of a newer Freehold.
+    """
+    path = make_url(url).database
+    if url.startswith("sqlite") and path and not Path(path).exists():
+        # SQLite would let everybody read it
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with migration(url) as connection:
+        present = _revision(connection)
+        known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+        if present is not None and present not in known:
+            raise SchemaDiffers(f"The database is of a newer Freehold: its revision `{present}` is not known here.")
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        command.upgrade(config, "head")
 
 
 def is_current(url: str) -> bool:
-    """Whether the built-in tables are at the newest revision."""
-    engine = create_engine(url)
+    """Whether an existing database is at the revision that this version of Freehold needs; changes nothing."""
+    engine = create_engine(url, poolclass=NullPool)
     try:
         with engine.connect() as connection:
-            present = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_heads()
+            return _revision(connection) == ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    except DatabaseError as error:
+        raise SchemaDiffers(f"The database cannot be read: {error.orig}.") from error
     finally:
         engine.dispose()
-    return set(present) == set(ScriptDirectory.from_config(_config(url)).get_heads())
 
 
-def transactional(engine: Engine) -> None:
-    """Make SQLite's DDL transactional: its driver would commit in front of it by itself."""
-    if engine.dialect.name != "sqlite":
-        return
-
-    @event.listens_for(engine, "connect")
-    def _connect(connection: object, _: object) -> None:
-        connection.isolation_level = None  # type: ignore[attr-defined]
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: object) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # type: ignore[attr-defined]
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
 
 
-def _config(url: str) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS))
-    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    return config
+@contextmanager
+def migration(url: str) -> Iterator[Connection]:
+    """A connection in one transaction that holds off other writers, with foreign keys checked at its end.
+
+    With foreign keys on, SQLite would delete what refers to a table when that is made anew.
+    """
+    engine = create_engine(url, poolclass=NullPool)
+    embedded = engine.dialect.name == "sqlite"
+    if embedded:
+        event.listen(engine, "connect", _without_foreign_keys)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    try:
+        with engine.begin() as connection:
+            yield connection
+            if embedded and connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                raise SchemaDiffers("The migration would leave rows that refer to missing ones; nothing was changed.")
+    except DatabaseError as error:
+        raise SchemaDiffers(f"The database cannot be migrated: {error.orig}.") from error
+    finally:
+        engine.dispose()
+
+
+def _without_foreign_keys(connection: sqlite3.Connection, record: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys=OFF")

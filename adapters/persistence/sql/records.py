@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, and_, bindparam, delete, insert, select
+from sqlalchemy import Table, and_, delete, insert, select
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.builtin import MembershipRow
-from adapters.persistence.sql.connection import Broken, Connection, Prepared
+from adapters.persistence.sql.connection import Broken, Connection, Prepared, param
 from adapters.persistence.sql.facts import Footprint, Snapshot, at_ways
 from adapters.persistence.sql.identity import alive_statement, staff_statement
 from adapters.persistence.sql.lists import ListShape
@@ -29,10 +29,10 @@ class MembershipStatements:
 
     def __init__(self, dialect: Dialect) -> None:
         """Prepare them."""
-        named = and_(_MEMBERS.c.record == bindparam("record"), _MEMBERS.c.account == bindparam("account"))
-        found = select(_MEMBERS.c.role, _MEMBERS.c.expires_at).where(named, _MEMBERS.c.resource == bindparam("resource"))
+        named = and_(_MEMBERS.c.record == param("record"), _MEMBERS.c.account == param("account"))
+        found = select(_MEMBERS.c.role, _MEMBERS.c.expires_at).where(named, _MEMBERS.c.resource == param("resource"))
         self.find = Prepared(found, dialect)
-        self.put = Prepared(insert(_MEMBERS).values({c.name: bindparam(c.name) for c in _MEMBERS.c}), dialect)
+        self.put = Prepared(insert(_MEMBERS).values({c.name: param(c.name) for c in _MEMBERS.c}), dialect)
         self.end = Prepared(delete(_MEMBERS).where(named), dialect)
         self.alive = Prepared(alive_statement(), dialect)
         self.staff = Prepared(staff_statement(), dialect)

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Table, and_, bindparam, case, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, Table, and_, case, exists, false, or_, select, true
 from sqlalchemy.sql.expression import Alias
 
+from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow
 from adapters.persistence.sql.tables import Tables, owner_column
 from domain.specification.model import (
@@ -38,11 +39,11 @@ from domain.specification.model import (
     Who,
 )
 
-ME: ColumnElement[str] = bindparam("me")
+ME: ColumnElement[str] = param("me")
 """the acting account"""
-NOW: ColumnElement[str] = bindparam("now")
+NOW: ColumnElement[str] = param("now")
 """the request's instant, as text of fixed width"""
-TODAY: ColumnElement[str] = bindparam("today")
+TODAY: ColumnElement[str] = param("today")
 """its day in UTC"""
 
 Term = Who | Condition

@@ -280,6 +280,8 @@ class SqliteStore:
         self._writer = Writer(path)
         self._reader = Reader(path)
         self.records = SqlRecords(self.statements, self.memberships, self._reader)
+        self.accounts = SqlAccounts(self.identity, self._reader)
+        self.sessions = SqlSessions(self.identity, self._reader)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[SqliteWork]:

@@ -9,7 +9,6 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
-    bindparam,
     delete,
     exists,
     false,
@@ -27,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.builtin import MembershipRow
-from adapters.persistence.sql.connection import Prepared
+from adapters.persistence.sql.connection import Prepared, param
 from adapters.persistence.sql.facts import FactsColumns, Footprint, footprint
 from adapters.persistence.sql.identity import session_alive
 from adapters.persistence.sql.lists import ListCompiler, ListShape
@@ -37,7 +36,7 @@ from adapters.persistence.sql.views import RecordColumns, ViewColumns
 from domain.deletion import referring
 from domain.specification.model import Field, Hop, Path, Resource, Through
 
-ID: ColumnElement[str] = bindparam("id")
+ID: ColumnElement[str] = param("id")
 _MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
 
 
@@ -105,7 +104,7 @@ class Statements:
             select(*columns.columns, *keys)
             .where(table.c.id.in_(listed.ids()), _alive(caller))
             .order_by(*listed.order_by(table))
-            .limit(bindparam("limit"))
+            .limit(param("limit"))
         )
         return self._prepare(found), columns
 
@@ -143,7 +142,7 @@ class Statements:
 
     def _roles(self, count: int) -> Prepared:
         """The caller's live roles on a number of records."""
-        records = [bindparam(f"r{i}") for i in range(count)]
+        records = [param(f"r{i}") for i in range(count)]
         mine = and_(_MEMBERS.c.account == ME, self._compilers[True].on_expiry(_MEMBERS))
         return self._prepare(select(_MEMBERS.c.record, _MEMBERS.c.role).where(_MEMBERS.c.record.in_(records), mine))
 
@@ -169,7 +168,7 @@ class Statements:
             return self._prepare(insert(table).values(values))
         above = self.tables.of[model.parent].alias()
         allowed = self._compilers[caller.signed_in].may("open", At(above, model.parent))
-        there = and_(above.c.id == bindparam(f"v_{model.parent}"), above.c.owner == bindparam("v_owner"))
+        there = and_(above.c.id == param(f"v_{model.parent}"), above.c.owner == param("v_owner"))
         chosen = select(*values.values()).select_from(above).where(there, allowed)
         return self._prepare(insert(table).from_select(list(values), chosen))
 
@@ -186,11 +185,11 @@ class Statements:
         compiler, at = self._compilers[caller.signed_in], At(table, resource)
         steps = (compiler.on_rule(step.rule, at) for steps in model.steps.values() for step in steps)
         allowed = or_(compiler.on_rule(model.rule("update"), at), compiler.on_rule(model.rule("move"), at), *steps)
-        unchanged = and_(table.c.id == ID, table.c.owner == bindparam("was_owner"))
+        unchanged = and_(table.c.id == ID, table.c.owner == param("was_owner"))
         return self._prepare(
             update(table)
             .values(self._bound(model, [*names, "updated_at"]))
-            .where(unchanged, table.c.updated_at == bindparam("was_updated_at"), compiler.may("open", at), allowed)
+            .where(unchanged, table.c.updated_at == param("was_updated_at"), compiler.may("open", at), allowed)
         )
 
     def _delete(self, resource: str, caller: Caller) -> Prepared:
@@ -201,16 +200,16 @@ class Statements:
     def _owned(self, resource: str) -> Prepared:
         """How many records of the resource an owner has, counted no further than its limit and one more."""
         table, limit = self.tables.of[resource], self.specification.resources[resource].limit or 0
-        few = select(literal(1)).select_from(table).where(table.c.owner == bindparam("owner")).limit(limit + 1)
+        few = select(literal(1)).select_from(table).where(table.c.owner == param("owner")).limit(limit + 1)
         return self._prepare(select(func.count()).select_from(few.subquery()))
 
     def _bound(self, model: Resource, names: Sequence[str]) -> dict[str, ColumnElement[Any]]:
         """Columns and their bound values; beside each reference the owner of the record that it names."""
-        values: dict[str, ColumnElement[Any]] = {name: bindparam(f"v_{name}") for name in names}
+        values: dict[str, ColumnElement[Any]] = {name: param(f"v_{name}") for name in names}
         for field in model.references():
             if field.name in values:
                 target = self.tables.of[str(field.target)].alias()
-                found = select(target.c.owner).where(target.c.id == bindparam(f"v_{field.name}"))
+                found = select(target.c.owner).where(target.c.id == param(f"v_{field.name}"))
                 values[owner_column(field.name)] = found.scalar_subquery()
         return values
 
@@ -322,4 +321,4 @@ class Statements:
 
 def _alive(caller: Caller) -> ColumnElement[bool]:
     """The caller's session has not ended: asked within each statement, so that it costs no query of its own."""
-    return session_alive(bindparam("session"), ME, NOW) if caller.in_session else true()
+    return session_alive(param("session"), NOW) if caller.in_session else true()

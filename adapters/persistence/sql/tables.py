@@ -37,7 +37,7 @@ from sqlalchemy import (
     func,
     true,
 )
-from sqlalchemy.orm import registry
+from sqlalchemy.orm import backref, registry, relationship
 from sqlmodel import Field as ModelField
 from sqlmodel import Relationship, SQLModel
 
@@ -115,15 +115,16 @@ def _model(
     for name, target in links.items():
         owner = "owner" if name == resource.parent else owner_column(name)
         namespace["__annotations__"][f"to_{name}"] = Any
+        target_class = _class_name(target)
         namespace[f"to_{name}"] = Relationship(
-            sa_relationship_kwargs={
-                "argument": _class_name(target),
-                "foreign_keys": f"[{class_name}.c_{owner}, {class_name}.c_{name}]",
-                "backref": f"from_{resource.name}_{name}",
-                "primaryjoin": f"and_({class_name}.c_{name} == remote({_class_name(target)}.c_id), "
-                f"{class_name}.c_{owner} == remote({_class_name(target)}.c_owner))",
-                "viewonly": True,
-            }
+            sa_relationship=relationship(
+                target_class,
+                foreign_keys=f"[{class_name}.c_{owner}, {class_name}.c_{name}]",
+                primaryjoin=f"and_({class_name}.c_{name} == remote({target_class}.c_id), "
+                f"{class_name}.c_{owner} == remote({target_class}.c_owner))",
+                backref=backref(f"from_{resource.name}_{name}", viewonly=True),
+                viewonly=True,
+            )
         )
     return new_class(class_name, (base,), {"table": True}, lambda body: body.update(namespace))
 

@@ -100,11 +100,9 @@ def test_declared_channels() -> None:
     assert ("client", "delete") in channels("invoices")
     delete = next(c for c in declared_channels(load(EXAMPLES / "invoices")) if c.kind == "delete")
     assert "a kept or locked invoice below it" in delete.because
-    text = (
-        HEAD
-        + "  a: {owner: account, limit: 3 per owner, can: {create: signed in, read: whoever can read b}, fields: {b: b}}\n"
-    )
-    spec = parse(text + "  b: {owner: account, can: {read: owner}}\n")
+    can = "can: {create: signed in, read: whoever can read b}"
+    text = f"  a: {{owner: account, limit: 3 per owner, fields: {{b: b}}, {can}}}\n"
+    spec = parse(HEAD + text + "  b: {owner: account, can: {read: owner}}\n")
     assert [c.kind for c in declared_channels(spec)] == ["limit", "updated_at"]
 
 

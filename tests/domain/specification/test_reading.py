@@ -1,5 +1,6 @@
 """The six examples, and each word of the language, mean what `docs/language.md` says."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -172,6 +173,17 @@ def test_conduit_and_invoices(example: Callable[[str], Specification]) -> None:
     assert [r.name for r in spec.children("business")] == ["client", "invoice"]
 
 
+def test_the_reference_shows_what_the_reader_reads() -> None:
+    text = (EXAMPLES.parent / "docs" / "language.md").read_text(encoding="utf-8")
+    whole, *parts = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert list(parse(whole).resources) == ["notebook", "note"]
+    fields = [part for part in parts if part.startswith("fields:")]
+    assert len(fields) == 2
+    for part in fields:
+        client = "  client: {owner: account}\n  a:\n    owner: account\n    roles: lead\n"
+        parse(HEAD + client + "".join(f"    {line}\n" for line in part.splitlines()))
+
+
 # --- words that no example uses ------------------------------------------------------------
 
 
@@ -277,6 +289,7 @@ def test_conditions() -> None:
     for text, expected in (
         ("size is 3 or -4", Condition((), "size", Compare.IS, (3, -4))),
         ("title is hello world or past", Condition((), "title", Compare.IS, ("hello world", "past"))),
+        ("title is past", Condition((), "title", Compare.IS, ("past",))),
         ("due is past", Condition((), "due", Compare.PAST)),
         ("due is future", Condition((), "due", Compare.FUTURE)),
         ("data is set", Condition((), "data", Compare.SET)),

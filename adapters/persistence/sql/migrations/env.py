@@ -1,29 +1,27 @@
-"""Alembic's way into the built-in tables; started by `migrating.py`, or by the `alembic` command with `alembic.ini`."""
+"""How Alembic runs: on the connection that `migrating` gives it, or for developers on the one of `-x url=...`."""
 
 from alembic import context
-from sqlalchemy import create_engine
+from sqlalchemy import Connection
 
-from adapters.persistence.sql.builtin import METADATA
-from adapters.persistence.sql.migrating import VERSION_TABLE, transactional
-
-
-def _run() -> None:
-    url = context.config.get_main_option("sqlalchemy.url")
-    assert url is not None
-    engine = create_engine(url)
-    transactional(engine)
-    with engine.connect() as connection:
-        context.configure(
-            connection=connection,
-            target_metadata=METADATA,
-            version_table=VERSION_TABLE,
-            render_as_batch=True,
-            include_name=lambda name, kind, _: kind != "table" or (name or "").startswith("freehold_"),
-        )
-        with context.begin_transaction():
-            context.run_migrations()
-        connection.commit()
-    engine.dispose()
+from adapters.persistence.sql.builtin import mapped
+from adapters.persistence.sql.migrating import migration
 
 
-_run()
+def run(connection: Connection) -> None:
+    """Run what was asked for, in the connection's own transaction."""
+    context.configure(
+        connection=connection,
+        target_metadata=mapped.metadata,
+        transactional_ddl=True,
+        render_as_batch=True,
+        include_name=lambda name, kind, parents: kind != "table" or name in mapped.metadata.tables,
+    )
+    context.run_migrations()
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    run(given)
+else:
+    with migration(context.get_x_argument(as_dictionary=True)["url"]) as opened:
+        run(opened)

@@ -1,8 +1,5 @@
-"""${message}
-
-Revision ID: ${up_revision}
-Revises: ${down_revision | comma,n}
-"""
+# ruff: noqa: N999
+"""${message}."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,10 +11,10 @@ depends_on = ${repr(depends_on)}
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Make it so."""
     ${upgrades if upgrades else "pass"}
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Take it back."""
     ${downgrades if downgrades else "pass"}
