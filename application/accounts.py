@@ -18,6 +18,7 @@ class AccountUseCases:
         ids: Ids,
         passwords: Passwords,
         sessions: SessionUseCases,
+        *,
         sign_up_open: bool,
     ) -> None:
         """Whether everybody may register is the service's choice, for good."""

@@ -312,6 +312,9 @@ class Tokens(Protocol):
     def verify(self, token: str, now: datetime) -> Claims:
         """The claims of a valid token. Raises `NotAuthenticated`; says nothing of a session's end."""
 
+    async def load(self, store: "Store", now: datetime) -> None:
+        """Take the key ring from the store; where none of it signs, make a key that does."""
+
     def public_keys(self) -> dict[str, Any]:
         """The JSON Web Key Set that verifies the tokens."""
 

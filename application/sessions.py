@@ -30,7 +30,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Where a sign-in comes from: the user agent (see `device_of`) and the network address, empty where unknown."""
+    """Where a sign-in comes from: the user agent and the network address, each empty where it is not known."""
 
     name: str
     address: str
@@ -49,13 +49,6 @@ class SignedIn:
     refresh_token: str = field(repr=False)
 
 
-class WrongCredentials(NotAuthenticated):
-    """The same answer for an unknown address, a wrong password and a disabled account."""
-
-    code = "wrong_credentials"
-    detail = "The e-mail address or the password is wrong."
-
-
 class SessionUseCases:
     """What a caller may do with sessions."""
 
@@ -71,7 +64,7 @@ class SessionUseCases:
         self._successors = successors
 
     async def login(self, email: str, password: str, device: Device) -> SignedIn:
-        """Sign in. Raises `WrongCredentials`, `Invalid` for what no account can have, `Unavailable` when overloaded.
+        """Sign in. Raises `NotAuthenticated`, `Invalid` for what no account can have, `Unavailable` when overloaded.
 
         Hashing takes place outside the unit of work, which others wait for; the work is the same whoever asks.
         """
@@ -87,7 +80,8 @@ class SessionUseCases:
                     known = None if account is None else account.id
                     await work.audit.add(Event.of("login_failed", known, now, address=device.address))
                     await work.commit()
-                    raise WrongCredentials
+                    # the same for an unknown address, a wrong password and a disabled account
+                    raise NotAuthenticated("The address or the password is wrong.", code="wrong_credentials")
                 if renewed is not None:
                     account = account.with_password(renewed)
                     await work.accounts.save(account)

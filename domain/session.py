@@ -23,8 +23,8 @@ LONGEST_DEVICE = 200
 
 
 def device_of(user_agent: str | None) -> str:
-    """What is kept of a user agent: printable and short."""
-    return "".join(c for c in user_agent or "" if c.isprintable())[:LONGEST_DEVICE].strip()
+    """What is kept of a user agent: printable, and not too long."""
+    return "".join(character for character in user_agent or "" if character.isprintable())[:LONGEST_DEVICE]
 
 
 @dataclass(frozen=True, slots=True)

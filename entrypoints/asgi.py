@@ -7,7 +7,6 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from adapters.tokens import load_ring
 from entrypoints.container import Container
 
 PROJECT = "FREEHOLD_PROJECT"
@@ -17,12 +16,11 @@ PROJECT = "FREEHOLD_PROJECT"
 def create_app(container: Container) -> FastAPI:
     """The app, which loads its keys at start and closes the store at the end."""
     app: FastAPI = container.app()
-    store, tokens = container.store(), container.tokens()
-    sealer, clock = container.key_sealer(), container.clock()
+    store, tokens, clock = container.store(), container.tokens(), container.clock()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await load_ring(tokens, store, sealer, clock)
+        await tokens.load(store, clock.now())
         app.openapi()
         yield
         await store.close()

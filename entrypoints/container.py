@@ -7,14 +7,14 @@ from pathlib import Path
 
 from dependency_injector import containers, providers
 
-from adapters.clock import SystemClock, Uuid7
+from adapters.clock import SystemClock, UuidV7
 from adapters.http.app import build_app
 from adapters.http.auth import auth_router
 from adapters.http.identity import Identity
 from adapters.passwords import PasslibPasswords
 from adapters.persistence.sql.sqlite import SqliteStore
 from adapters.persistence.sql.tables import build
-from adapters.sealing import AesSealer, AesSuccessors, service_secret
+from adapters.sealing import AesSealer, TokenSuccessors, service_secret
 from adapters.specification_file import load
 from adapters.tokens import JwtTokens
 from application.accounts import AccountUseCases
@@ -48,13 +48,13 @@ class Container(containers.DeclarativeContainer):
     specification = providers.Singleton(load, folder)
 
     clock = providers.Singleton(SystemClock)
-    ids = providers.Singleton(Uuid7)
+    ids = providers.Singleton(UuidV7)
     passwords = providers.Singleton(PasslibPasswords)
     secret = providers.Singleton(_secret, settings, folder)
     cursors = providers.Singleton(AesSealer, secret, "cursors")
     key_sealer = providers.Singleton(AesSealer, secret, "signing keys")
-    successors = providers.Singleton(AesSuccessors)
-    tokens = providers.Singleton(JwtTokens, providers.Callable(_issuer, settings))
+    successors = providers.Singleton(TokenSuccessors)
+    tokens = providers.Singleton(JwtTokens, providers.Callable(_issuer, settings), key_sealer)
 
     database = providers.Callable(_database, settings, folder)
     tables = providers.Singleton(build, specification)

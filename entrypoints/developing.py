@@ -12,7 +12,6 @@ from rich.console import Console
 from watchfiles import awatch
 
 from adapters.persistence.sql import schema
-from adapters.tokens import load_ring
 from domain.errors import SchemaDiffers, SpecificationInvalid
 from entrypoints import asgi, projects, reports, tour
 from entrypoints.container import Container
@@ -63,7 +62,7 @@ async def serve(folder: Path, host: str, port: int, *, ask: bool, seed: bool, co
 
 async def _seed(container: Container) -> str | None:
     store = container.store()
-    await load_ring(container.tokens(), store, container.key_sealer(), container.clock())
+    await container.tokens().load(store, container.clock().now())
     lines = await tour.seed(container)
     await store.close()
     return lines

@@ -53,7 +53,7 @@ def require_same(database: Path, tables: Tables) -> None:
     """Raise `SchemaDiffers` unless the database is exactly the specification's; changes nothing."""
     if not database.exists():
         raise SchemaDiffers(f"There is no database at {database}. `freehold dev` makes one.")
-    if migrating.current(f"sqlite:///{database}") != migrating.head():
+    if not migrating.is_current(f"sqlite:///{database}"):
         raise SchemaDiffers(f"The built-in tables of {database} are of another version. `freehold dev` upgrades them.")
     differences = schema.compare(database, tables)
     if differences:

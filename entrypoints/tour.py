@@ -2,12 +2,12 @@
 
 import secrets
 
-from application.sessions import Client
+from application.sessions import Device
 from domain.errors import Conflict
 from domain.ownership import Actor
 from entrypoints.container import Container
 
-_CLIENT = Client("the tour")
+_DEVICE = Device("the tour", "")
 
 
 async def seed(container: Container) -> str | None:
@@ -18,11 +18,11 @@ async def seed(container: Container) -> str | None:
     password = secrets.token_urlsafe(12)
     accounts, records = container.accounts(), container.records()
     try:
-        mary = await accounts.register("mary@example.com", password, _CLIENT)
-        bob = await accounts.register("bob@example.com", password, _CLIENT)
+        mary = await accounts.register("mary@example.com", password, _DEVICE)
+        bob = await accounts.register("bob@example.com", password, _DEVICE)
     except Conflict:
         return None
-    actor = Actor(mary.account.id, mary.session.id)
+    actor = Actor(mary.account.id, mary.session)
     notebook = await records.create(actor, "notebook", {"title": "Garden"})
     note = await records.create(
         actor, "note", {"notebook": notebook["id"], "title": "Tomatoes", "body": "Water them in the evening."}

@@ -44,7 +44,8 @@ def build_app(
     )
     resources = {name: models(specification, resource) for name, resource in specification.resources.items()}
     for name, resource in specification.resources.items():
-        router = APIRouter()
+        # straight on the app's router: an included one is looked up again at each request
+        router = app.router
         handlers = RecordHandlers(specification, resource, resources[name], records)
         operations = Operations(resource, resources[name])
         many, one = handlers.path, f"{handlers.path}/{{id}}"
@@ -62,7 +63,6 @@ def build_app(
             member = f"{members.path}/{{account}}"
             add_route(router, identity, "PATCH", member, members.change, operations.change_member())
             add_route(router, identity, "DELETE", member, members.remove, operations.remove_member())
-        app.include_router(router)
     app.include_router(auth)
     app.include_router(service_router(specification, store.ready))
     openapi_route(app, encode)

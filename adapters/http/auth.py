@@ -12,7 +12,7 @@ from adapters.http.openapi import problems
 from adapters.http.schemas import INSTANT, UUID, check
 from application.accounts import AccountUseCases
 from application.ports import Tokens
-from application.sessions import Device, SessionUseCases, SignedIn
+from application.sessions import Device, Scope, SessionUseCases, SignedIn
 from domain.account import LONGEST_EMAIL, LONGEST_PASSWORD, SHORTEST_PASSWORD, Account
 from domain.errors import Invalid, Malformed
 from domain.ownership import Actor
@@ -21,11 +21,16 @@ from domain.values import instant_text
 
 Id = Annotated[str, WithJsonSchema(UUID)]
 Instant = Annotated[str, WithJsonSchema(INSTANT)]
+Email = Annotated[str, WithJsonSchema({"type": "string", "format": "email", "maxLength": LONGEST_EMAIL})]
+Password = Annotated[str, WithJsonSchema({"type": "string", "maxLength": LONGEST_PASSWORD})]
+NewPassword = Annotated[
+    str, WithJsonSchema({"type": "string", "minLength": SHORTEST_PASSWORD, "maxLength": LONGEST_PASSWORD})
+]
 FORM = b"application/x-www-form-urlencoded"
 
 
 class Body(BaseModel):
-    """What a request carries: nothing unknown, nothing converted."""
+    """What a request carries: nothing unknown, nothing converted. The domain judges addresses and passwords."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -33,15 +38,15 @@ class Body(BaseModel):
 class Credentials(Body):
     """An address and a password."""
 
-    email: str = Field(max_length=LONGEST_EMAIL)
-    password: str = Field(max_length=LONGEST_PASSWORD)
+    email: Email
+    password: Password
 
 
 class Registration(Body):
     """A new account."""
 
-    email: str = Field(max_length=LONGEST_EMAIL, json_schema_extra={"format": "email"})
-    password: str = Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)
+    email: Email
+    password: NewPassword
 
 
 class RefreshRequest(Body):
@@ -59,8 +64,8 @@ class LogoutRequest(Body):
 class PasswordChange(Body):
     """The present password and the next."""
 
-    old_password: str = Field(max_length=LONGEST_PASSWORD)
-    new_password: str = Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)
+    old_password: Password
+    new_password: NewPassword
 
 
 class AccountAnswer(BaseModel):
@@ -80,7 +85,7 @@ class TokenAnswer(BaseModel):
     """What a client needs to act for an account; `expires_in` in seconds."""
 
     access_token: str
-    token_type: Literal["bearer"] = "bearer"
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105
     expires_in: int
     refresh_token: str
     session: Id
@@ -118,7 +123,7 @@ class SessionAnswer(BaseModel):
             address=session.address,
             created_at=instant_text(session.created_at),
             last_used_at=instant_text(session.last_used_at),
-            expires_at=instant_text(session.ends_at),
+            expires_at=instant_text(min(session.idle_end, session.absolute_end)),
             current=session.id == actor.session,
         )
 
@@ -130,8 +135,12 @@ class SessionList(BaseModel):
 
 
 def auth_router(identity: Identity, accounts: AccountUseCases, sessions: SessionUseCases, tokens: Tokens) -> APIRouter:
-    """The routes of `/auth`, and the public keys."""
-    router = APIRouter(tags=["identity"], dependencies=[Depends(identity)])
+    """The routes of `/auth`, and the public keys.
+
+    Signing up, signing in and refreshing do not look at `Authorization`: a token that has just ended and is
+    sent along out of habit must not keep a client from getting a new one.
+    """
+    router = APIRouter(tags=["identity"])
     signed_in: dict[str, Any] = {"security": [{"bearer": []}]}
     body_errors = (400, 413, 415, 422, 503)
 
@@ -144,7 +153,7 @@ def auth_router(identity: Identity, accounts: AccountUseCases, sessions: Session
         operation_id="register",
         summary="Make an account and sign in",
         status_code=201,
-        responses=problems(401, 403, 409, *body_errors),
+        responses=problems(403, 409, *body_errors),
         openapi_extra=reads(Registration),
     )
     async def register(request: Request, response: Response) -> TokenAnswer:
@@ -174,7 +183,7 @@ def auth_router(identity: Identity, accounts: AccountUseCases, sessions: Session
     async def refresh(request: Request, response: Response) -> TokenAnswer:
         body = await _body(request, RefreshRequest)
         response.headers["cache-control"] = "no-store"
-        return TokenAnswer.of(await sessions.refresh(body["refresh_token"]))
+        return TokenAnswer.of(await sessions.refresh(body["refresh_token"], _device(request)))
 
     @router.post(
         "/auth/token",
@@ -211,7 +220,7 @@ def auth_router(identity: Identity, accounts: AccountUseCases, sessions: Session
             case "password" if "username" in form and "password" in form:
                 return TokenAnswer.of(await sessions.login(form["username"], form["password"], _device(request)))
             case "refresh_token" if "refresh_token" in form:
-                return TokenAnswer.of(await sessions.refresh(form["refresh_token"]))
+                return TokenAnswer.of(await sessions.refresh(form["refresh_token"], _device(request)))
             case _:
                 raise Invalid("Send grant_type password (with username and password) or refresh_token.")
 
@@ -224,8 +233,9 @@ def auth_router(identity: Identity, accounts: AccountUseCases, sessions: Session
         openapi_extra=reads(LogoutRequest, required=False) | signed_in,
     )
     async def logout(request: Request, actor: Annotated[Actor, Depends(identity)]) -> None:
-        body = await _body(request, LogoutRequest) if await request.body() else {}
-        await sessions.logout(actor, body.get("scope", "current"))
+        await sessions.require(actor)
+        body = await _body(request, LogoutRequest) if _has_body(request) else {}
+        await sessions.logout(actor, Scope(body.get("scope", "current")))
 
     @router.get(
         "/auth/me", operation_id="me", summary="My account", responses=problems(401, 503), openapi_extra=signed_in
@@ -239,7 +249,7 @@ def auth_router(identity: Identity, accounts: AccountUseCases, sessions: Session
         operation_id="change_password",
         summary="Set another password; every other session ends",
         status_code=204,
-        responses=problems(401, 403, 409, *body_errors),
+        responses=problems(401, 409, *body_errors),
         openapi_extra=reads(PasswordChange) | signed_in,
     )
     async def change_password(request: Request, actor: Annotated[Actor, Depends(identity)]) -> None:
@@ -270,7 +280,8 @@ def auth_router(identity: Identity, accounts: AccountUseCases, sessions: Session
         await sessions.revoke(actor, str(request.path_params["id"]).lower())
 
     @router.get("/.well-known/jwks.json", operation_id="public_keys", summary="The keys that verify access tokens")
-    async def public_keys() -> dict[str, Any]:
+    async def public_keys(response: Response) -> dict[str, Any]:
+        response.headers["cache-control"] = "public, max-age=300"
         return tokens.public_keys()
 
     return router
@@ -282,18 +293,14 @@ BODIES: list[type[BaseModel]] = [Registration, Credentials, RefreshRequest, Logo
 
 async def _body(request: Request, model: type[Body]) -> dict[str, Any]:
     """A strict JSON object that fits the model."""
-    found = await read_object(request.scope, _receive(request))
+    found = await read_object(request.scope, request.receive)
     check(model, found)
     return found
 
 
-def _receive(request: Request) -> Any:
-    """The body again, where it was read already."""
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": await request.body(), "more_body": False}
-
-    return receive if hasattr(request, "_body") else request.receive
+def _has_body(request: Request) -> bool:
+    """Whether one is announced (RFC 9112, section 6)."""
+    return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
 
 
 async def _form(request: Request) -> dict[str, str]:

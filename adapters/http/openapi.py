@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from adapters.http.errors import PROBLEM
-from adapters.http.schemas import UUID, ResourceModels, Schema
+from adapters.http.schemas import COMPONENT, UUID, ResourceModels, Schema
 from domain.specification.model import Resource, Specification
 
 _WHY = {
@@ -266,6 +266,7 @@ def _render(
         "scheme": "bearer",
         "bearerFormat": "JWT",
     }
+    document["paths"] = _clean(document["paths"])
     for path in document["paths"].values():
         for operation in path.values():
             if "HTTPValidationError" in str(operation.get("responses", {}).get("422", "")):
@@ -279,6 +280,9 @@ def _clean(schema: Any) -> Any:
         return [_clean(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
+    if COMPONENT in schema:
+        named = {**schema, "$ref": f"#/components/schemas/{schema[COMPONENT]}"}
+        return _clean({key: value for key, value in named.items() if key != COMPONENT})
     return {
         key: {name: _clean(part) for name, part in value.items()} if key == "properties" else _clean(value)
         for key, value in schema.items()

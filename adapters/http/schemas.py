@@ -19,6 +19,8 @@ from domain.values import DECIMAL_DIGITS, DECIMAL_PATTERN, LARGEST_INTEGER, Valu
 
 Schema = dict[str, Any]
 UUID: Schema = {"type": "string", "format": "uuid"}
+COMPONENT = "x-component"
+"""names a component schema; Pydantic would look up a `$ref` among its own models, so OpenAPI writes it"""
 INSTANT: Schema = {"type": "string", "format": "date-time"}
 
 
@@ -98,14 +100,14 @@ def json_schema(field: SpecField, enum: str) -> Schema:
         case Kind.JSON:
             return {"description": field.about or "Any JSON value."}
         case Kind.ONE_OF:
-            return {"$ref": f"#/components/schemas/{enum}"}
+            return {COMPONENT: enum}
         case _:
             return UUID | about
 
 
 def nullable(schema: Schema) -> Schema:
     """The schema, or null."""
-    if "$ref" in schema:
+    if COMPONENT in schema:
         return {"anyOf": [schema, {"type": "null"}]}
     return {**schema, "type": [schema["type"], "null"]} if "type" in schema else schema
 
@@ -137,10 +139,8 @@ def _body_fields(specification: Specification, resource: Resource, name: str, *,
             schema = {"type": "string", "const": resource.steps_start(field.name)}
         elif field.nullable:
             schema = nullable(schema)
-        initial = field.initial if new and not starts else None
-        if initial is not None:
-            schema = {**schema, "default": to_json(field, initial)}
-        fields[field.name] = _taken(field, schema, required=new and field.required and not starts)
+        initial = to_json(field, field.initial) if new and not starts else None
+        fields[field.name] = _taken(field, schema, required=new and field.required and not starts, initial=initial)
     return fields
 
 
@@ -149,10 +149,10 @@ def _given(schema: Schema, *, required: bool = True) -> Any:
     return Annotated[Any, WithJsonSchema(schema)], ... if required else None
 
 
-def _taken(field: SpecField | None, schema: Schema, *, required: bool) -> Any:
-    """A field of a body, checked by the domain."""
+def _taken(field: SpecField | None, schema: Schema, *, required: bool, initial: Any = None) -> Any:
+    """A field of a body, checked by the domain; `initial` is what OpenAPI gives as its default."""
     kind = Annotated[Any, PlainValidator(_checker(field)), PlainSerializer(lambda v: v), WithJsonSchema(schema)]
-    return kind, ... if required else None
+    return kind, ... if required else initial
 
 
 def _checker(field: SpecField | None) -> Callable[[Any], Any]:

@@ -14,7 +14,7 @@ from domain.specification import fields, shape
 from domain.specification.circles import begun_at, circle_in
 from domain.specification.declarations import LONGEST_CHAIN, TABLES, Reading, declared, ladder
 from domain.specification.model import ACTIONS, Can, Kind, Place, Specification
-from domain.specification.node import Mapping, Node, Sequence
+from domain.specification.node import Mapping, Node, Scalar
 from domain.specification.paths import with_paths
 from domain.specification.rules import with_rules
 from domain.specification.text import Mistake, tick
@@ -40,6 +40,8 @@ class _Checks:
     def read(self, node: Node) -> Specification:
         top: shape.Entries = {}
         with self.mistakes.caught():
+            if isinstance(node, Scalar) and node.empty:
+                raise Mistake(node.place, f"{tick(node.text or '---')} says nothing. Begin with `app: myapp`.")
             top = shape.table(node, _TOP, "a mapping that begins with `app: myapp`", self.mistakes)
         if not isinstance(node, Mapping):
             self.mistakes.stop()
@@ -100,11 +102,9 @@ class _Checks:
         return tuple(found)
 
     def _items(self, top: shape.Entries, key: str, what: str) -> tuple[Node, ...]:
-        node = top[key][1] if key in top else None
-        if node is not None and not isinstance(node, Sequence):
-            with self.mistakes.caught():
-                raise shape.unexpected(node, what)
-        return node.items if isinstance(node, Sequence) else ()
+        with self.mistakes.caught():
+            return shape.items(top[key][1], what) if key in top else ()
+        return ()
 
     # --- between resources ---
 

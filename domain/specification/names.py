@@ -116,7 +116,7 @@ class Names:
 
     # --- who ---
 
-    def who(self, at: str, piece: WhoPiece, root_create: bool = False) -> Who:
+    def who(self, at: str, piece: WhoPiece) -> Who:
         """Who is meant."""
         match piece:
             case SignedInPiece():

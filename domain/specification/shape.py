@@ -139,11 +139,18 @@ def one_or_many(node: Node, what: str) -> tuple[Scalar, ...]:
     if isinstance(node, Sequence):
         if not node.items:
             raise Mistake(node.place, f"`[]` is empty. Write {what}, or leave the line out.")
-        for item in node.items:
-            if isinstance(item, Scalar) and item.empty:
-                raise Mistake(item.place, f"`-` has nothing behind it. Write {what}, or remove it.")
-        return tuple(text(item, what) for item in node.items)
+        return tuple(text(item, what) for item in items(node, what))
     return (text(node, what),)
+
+
+def items(node: Node, what: str) -> tuple[Node, ...]:
+    """The items of a list, none of them empty."""
+    if not isinstance(node, Sequence):
+        raise unexpected(node, what)
+    for item in node.items:
+        if isinstance(item, Scalar) and item.empty:
+            raise Mistake(item.place, f"`-` has nothing behind it. Write {what}, or remove it.")
+    return node.items
 
 
 def grants(node: Node, is_field: Callable[[str], bool], mistakes: Mistakes) -> list[GrantPiece]:

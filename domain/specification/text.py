@@ -82,10 +82,13 @@ class Mistakes:
 
     def __init__(self) -> None:
         self._found: dict[Problem, None] = {}
+        self._excused: list[Place] = []
 
     def add(self, place: Place, message: str) -> None:
         """Note a mistake; one that is noted already, or has no message, changes nothing."""
-        if message:
+        if not message:
+            self._excused.append(place)
+        else:
             self._found.setdefault(Problem(place.line, place.column, message.rstrip()))
         if len(self._found) == MOST_PROBLEMS:
             last = "There may be more problems. Fix these first."
@@ -101,5 +104,7 @@ class Mistakes:
 
     def stop(self) -> None:
         """Raise `SpecificationInvalid` if there is any mistake."""
+        if not self._found and self._excused:  # what was excused must have been reported: never pass it in silence
+            self.add(self._excused[0], "`freehold` cannot make sense of this. Please report it.")
         if self._found:
             raise SpecificationInvalid([*self._found])

@@ -39,7 +39,7 @@ def upgrade(url: str) -> None:
 
 
 def is_current(url: str) -> bool:
-    """Whether an existing database is at the revision that this version of Freehold needs; changes nothing."""
+    """Whether an existing database is at the revision that this version of Freehold needs. Only reads."""
     engine = create_engine(url, poolclass=NullPool)
     try:
         with engine.connect() as connection:

@@ -81,6 +81,8 @@ MISTAKES: list[tuple[str, str, str]] = [
     (whole("⟦"), "freehold.yaml", "Begin with `app: myapp`"),
     (whole("⟦# only a comment\n"), "freehold.yaml", "Begin with `app: myapp`"),
     (whole("⟦- app: x\n"), "[…]", "begins with `app: myapp`"),
+    (whole("⟦~\n"), "~", "Begin with `app: myapp`"),
+    (whole("---\n⟦"), "---", "Begin with `app: myapp`"),
     (whole("⟦just words\n"), "just words", "begins with `app: myapp`"),
     (whole("⟦resources: {a: {owner: account}}\n"), "app", "Add `app: myapp`"),
     (whole("⟦app: tried\n"), "resources", "Add `resources:`"),
@@ -332,5 +334,7 @@ MISTAKES: list[tuple[str, str, str]] = [
     (base() + "answers: ⟦{question: Q-X}\n", "{…}", "a list of"),
     (base() + "answers: [⟦{question: Q-X, on: task}]\n", "because", "a list of"),
     (base() + "answers: [{question: ⟦public, on: task, because: yes}]\n", "public", "`Q-…`"),
+    (base() + "answers: [⟦~]\n", "-", "or remove it"),
+    (base() + "examples:\n  -⟦\n", "-", "or remove it"),
     (base() + "examples: ⟦mary can read note 3\n", "mary can read note 3", "a list of sentences"),
 ]  # fmt: skip

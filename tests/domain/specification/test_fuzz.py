@@ -43,6 +43,7 @@ def survives(text: str) -> None:
         assert problem.message == problem.message.strip()
         assert "`" in problem.message or "Fix these first" in problem.message
         assert "\n" not in problem.message
+        assert "Please report it" not in problem.message
 
 
 @FUZZ

@@ -1,4 +1,3 @@
-# ruff: noqa: N999
 """${message}."""
 
 import sqlalchemy as sa

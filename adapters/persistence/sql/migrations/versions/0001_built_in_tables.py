@@ -1,4 +1,3 @@
-# ruff: noqa: N999
 """The built-in tables: accounts, sessions, refresh tokens, memberships, the audit log, signing keys."""
 
 import sqlalchemy as sa
