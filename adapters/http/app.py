@@ -33,7 +33,10 @@ def build_app(
     sharing: SharingUseCases,
     store: Store,
 ) -> FastAPI:
-    """Routes of records and members first: they are asked for most, and routes are tried in order."""
+    """Routes of records and members first: they are asked for most, and routes are tried in order.
+
+    All stand on the app's own router: an included one would be resolved again at each request.
+    """
     app = FastAPI(
         title=specification.app,
         version=specification.version,
@@ -44,7 +47,6 @@ def build_app(
     )
     resources = {name: models(specification, resource) for name, resource in specification.resources.items()}
     for name, resource in specification.resources.items():
-        # straight on the app's router: an included one is looked up again at each request
         router = app.router
         handlers = RecordHandlers(specification, resource, resources[name], records)
         operations = Operations(resource, resources[name])
@@ -63,8 +65,7 @@ def build_app(
             member = f"{members.path}/{{account}}"
             add_route(router, identity, "PATCH", member, members.change, operations.change_member())
             add_route(router, identity, "DELETE", member, members.remove, operations.remove_member())
-    app.include_router(auth)
-    app.include_router(service_router(specification, store.ready))
+    app.router.routes.extend([*auth.routes, *service_router(specification, store.ready).routes])
     openapi_route(app, encode)
     openapi.install(app, specification, resources, [Member, MemberList, MemberCreate, MemberUpdate, *BODIES])
     errors.install(app)
