@@ -63,6 +63,7 @@ class Query:
     order: tuple[Sort, ...]
     limit: int
     after: tuple[Any, ...] | None = None
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Page:
 
     items: Sequence[View]
     last: tuple[Any, ...] | None
+    total: int | None = None
+    """of all pages, where the query asked to count"""
 
 
 class RecordsRead(Protocol):

@@ -33,6 +33,8 @@ class Listing:
 
     items: Sequence[View]
     next_cursor: str | None
+    total: int | None = None
+    """how many there are on all pages, where that was asked"""
 
 
 Expectation = Callable[[View], bool]
@@ -76,6 +78,7 @@ class RecordUseCases:
         sort: tuple[Sort, ...] = (),
         limit: int = DEFAULT_LIMIT,
         cursor: str | None = None,
+        counted: bool = False,
     ) -> Listing:
         """A page of the records that the actor can read, newest first unless sorted.
 
@@ -86,12 +89,12 @@ class RecordUseCases:
         bound_to = _bound_to(actor, resource, filters, order)
         after = None if cursor is None else self._open_cursor(cursor, bound_to)
         page = await self._store.records.page(
-            actor, Query(resource, filters, order, limit, after), self._clock.now()
+            actor, Query(resource, filters, order, limit, after, counted), self._clock.now()
         )
         if page.last is None:
-            return Listing(page.items, None)
+            return Listing(page.items, None, page.total)
         sealed = self._sealer.seal(json.dumps(page.last).encode(), bound_to)
-        return Listing(page.items, sealed)
+        return Listing(page.items, sealed, page.total)
 
     def _open_cursor(self, cursor: str, bound_to: bytes) -> tuple[Any, ...]:
         plain = self._sealer.open(cursor, bound_to)

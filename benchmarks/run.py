@@ -9,7 +9,6 @@ import os
 import platform
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -34,8 +33,8 @@ TITLES: Final = {"freehold": "Freehold", "baseline": "FastAPI + SQLModel", "pock
 BODIES: Final = (300, 2000)
 TOO_BUSY: Final = 0.8
 """share of its core from which on the generator is suspected of being what was measured"""
-TOKENS_LAST: Final = 240.0
-"""seconds after which everybody logs in again"""
+LONGEST: Final = 300.0
+"""seconds of an operation; everybody logs in before each, and tokens must last"""
 SELF_CHECK: Final = f"GET /v1/notes/{'0' * 36} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {'x' * 400}\r\n\r\n"
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -90,7 +89,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 console.print(f"[red]{TITLES[name]} cannot be measured:[/] {escape(report.trouble)}")
             finally:
                 server.remove()
-        console.print(table(body, len(data.notes), [report for report in reports if report.body == body]))
+        console.print(
+            f"\n[bold]{size(data)}[/], {CONNECTIONS} connections, one core: requests/s · p50 / p99 in milliseconds"
+        )
+        console.print(table([report for report in reports if report.body == body]))
     _warn(reports)
     if asked.json:
         asked.json.write_text(json.dumps(_everything(reports, timing, load, where), indent=1), encoding="utf-8")
@@ -99,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def measure(server: Server, workload: Workload, timing: Timing, report: Report) -> None:
     """Fill, start, verify, load and stop one server; what is known so far is in the report when `Trouble` comes."""
-    title = f"{TITLES[server.name]}, {server_size(workload.data)}"
+    title = f"{TITLES[server.name]}, {size(workload.data)}"
     with console.status(f"{title}: making its database"):
         server.prepare(workload.data)
     port = free_port()
@@ -108,11 +110,8 @@ def measure(server: Server, workload: Workload, timing: Timing, report: Report) 
         process = Process(server.command(port), server.settings(), server.folder / "server.log")
     with process, console.status(title) as status:
         report.start = round(process.wait_until_ready(port, server.ready), 3)
-        tokens_from = -TOKENS_LAST
         for operation, meaning in OPERATIONS.items():
-            if time.monotonic() - tokens_from > TOKENS_LAST / 2:
-                tokens = {account: server.log_in(port, account) for account in workload.data.accounts}
-                tokens_from = time.monotonic()
+            tokens = {account: server.log_in(port, account) for account in workload.data.accounts}
             if not report.operations:
                 workload.verify(server, port, tokens)
             status.update(f"{title}: {operation}, {meaning}")
@@ -136,42 +135,33 @@ def measure(server: Server, workload: Workload, timing: Timing, report: Report) 
 def generate(plan: Plan) -> Result:
     """Run the load generator on its core. Raises `Trouble` where an answer was not as planned."""
     core = cores()
+    command = [sys.executable, "-m", "benchmarks.load"]
     with on(core[1] if core else None):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.load"],
-            cwd=REPOSITORY,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+        done = subprocess.run(
+            command, cwd=REPOSITORY, input=json.dumps(asdict(plan)), capture_output=True, text=True, check=False
         )
-    output, error = process.communicate(json.dumps(asdict(plan)))
-    if process.returncode:
-        raise Trouble(error.strip())
-    return Result(**json.loads(output))
+    if done.returncode:
+        raise Trouble(done.stderr.strip())
+    return Result(**json.loads(done.stdout))
 
 
 # ---- telling -------------------------------------------------------------------------------------------------------
 
 
-def server_size(data: Data) -> str:
-    """What it holds, in words."""
+def size(data: Data) -> str:
+    """What every server holds, in words."""
     return f"{len(data.notes):,} notes of about {data.body:,} bytes"
 
 
-def table(body: int, notes: int, reports: Sequence[Report]) -> Table:
-    """The servers side by side, and how many times as fast the first one is."""
-    made = Table(
-        title=f"{notes:,} notes of about {body:,} bytes, {CONNECTIONS} connections, one core\n"
-        "requests/s · p50 / p99 in milliseconds",
-        title_justify="left",
-    )
+def table(reports: Sequence[Report]) -> Table:
+    """The servers side by side, and how many times as fast as the others the first one is."""
+    made = Table()
     made.add_column("")
     for report in reports:
         made.add_column(TITLES[report.server], justify="right")
     first, others = reports[0], reports[1:]
     for other in others:
-        made.add_column(f"times {TITLES[other.server]}", justify="right")
+        made.add_column(f"{TITLES[first.server]} ÷\n{TITLES[other.server]}", justify="right")
     for operation, meaning in OPERATIONS.items():
         cells = [_speed(report.operations.get(operation)) for report in reports]
         made.add_row(f"{operation} {meaning}", *cells, *(ratio(first, other, operation) for other in others))
@@ -270,8 +260,8 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _seconds(text: str) -> float:
     value = float(text)
-    if not 0.5 <= value <= 3600:
-        raise argparse.ArgumentTypeError("between 0.5 and 3600")
+    if not 0.5 <= value <= LONGEST:
+        raise argparse.ArgumentTypeError(f"between 0.5 and {LONGEST:.0f}")
     return value
 
 

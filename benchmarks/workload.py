@@ -59,7 +59,7 @@ class Workload:
 
         def is_same(note: Note) -> Callable[[Answer], bool]:
             wanted = {"title": note.title, "body": self.data.text(note), "status": note.status}
-            return lambda answer: answer.status == 200 and wanted.items() <= (answer.body or {}).items()
+            return lambda answer: answer.status == 200 and wanted.items() <= dict(answer.body or {}).items()
 
         own = self._own[account][0]
         viewed, edited = (self._shared[account][role][0] for role in ("viewer", "editor"))

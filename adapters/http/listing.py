@@ -1,6 +1,7 @@
 """The query string of a list: filters, order, page. Unknown names and values out of range are refused."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,6 +14,8 @@ from domain.specification.analysis import anonymous_could
 from domain.specification.model import Field, Kind, Resource, Specification
 from domain.values import ValueRefused, accept_id, from_query
 
+_COMMA = re.compile(r"(?<!\\),")
+"""between values; one inside a text value is written `\\,`"""
 UNSORTABLE = (Kind.JSON, Kind.REFERENCE)
 UNFILTERABLE = (Kind.JSON,)
 
@@ -25,6 +28,7 @@ class Asked:
     sort: tuple[Sort, ...]
     limit: int
     cursor: str | None
+    counted: bool
 
 
 class ListParameters:
@@ -51,7 +55,7 @@ class ListParameters:
     def parse(self, query_string: bytes, signed_in: bool) -> Asked:
         """Read a query string. Raises `Invalid` naming every wrong parameter, `Malformed` where it is no text."""
         if not query_string:
-            return Asked((), (), DEFAULT_LIMIT, None)
+            return Asked((), (), DEFAULT_LIMIT, None, False)
         try:
             pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=200)
         except ValueError as error:
@@ -69,18 +73,20 @@ class ListParameters:
         if errors:
             raise Invalid(errors=tuple(errors))
         limit, sort, cursor = values.pop("limit", DEFAULT_LIMIT), values.pop("sort", ()), values.pop("cursor", None)
-        return Asked(tuple(Filter(name, found) for name, found in sorted(values.items())), sort, limit, cursor)
+        counted = values.pop("count", False)
+        filters = tuple(Filter(name, found) for name, found in sorted(values.items()))
+        return Asked(filters, sort, limit, cursor, counted)
 
     def _value(self, name: str, texts: list[str], hidden: Any) -> Any:
-        if name in ("limit", "sort", "cursor"):
+        if name in ("limit", "sort", "cursor", "count"):
             if len(texts) > 1:
                 raise ValueRefused("repeated", "This parameter can be given once.")
-            return {"limit": _limit, "cursor": str, "sort": lambda text: self._sort(text, hidden)}[name](texts[0])
+            readers: dict[str, Callable[[str], Any]] = {"limit": _limit, "cursor": str, "count": _yes_no}
+            return self._sort(texts[0], hidden) if name == "sort" else readers[name](texts[0])
         if name not in self._filters or name in hidden:
             raise ValueRefused("unknown", "There is no such parameter.")
         field = self._filters[name]
-        if field is None or field.kind is not Kind.TEXT:
-            texts = [part for text in texts for part in text.split(",")]
+        texts = [part.replace("\\,", ",") for text in texts for part in _COMMA.split(text)]
         if len(texts) > 100:
             raise ValueRefused("too_many", "At most 100 values can be given.")
         return tuple(dict.fromkeys(accept_id(text) if field is None else from_query(field, text) for text in texts))
@@ -102,7 +108,7 @@ class ListParameters:
         for name, field in self._filters.items():
             schema = UUID if field is None else _filter_schema(self._resource, name, field)
             found.append(
-                _parameter(name, {"type": "array", "items": schema}, "Equals one of these values.", explode=True)
+                _parameter(name, {"type": "array", "items": schema}, "Equals one of these values: repeated, or separated by commas.", explode=True)
             )
         directions = [sign + name for name in self._sortable for sign in ("", "-")]
         pattern = f"^({'|'.join(directions)})(,({'|'.join(directions)}))*$"
@@ -113,6 +119,7 @@ class ListParameters:
                 {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT},
                 "The most records of a page.",
             ),
+            _parameter("count", {"type": "boolean", "default": False}, "Whether to say how many there are in all."),
             _parameter("cursor", {"type": "string"}, "`next_cursor` of the page before; bound to caller and query."),
         ]
         return found
@@ -126,6 +133,12 @@ def _filter_schema(resource: Resource, name: str, field: Field) -> Schema:
 def _parameter(name: str, schema: Schema, about: str, explode: bool | None = None) -> Schema:
     extra: Mapping[str, Any] = {} if explode is None else {"style": "form", "explode": explode}
     return {"name": name, "in": "query", "required": False, "description": about, "schema": schema, **extra}
+
+
+def _yes_no(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueRefused("not_yes_no", "This must be true or false.")
+    return text == "true"
 
 
 def _limit(text: str) -> int:

@@ -128,8 +128,9 @@ class RecordHandlers:
         self._records.admit(actor, self._name, "read")
         query_string: bytes = scope["query_string"]
         asked = self.parameters.parse(query_string, actor.account is not None)
-        found = await self._records.list(actor, self._name, asked.filters, asked.sort, asked.limit, asked.cursor)
-        body = encode({"items": found.items, "next_cursor": found.next_cursor})
+        found = await self._records.list(actor, self._name, asked.filters, asked.sort, asked.limit, asked.cursor, asked.counted)
+        answer = {"items": found.items, "next_cursor": found.next_cursor}
+        body = encode(answer if found.total is None else answer | {"total": found.total})
         if found.next_cursor is None:
             return Answer(200, body)
         kept = [p for p in query_string.decode().split("&") if p and not p.startswith("cursor=")]

@@ -57,6 +57,7 @@ def models(specification: Specification, resource: Resource) -> ResourceModels:
         None,
         {
             "items": (list[answer], ...),  # type: ignore[valid-type]
+            "total": (Annotated[int | None, WithJsonSchema({"type": "integer", "minimum": 0})], None),
             "next_cursor": (Annotated[str | None, WithJsonSchema({"type": ["string", "null"]})], ...),
         },
     )

@@ -95,6 +95,7 @@ class MemoryRecords:
                 rows.append((tuple(seen(key.field, actor, facts) for key in query.order), facts))
         order, resource = query.order, self._specification.resources[query.resource]
         rows.sort(key=cmp_to_key(lambda a, b: _compare(a[0], b[0], order)))
+        total = len(rows) if query.counted else None
         if query.after is not None:
             after = tuple(
                 None if value is None else accept(_field(resource, key.field), value)
@@ -104,7 +105,7 @@ class MemoryRecords:
         more = len(rows) > query.limit
         rows = rows[: query.limit]
         last = [to_json(_field(resource, key.field), value) for key, value in zip(order, rows[-1][0], strict=True)] if more else None
-        return Page([view(actor, facts) for _, facts in rows], None if last is None else tuple(last))
+        return Page([view(actor, facts) for _, facts in rows], None if last is None else tuple(last), total)
 
     async def opens(self, account: str, resource: str, record_id: str, now: datetime) -> bool:
         """See the port."""

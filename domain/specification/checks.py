@@ -19,9 +19,6 @@ from domain.specification.paths import with_paths
 from domain.specification.rules import with_rules
 from domain.specification.text import Mistake, tick
 
-BUILT_IN_PATHS = frozenset({"account", "accounts", "auth", "docs", "openapi", "sessions"})
-"""First parts of paths below the version that are the engine's own."""
-
 _TOP = ("app", "version", "staff", "resources", "answers", "examples")
 _ANSWER = ("question", "on", "because")
 
@@ -153,9 +150,7 @@ class _Checks:
             draft = self.drafts[resource.name]
             place = draft.entries["plural"][1].place if "plural" in draft.entries else draft.key.place
             own = resource.plural
-            if own in BUILT_IN_PATHS:
-                self.mistakes.add(place, f"{tick(own)} is a path of the engine. Set another with `plural: …`.")
-            elif own.startswith(TABLES):
+            if own.startswith(TABLES):
                 self.mistakes.add(
                     place, f"{tick(own)} begins like tables that are not yours. Set another with `plural: …`."
                 )

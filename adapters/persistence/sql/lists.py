@@ -92,7 +92,7 @@ class ListCompiler:
         """The first ids in the list's order that satisfy a condition, the filters and the cursor."""
         return (
             select(at.table.c.id)
-            .where(condition, self._filters(at), self._after(at))
+            .where(condition, self.filters(at), self._after(at))
             .order_by(*self.order_by(at.table))
             .limit(LIMIT)
         )
@@ -171,7 +171,7 @@ class ListCompiler:
             way = way[:-1]
         return way
 
-    def _filters(self, at: At) -> ColumnElement[bool]:
+    def filters(self, at: At) -> ColumnElement[bool]:
         """Each filter over what the caller sees."""
         return and_(
             true(),

@@ -1,6 +1,7 @@
 """The `Records` port over a connection: every statement carries the ownership rule for the acting caller."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -65,7 +66,8 @@ class SqlRecords:
         """See the port."""
         after = None if query.after is None else tuple(value is not None for value in query.after)
         counts = tuple((asked.field, len(asked.values)) for asked in query.filters)
-        prepared, columns = self._statements.page(ListShape(query.resource, counts, query.order, after), _caller(actor))
+        shape = ListShape(query.resource, counts, query.order, after)
+        prepared, columns = self._statements.page(shape, _caller(actor))
         values = _principal(actor, now)
         values["limit"] = query.limit + 1
         for i, asked in enumerate(query.filters):
@@ -77,10 +79,14 @@ class SqlRecords:
         rows = await self._connection.rows(prepared, values)
         if not rows:
             await self._check_session(actor, values)
+        total = None
+        if query.counted:
+            counting = self._statements.count(replace(shape, order=(), after=None), _caller(actor))
+            ((total,),) = await self._connection.rows(counting, values)
         if len(rows) <= query.limit:
-            return Page([columns.view(row) for row in rows], None)
+            return Page([columns.view(row) for row in rows], None, total)
         del rows[query.limit :]
-        return Page([columns.view(row) for row in rows], tuple(rows[-1][-len(query.order) :]))
+        return Page([columns.view(row) for row in rows], tuple(rows[-1][-len(query.order) :]), total)
 
     async def opens(self, account: str, resource: str, record_id: str, now: datetime) -> bool:
         """See the port."""

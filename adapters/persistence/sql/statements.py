@@ -69,7 +69,9 @@ class Statements:
         }
         # one cache an instance: a specification that is let go takes its statements along
         self.view = cache(self._view)
+        # what a caller can vary is bounded
         self.page = lru_cache(2000)(self._page)
+        self.count = lru_cache(2000)(self._count)
         self.facts = cache(self._facts)
         self.facts_around = cache(self._facts_around)
         self.roles = cache(self._roles)
@@ -107,6 +109,13 @@ class Statements:
             .limit(param("limit"))
         )
         return self._prepare(found), columns
+
+    def _count(self, shape: ListShape, caller: Caller) -> Prepared:
+        """How many records all pages have."""
+        compiler, table = self._compilers[caller.signed_in], self.tables.of[shape.resource].alias()
+        at = At(table, shape.resource)
+        listed = and_(compiler.may("read", at), ListCompiler(compiler, shape).filters(at), _alive(caller))
+        return self._prepare(select(func.count()).select_from(table).where(listed))
 
     def _members(self, resource: str, caller: Caller) -> Prepared:
         """The live memberships that the caller may see of a record that it can open."""

@@ -119,7 +119,6 @@ MISTAKES: list[tuple[str, str, str]] = [
     (whole(HEAD + "  ⟦freehold_job: {owner: account}\n"), "freehold_job", "Rename it"),
     (whole(HEAD + "  ⟦sqlite_master: {owner: account}\n"), "sqlite_master", "Rename it"),
     (whole(HEAD + f"  ⟦{'n' * 41}: {{owner: account}}\n"), "n" * 41, "Shorten it"),
-    (whole(HEAD + "  ⟦session: {owner: account}\n"), "sessions", "Set another with `plural: …`"),
     (whole(HEAD + "  note: {owner: account}\n  memo: {owner: account, plural: ⟦notes}\n"), "notes", "the path of `note`"),
     (whole(HEAD + "  note: {owner: account, plural: ⟦My Notes}\n"), "My Notes", "such as `my_notes`"),
     (whole(HEAD + "  ⟦note: {fields: {title: text}}\n"), "note", "Add `owner: account`"),

@@ -306,6 +306,9 @@ class Maker:
                 if arrows:
                     noun.steps[made.name] = {arrow: [] for arrow in sorted(arrows)}
         noun.can["create"] = self._grants(noun, "create")
+        usual = "owner" if noun.parent else "signed in"
+        if usual not in noun.can["create"] and self.chance(0.8):  # or most worlds would stay empty
+            noun.can["create"].append(usual)
         noun.can["read"] = ["owner", *(grant for grant in self._grants(noun, "read") if grant != "owner")]
         if self.chance(0.15):
             noun.can["read"] = noun.can["read"][1:] or ["owner"]
@@ -351,8 +354,7 @@ class Maker:
         end = container.name if link.parent else "holder"
         role = self.random.choice(container.ladder)
         tied.can["read"].append(f"{role} through link_record.{end}")
-        link.can["update"] = []
-        del link.can["update"]
+        link.can.pop("update", None)
         link.can.pop("move", None)
 
     # Text

@@ -151,9 +151,11 @@ class Reading:
                 values[spec_field.name] = who
         with world.supposing(record):
             self._copy(record)
-            bad |= {name for name in named if not self._member(record, resource.fields[name])}
             if bad:
-                return refuse(422, "what these fields name cannot be read, is not there, or is no member", bad)
+                return refuse(422, "what these fields name cannot be read or is not there", bad, may=named)
+            bad = {name for name in named if not self._member(record, resource.fields[name])}
+            if bad:
+                return refuse(422, "what these fields name is no member", bad)
             forbidden = self._forbidden_creation(who, record, body)
             if forbidden:
                 return forbidden
@@ -241,13 +243,15 @@ class Reading:
                 bad = {resource.parent} | self._unreadable(who, resource, changed)
                 return refuse(422, "the new parent cannot be opened (or is not there)", bad, may=resource.fields)
         bad = self._unreadable(who, resource, changed)
+        if bad:
+            return refuse(422, "what these fields name cannot be read or is not there", bad, may=resource.fields)
         with world.supposing(after):
             for spec_field in resource.fields.values():
                 asked = moved or spec_field.name in changed
                 if spec_field.kind == "member of" and asked and after.values.get(spec_field.name) is not None:
                     bad |= set() if self._member(after, spec_field) else {spec_field.name}
         if bad:
-            return refuse(422, "what these fields name cannot be read, is not there, or is no member", bad)
+            return refuse(422, "what these fields name is no member", bad)
         refused = self._refused_after(who, record, after, changed)
         if refused:
             return refused
@@ -353,6 +357,9 @@ class Reading:
 
     def add_member(self, who: str | None, resource: Resource, record_id: str, body: Values) -> Prediction:
         """`POST /{plural}/{id}/members`: `{account, role}`, or `{}` to join."""
+        if self._out_of_time(resource, body):
+            timely = {name: value for name, value in body.items() if name != "expires_at"}
+            return _untimely(self.add_member(who, resource, record_id, timely))
         world = self.world
         if not resource.ladder:
             return refuse(404, f"{resource.name} has no roles", may=None)
@@ -389,6 +396,9 @@ class Reading:
         self, who: str | None, resource: Resource, record_id: str, account: str, body: Values
     ) -> Prediction:
         """`PATCH /{plural}/{id}/members/{account}`."""
+        if self._out_of_time(resource, body):
+            timely = {name: value for name, value in body.items() if name != "expires_at"}
+            return _untimely(self.change_member(who, resource, record_id, account, timely))
         world = self.world
         if not resource.ladder:
             return refuse(404, f"{resource.name} has no roles", may=None)
@@ -609,12 +619,17 @@ class Reading:
             return True
         if "role" in body and body["role"] not in resource.ladder:
             return True
-        if body.get("expires_at") is None:
-            return False
         try:
-            moment = instant(body["expires_at"])
+            return body.get("expires_at") is not None and not instant(body["expires_at"])
         except WrongError:
             return True
+
+    def _out_of_time(self, resource: Resource, body: Values) -> bool:
+        """Whether `expires_at` is past, or later than the ladder lets a membership last."""
+        try:
+            moment = instant(body.get("expires_at") or "")
+        except WrongError:
+            return False
         now = datetime.now(UTC)
         return moment <= now or (resource.expire is not None and moment > now + resource.expire)
 
@@ -640,6 +655,14 @@ class Reading:
         if said:
             return said
         return "block" if self.world.root(referrer) is self.world.root(target) else "empty"
+
+
+def _untimely(timely: Prediction) -> Prediction:
+    """Predict 422 instead of success, and beside a refusal: when the clock is asked is not said."""
+    refusals = {status: outcome for status, outcome in timely.items() if status >= 400 and status != 401}
+    if 401 in timely:
+        return timely
+    return refusals | refuse(422, "`expires_at` is past, or later than the roles allow", may=None)
 
 
 def _quoted(texts: Iterable[str]) -> str:

@@ -1,0 +1,68 @@
+"""Stand-ins for the ports, and a memory store, for tests of use cases: no database, no hashing, no waiting."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from adapters.persistence.memory import MemoryStore
+from adapters.specification_file import parse
+from application.ports import Claims
+from domain.errors import NotAuthenticated
+from domain.specification.model import Specification
+
+START = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+
+
+class SetClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.at = now
+
+    def now(self) -> datetime:
+        return self.at
+
+    def wait(self, **time: float) -> None:
+        self.at += timedelta(**time)
+
+
+class PlainPasswords:
+    """Shows what it was asked for. What it calls old is given a new hash at the next sign-in."""
+
+    def __init__(self) -> None:
+        self.verified: list[tuple[str, str | None]] = []
+
+    async def hash(self, password: str) -> str:
+        return f"new {password}"
+
+    async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
+        self.verified.append((password, stored))
+        right = stored in (f"new {password}", f"old {password}")
+        return right, f"new {password}" if right and stored == f"old {password}" else None
+
+
+class PlainTokens:
+    """Access tokens in plain text."""
+
+    lifetime = 900
+
+    def issue(self, account: str, session: str, now: datetime) -> str:
+        return f"{account} {session}"
+
+    def verify(self, token: str, now: datetime) -> Claims:
+        account, _, session = token.partition(" ")
+        if not session:
+            raise NotAuthenticated
+        return Claims(account, session)
+
+    def public_keys(self) -> dict[str, Any]:
+        return {"keys": []}
+
+
+def notes() -> Specification:
+    """A small specification."""
+    return parse("app: notes\nresources:\n  note:\n    owner: account\n    fields:\n      title: text\n")
+
+
+def memory_store() -> MemoryStore:
+    """An empty store."""
+    return MemoryStore(notes())
