@@ -5,7 +5,7 @@ import secrets
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -31,8 +31,8 @@ from domain.errors import NotAuthenticated, Unavailable
 
 LIFETIME = 900
 """seconds"""
-LEEWAY = 10
-"""seconds by which another machine's clock may be ahead of ours"""
+LEEWAY = timedelta(seconds=10)
+"""by which another machine's clock may be ahead of ours"""
 LONGEST_TOKEN = 2048
 """characters; ours have about 500"""
 REMEMBERED = 20_000
@@ -133,9 +133,7 @@ class JwtTokens:
             raise _invalid()
         return known[1]
 
-    def _check(
-        self, token: str, keys: dict[str, EllipticCurvePublicKey], now: datetime
-    ) -> tuple[datetime, Claims]:
+    def _check(self, token: str, keys: dict[str, EllipticCurvePublicKey], now: datetime) -> tuple[datetime, Claims]:
         """When the token ends and what it says. Raises `NotAuthenticated`, unless it is genuine and has begun."""
         try:
             header = jwt.get_unverified_header(token)
@@ -150,11 +148,12 @@ class JwtTokens:
                 issuer=self._issuer,
                 audience=self._issuer,
             )
-        except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+            begins, ends = (datetime.fromtimestamp(claims[name], UTC) for name in ("nbf", "exp"))
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise _invalid() from error
-        if now.timestamp() < claims["nbf"] - LEEWAY:
+        if not isinstance(claims["sid"], str) or now < begins - LEEWAY:
             raise _invalid()
-        return datetime.fromtimestamp(claims["exp"], UTC), Claims(claims["sub"], claims["sid"])
+        return ends, Claims(claims["sub"], claims["sid"])
 
     def _remember(
         self, memory: dict[bytes, tuple[datetime, Claims]], digest: bytes, known: tuple[datetime, Claims]

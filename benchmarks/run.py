@@ -33,6 +33,8 @@ TITLES: Final = {"freehold": "Freehold", "baseline": "FastAPI + SQLModel", "pock
 BODIES: Final = (300, 2000)
 TOO_BUSY: Final = 0.8
 """share of its core from which on the generator is suspected of being what was measured"""
+TOO_IDLE: Final = 0.7
+"""share of its core below which a server under load was kept from working, by the disk or by somebody else"""
 LONGEST: Final = 300.0
 """seconds of an operation; everybody logs in before each, and tokens must last"""
 SELF_CHECK: Final = f"GET /v1/notes/{'0' * 36} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {'x' * 400}\r\n\r\n"
@@ -90,7 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             finally:
                 server.remove()
         console.print(
-            f"\n[bold]{size(data)}[/], {CONNECTIONS} connections, one core: requests/s · p50 / p99 in milliseconds"
+            f"\n[bold]{size(data)}[/], {CONNECTIONS} connections, one core: requests/s · p50 / p99 in "
+            "milliseconds; ratios: requests/s (and per second of processor time)"
         )
         console.print(table([report for report in reports if report.body == body]))
     _warn(reports)
@@ -171,10 +174,14 @@ def table(reports: Sequence[Report]) -> Table:
 
 
 def ratio(first: Report, other: Report, operation: str) -> str:
-    """Requests/s of one in those of the other."""
+    """Answers of one in those of the other: per second, and in parentheses per second of processor time."""
     if operation not in first.operations or operation not in other.operations:
         return "–"
-    return f"{first.operations[operation]['per_second'] / other.operations[operation]['per_second']:.1f}"
+    mine, theirs = first.operations[operation], other.operations[operation]
+    by_clock = f"{mine['per_second'] / theirs['per_second']:.1f}" if theirs["per_second"] else "–"
+    if not mine["per_cpu_second"] or not theirs["per_cpu_second"]:
+        return by_clock
+    return f"{by_clock} ({mine['per_cpu_second'] / theirs['per_cpu_second']:.1f})"
 
 
 def _speed(result: Mapping[str, float] | None) -> str:
@@ -189,12 +196,16 @@ def _memory(found: Mapping[str, float] | None) -> str:
 
 def _warn(reports: Sequence[Report]) -> None:
     for report in reports:
-        for operation, result in report.operations.items():
-            if result["busy"] > TOO_BUSY:
-                console.print(
-                    f"[yellow]{TITLES[report.server]}, {report.body} bytes, {operation}: the load generator used "
-                    f"{result['busy']:.0%} of its core; the server may be faster than that.[/]"
-                )
+        name = f"{TITLES[report.server]}, {report.body:,} bytes"
+        found = report.operations.items()
+        if busy := [f"{operation} {result['busy']:.0%}" for operation, result in found if result["busy"] > TOO_BUSY]:
+            console.print(f"[yellow]{name}: the server may be faster, so busy was the generator: {', '.join(busy)}[/]")
+        shares = {operation: result["server_busy"] for operation, result in found}
+        if idle := [f"{operation} {share:.0%}" for operation, share in shares.items() if 0 < share < TOO_IDLE]:
+            console.print(
+                f"[yellow]{name}: the server had its core only part of the time (disk, or other processes): "
+                f"{', '.join(idle)}. Only the ratios in parentheses mean something there.[/]"
+            )
 
 
 def _everything(

@@ -60,36 +60,38 @@ class Change:
 def judge_change(actor: Actor, old: Facts, given: Mapping[str, Any]) -> Change:
     """What of a message changes the record, and whether the actor may change that on the record as it is."""
     resource = old.resource
-    updates = matching(resource.rule("update"), actor, old)
-    if not updates and not _may_step(actor, old) and not decide(resource.rule("move"), actor, old):
-        raise Forbidden()
     parent = resource.parent
-    fields = {
-        name: value for name, value in given.items() if name != parent and _differs(actor, old, name, value)
-    }
+    fields = {name: value for name, value in given.items() if name != parent and _differs(actor, old, name, value)}
     moves_to = given.get(parent) if parent is not None else None
-    if moves_to is not None and parent is not None and moves_to == visible_reference(Hop(parent, parent), actor, old):
+    if parent is not None and moves_to == visible_reference(Hop(parent, parent), actor, old):
         moves_to = None
-    _judge_locks(old, fields, moves_to is not None)
-    if moves_to is not None and not decide(resource.rule("move"), actor, old):
-        raise _fields_refused([str(parent)])
+    updates = matching(resource.rule("update"), actor, old)
+    may_move = decide(resource.rule("move"), actor, old).allowed
+    if not updates and not may_move and not _may_step(actor, old):
+        raise _fields_refused([*fields, *([str(parent)] if moves_to is not None else [])])
+    stuck = _locked_fields(old, fields)
     held: dict[str, tuple[tuple[Grant, ...], ...]] = {}
     refused = []
     for name, value in fields.items():
         if name in resource.steps:
-            if not _step_allowed(actor, old, name, value):
-                refused.append(name)
-            continue
-        sets = [tuple(grant for grant in updates if grant.covers(name))]
-        write = resource.fields[name].write
-        if write is not None:
-            sets.append(matching(write, actor, old))
-        if not all(sets):
+            allowed = _step_allowed(actor, old, name, value)
+        else:
+            held[name] = _held(actor, old, name, updates)
+            allowed = all(held[name])
+        if not allowed or name in stuck:
             refused.append(name)
-        held[name] = tuple(sets)
+    if moves_to is not None and (not may_move or locked(old) or locked_above(old)):
+        refused.append(str(parent))
     if refused:
         raise _fields_refused(refused)
     return Change(fields, moves_to, held)
+
+
+def _held(actor: Actor, old: Facts, name: str, updates: tuple[Grant, ...]) -> tuple[tuple[Grant, ...], ...]:
+    """The sets of grants of which one must hold for a field to change: of `update`, and of its own `write`."""
+    covering = tuple(grant for grant in updates if grant.covers(name))
+    write = old.resource.fields[name].write
+    return (covering,) if write is None else (covering, matching(write, actor, old))
 
 
 def judge_result(actor: Actor, new: Facts, change: Change) -> None:
@@ -210,22 +212,17 @@ def _same(given: Any, present: Any) -> bool:
     return str(given) == str(present)
 
 
-def _judge_locks(old: Facts, fields: Mapping[str, Any], moving: bool) -> None:
-    if not fields and not moving:
-        return
+def _locked_fields(old: Facts, fields: Mapping[str, Any]) -> set[str]:
+    """The fields that a lock here or above keeps from changing; a step runs on a record that its own lock holds."""
     if locked_above(old):
-        raise Forbidden("A record above this one is locked.", code=LOCKED, errors=_errors(fields, LOCKED))
+        return set(fields)
     lock = old.resource.locked
     if lock is None or not locked(old):
-        return
-    stuck = [name for name in fields if name not in lock.excepted and name not in old.resource.steps]
-    if stuck or moving:
-        raise Forbidden("This record is locked.", code=LOCKED, errors=_errors(stuck, LOCKED))
+        return set()
+    return {name for name in fields if name not in lock.excepted and name not in old.resource.steps}
 
 
 def _fields_refused(names: list[str]) -> Forbidden:
-    return Forbidden("You may not set these fields.", errors=_errors(names, "forbidden"))
-
-
-def _errors(names: Any, code: str) -> tuple[FieldError, ...]:
-    return tuple(FieldError(name, code, "You may not change this field here.") for name in names)
+    """Names the fields; about the record as a whole where there are none."""
+    errors = tuple(FieldError(name, "forbidden", "You may not change this field here.") for name in names)
+    return Forbidden("You may not set these fields." if names else None, errors=errors)

@@ -1,5 +1,6 @@
 """Stand-ins for the ports, and a memory store, for tests of use cases: no database, no hashing, no waiting."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,23 +20,29 @@ class SetClock:
         self.at = now
 
     def now(self) -> datetime:
+        """See the port."""
         return self.at
 
     def wait(self, **time: float) -> None:
+        """Move on, by what `timedelta` takes."""
         self.at += timedelta(**time)
 
 
 class PlainPasswords:
-    """Shows what it was asked for. What it calls old is given a new hash at the next sign-in."""
+    """Lets others go on meanwhile, and keeps what it was asked. What it calls old is hashed anew at the next sign-in."""
 
     def __init__(self) -> None:
         self.verified: list[tuple[str, str | None]] = []
 
     async def hash(self, password: str) -> str:
+        """See the port."""
+        await asyncio.sleep(0)
         return f"new {password}"
 
     async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
+        """See the port."""
         self.verified.append((password, stored))
+        await asyncio.sleep(0)
         right = stored in (f"new {password}", f"old {password}")
         return right, f"new {password}" if right and stored == f"old {password}" else None
 
@@ -46,15 +53,18 @@ class PlainTokens:
     lifetime = 900
 
     def issue(self, account: str, session: str, now: datetime) -> str:
+        """See the port."""
         return f"{account} {session}"
 
     def verify(self, token: str, now: datetime) -> Claims:
+        """See the port."""
         account, _, session = token.partition(" ")
         if not session:
             raise NotAuthenticated
         return Claims(account, session)
 
     def public_keys(self) -> dict[str, Any]:
+        """See the port."""
         return {"keys": []}
 
 

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from adapters.http import errors, openapi
 from adapters.http.auth import BODIES
 from adapters.http.identity import Identity
-from adapters.http.members import Member, MemberCreate, MemberHandlers, MemberList, MemberUpdate
+from adapters.http.members import MemberHandlers, MemberModels, member_models
 from adapters.http.messages import encode
 from adapters.http.openapi import Operations
 from adapters.http.records import RecordHandlers, add_route
@@ -46,6 +46,7 @@ def build_app(
         redirect_slashes=False,
     )
     resources = {name: models(specification, resource) for name, resource in specification.resources.items()}
+    shared: dict[str, MemberModels] = {}
     for name, resource in specification.resources.items():
         router = app.router
         handlers = RecordHandlers(specification, resource, resources[name], records)
@@ -59,7 +60,8 @@ def build_app(
         add_route(router, identity, "HEAD", one, handlers.get, None)
         add_route(router, identity, "HEAD", many, handlers.list, None)
         if resource.ladder is not None:
-            members = MemberHandlers(specification, resource, sharing)
+            shared[name] = member_models(resource)
+            members = MemberHandlers(specification, resource, shared[name], sharing)
             add_route(router, identity, "GET", members.path, members.list, operations.list_members())
             add_route(router, identity, "POST", members.path, members.add, operations.add_member())
             member = f"{members.path}/{{account}}"
@@ -67,7 +69,7 @@ def build_app(
             add_route(router, identity, "DELETE", member, members.remove, operations.remove_member())
     app.router.routes.extend([*auth.routes, *service_router(specification, store.ready).routes])
     openapi_route(app, encode)
-    openapi.install(app, specification, resources, [Member, MemberList, MemberCreate, MemberUpdate, *BODIES])
+    openapi.install(app, specification, resources, shared, BODIES)
     errors.install(app)
     app.add_middleware(Outermost)
     return app

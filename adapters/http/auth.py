@@ -317,4 +317,3 @@ async def _form(request: Request) -> dict[str, str]:
 def _device(request: Request) -> Device:
     address = "" if request.client is None else request.client.host
     return Device(device_of(request.headers.get("user-agent")), address[:64])
-

@@ -1,14 +1,16 @@
 """The members of a record: routes beside those of records, for resources with roles."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError
 from starlette.types import Receive, Scope
 
 from adapters.http.messages import PATCH_TYPES, Answer, encode, read_object
 from adapters.http.records import record_id
-from adapters.http.schemas import INSTANT, UUID, check, nullable
+from adapters.http.schemas import COMPONENT, INSTANT, UUID, Schema, check, class_name, nullable
 from application.sharing import SharingUseCases
 from domain.errors import FieldError, Invalid, NotFound
 from domain.membership import Membership
@@ -38,45 +40,77 @@ AccountId = Annotated[Any, PlainValidator(_id), WithJsonSchema(UUID)]
 Expiry = Annotated[Any, PlainValidator(_instant), WithJsonSchema(INSTANT)]
 
 
-class Member(BaseModel):
-    """An account's role on a record, until `expires_at` where that is set."""
+@dataclass(frozen=True)
+class MemberModels:
+    """The models of one resource's members, named for OpenAPI."""
 
-    account: Annotated[str, WithJsonSchema(UUID)]
+    answer: type[BaseModel]
+    page: type[BaseModel]
+    create: type[BaseModel]
+    update: type[BaseModel]
     role: str
-    expires_at: Annotated[str | None, WithJsonSchema(nullable(INSTANT))]
+    """the component of its roles"""
+    roles: Schema
 
 
-class MemberList(BaseModel):
-    """The members that the caller may see."""
+def member_models(resource: Resource) -> MemberModels:
+    """The models for a resource with roles."""
+    assert resource.ladder is not None, "only resources with roles have members"
+    name = class_name(resource.name)
+    role = f"{name}Role"
+    named_role: Schema = {COMPONENT: role}
+    answer = create_model(
+        f"{name}Member",
+        __doc__="An account's role on a record, until `expires_at` where that is set.",
+        account=(Annotated[str, WithJsonSchema(UUID)], ...),
+        role=(Annotated[str, WithJsonSchema(named_role)], ...),
+        expires_at=(Annotated[str | None, WithJsonSchema(nullable(INSTANT))], ...),
+    )
+    page = create_model(
+        f"{name}MemberList",
+        __doc__="The members that the caller may see.",
+        items=(list[answer], ...),  # type: ignore[valid-type]
+    )
+    given_role = Annotated[Any, PlainValidator(_one_of(resource.ladder.roles)), WithJsonSchema(named_role)]
+    needed = None if resource.ladder.join_open else ...
+    config = ConfigDict(extra="forbid", strict=True)
+    create = create_model(
+        f"{name}MemberCreate",
+        __config__=config,
+        __doc__="Whom to give which role."
+        + (" Nothing at all to join with the weakest one." if resource.ladder.join_open else ""),
+        account=(AccountId, needed),
+        role=(given_role, needed),
+        expires_at=(Expiry, None),
+    )
+    update = create_model(
+        f"{name}MemberUpdate",
+        __config__=config,
+        __doc__="What to change of a membership.",
+        role=(given_role, None),
+        expires_at=(Expiry, None),
+    )
+    return MemberModels(answer, page, create, update, role, {"type": "string", "enum": list(resource.ladder.roles)})
 
-    items: list[Member]
 
+def _one_of(roles: tuple[str, ...]) -> Callable[[Any], str]:
+    def checked(value: Any) -> str:
+        if not isinstance(value, str) or value not in roles:
+            raise PydanticCustomError("not_one_of", "{message}", {"message": f"This must be one of {', '.join(roles)}."})
+        return value
 
-class MemberCreate(BaseModel):
-    """Whom to give which role; nothing at all to join oneself where joining is open."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    account: AccountId = None
-    role: str = Field(default=None, json_schema_extra=lambda schema: schema.pop("default", None))  # type: ignore[assignment]
-    expires_at: Expiry = None
-
-
-class MemberUpdate(BaseModel):
-    """What to change of a membership."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    role: str = Field(default=None, json_schema_extra=lambda schema: schema.pop("default", None))  # type: ignore[assignment]
-    expires_at: Expiry = None
+    return checked
 
 
 class MemberHandlers:
     """What the member routes of one resource do."""
 
-    def __init__(self, specification: Specification, resource: Resource, sharing: SharingUseCases) -> None:
+    def __init__(
+        self, specification: Specification, resource: Resource, models: MemberModels, sharing: SharingUseCases
+    ) -> None:
         """Resolve everything that is the same for each request."""
         self._name = resource.name
+        self._models = models
         self._sharing = sharing
         self.path = f"/v{specification.major}/{resource.plural}/{{id}}/members"
 
@@ -89,7 +123,7 @@ class MemberHandlers:
         """Give a role, or join."""
         self._sharing.admit_sharer(actor, self._name)
         body = await read_object(scope, receive)
-        check(MemberCreate, body)
+        check(self._models.create, body)
         if not body:
             added = await self._sharing.join(actor, self._name, record_id(scope))
             return Answer(201, encode(_shown(added)))
@@ -105,7 +139,7 @@ class MemberHandlers:
         """Change a role or its end."""
         self._sharing.admit_sharer(actor, self._name)
         body = await read_object(scope, receive, PATCH_TYPES)
-        check(MemberUpdate, body)
+        check(self._models.update, body)
         expires = None if "expires_at" not in body else accept(_EXPIRY, body["expires_at"])
         account = _path_account(scope)
         changed = await self._sharing.change(

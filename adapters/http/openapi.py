@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from adapters.http.errors import PROBLEM
+from adapters.http.members import MemberModels
 from adapters.http.schemas import COMPONENT, UUID, ResourceModels, Schema
 from domain.specification.model import Resource, Specification
 
@@ -72,6 +73,7 @@ class Operations:
         self._resource = resource
         self._one, self._many = resource.name, resource.plural
         self._models = models
+        self._class = models.name
 
     def page(self, parameters: list[Schema]) -> dict[str, Any]:
         """GET of the collection."""
@@ -141,7 +143,7 @@ class Operations:
         return self._operation(
             f"list_{self._one}_members",
             f"List the members of a {self._words(self._one)}",
-            {200: self._json("The members that the caller may see.", "MemberList")} | problems(401, 404, 503),
+            {200: self._json("The members that the caller may see.", f"{self._class}MemberList")} | problems(401, 404, 503),
             [_path_parameter("id")],
         )
 
@@ -150,10 +152,10 @@ class Operations:
         return self._operation(
             f"add_{self._one}_member",
             f"Share a {self._words(self._one)}",
-            {201: self._json("The membership.", "Member")} | problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+            {201: self._json("The membership.", f"{self._class}Member")} | problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
             [_path_parameter("id")],
             ("application/json",),
-            "MemberCreate",
+            f"{self._class}MemberCreate",
             status=201,
         )
 
@@ -162,10 +164,10 @@ class Operations:
         return self._operation(
             f"update_{self._one}_member",
             f"Change a member of a {self._words(self._one)}",
-            {200: self._json("The membership.", "Member")} | problems(400, 401, 403, 404, 413, 415, 422, 503),
+            {200: self._json("The membership.", f"{self._class}Member")} | problems(400, 401, 403, 404, 413, 415, 422, 503),
             [_path_parameter("id"), _path_parameter("account")],
             ("application/json", "application/merge-patch+json"),
-            "MemberUpdate",
+            f"{self._class}MemberUpdate",
         )
 
     def remove_member(self) -> dict[str, Any]:
@@ -227,20 +229,28 @@ def _header_parameter(name: str, about: str) -> Schema:
 
 
 def install(
-    app: FastAPI, specification: Specification, resources: Mapping[str, ResourceModels], others: list[type[BaseModel]]
+    app: FastAPI,
+    specification: Specification,
+    resources: Mapping[str, ResourceModels],
+    members: Mapping[str, MemberModels],
+    others: list[type[BaseModel]],
 ) -> None:
     """Render the document once, with the components that the record routes name."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _render(app, specification, resources, others)
+            app.openapi_schema = _render(app, specification, resources, members, others)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _render(
-    app: FastAPI, specification: Specification, resources: Mapping[str, ResourceModels], others: list[type[BaseModel]]
+    app: FastAPI,
+    specification: Specification,
+    resources: Mapping[str, ResourceModels],
+    members: Mapping[str, MemberModels],
+    others: list[type[BaseModel]],
 ) -> dict[str, Any]:
     tags = [
         {"name": resource.plural, **({"description": resource.about} if resource.about else {})}
@@ -254,9 +264,13 @@ def _render(
     for found in resources.values():
         answers += [(found.answer, "validation"), (found.page, "validation")]
         answers += [(found.create, "validation"), (found.update, "validation")]
+    for member in members.values():
+        found_models = (member.answer, member.page, member.create, member.update)
+        answers += [(model, "validation") for model in found_models]
     _, schemas = models_json_schema(answers, ref_template="#/components/schemas/{model}")
     components = document.setdefault("components", {})
     enums = {name: schema for found in resources.values() for name, schema in found.enums.items()}
+    enums |= {member.role: member.roles for member in members.values()}
     known = {**components.get("schemas", {}), **schemas["$defs"], **enums}
     for unused in ("HTTPValidationError", "ValidationError"):
         known.pop(unused, None)

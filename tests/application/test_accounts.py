@@ -1,5 +1,7 @@
 """Signing up and changing the password, without a database."""
 
+# ruff: noqa: D102  the names say it
+
 import asyncio
 from dataclasses import replace
 
@@ -26,7 +28,7 @@ class World:
         self.sessions = SessionUseCases(self.store, clock, ids, passwords, PlainTokens(), TokenSuccessors())
         self.use_cases = AccountUseCases(self.store, clock, ids, passwords, self.sessions, sign_up_open=sign_up_open)
 
-    async def register(self, email: str = "mary@example.com", password: str = "passw0rd") -> SignedIn:
+    async def register(self, email: str = "mary@example.com", password: str = "passw0rd") -> SignedIn:  # noqa: S107
         return await self.use_cases.register(email, password, DEVICE)
 
     def events(self) -> list[str]:

@@ -1,5 +1,7 @@
 """Signing in, staying signed in and signing out, without a database."""
 
+# ruff: noqa: D102  the names say it
+
 import asyncio
 from dataclasses import replace
 

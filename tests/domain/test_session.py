@@ -1,5 +1,7 @@
 """Sessions and the rotation of refresh tokens: by example, and against random clients, thieves and lost answers."""
 
+# ruff: noqa: D102  the names say it
+
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 

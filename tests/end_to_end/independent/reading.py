@@ -141,22 +141,25 @@ class Reading:
             parent = None
         bad = {resource.parent} if resource.parent and parent is None else set()
         bad |= self._unreadable(who, resource, {name: values[name] for name in body if name in values})
+        unknown = self._unknown_accounts(resource, values)
         record = Record(resource.name, NEW, parent_id, None if resource.parent else who, values)
         orphan = bool(resource.parent) and parent is None
         named = [f.name for f in resource.fields.values() if f.kind == "member of" and values[f.name] is not None]
         if orphan:
-            return refuse(422, "its parent cannot be opened (or is not there)", bad, may=named)
+            return refuse(422, "its parent cannot be opened (or is not there)", bad, may={*named, *unknown})
         for spec_field in resource.fields.values():
             if spec_field.kind == "creator":
                 values[spec_field.name] = who
         with world.supposing(record):
             self._copy(record)
             if bad:
-                return refuse(422, "what these fields name cannot be read or is not there", bad, may=named)
+                return refuse(422, "what these fields name cannot be read or is not there", bad, may={*named, *unknown})
             bad = {name for name in named if not self._member(record, resource.fields[name])}
             if bad:
-                return refuse(422, "what these fields name is no member", bad)
+                return refuse(422, "what these fields name is no member", bad - unknown, may=unknown)
             forbidden = self._forbidden_creation(who, record, body)
+            if unknown:
+                return refuse(422, "there is no such account", unknown) | (forbidden or {})
             if forbidden:
                 return forbidden
             collision = world.collision(record)
@@ -250,9 +253,12 @@ class Reading:
                 asked = moved or spec_field.name in changed
                 if spec_field.kind == "member of" and asked and after.values.get(spec_field.name) is not None:
                     bad |= set() if self._member(after, spec_field) else {spec_field.name}
+        unknown = self._unknown_accounts(resource, changed)
         if bad:
-            return refuse(422, "what these fields name is no member", bad)
+            return refuse(422, "what these fields name is no member", bad - unknown, may=unknown)
         refused = self._refused_after(who, record, after, changed)
+        if unknown:
+            return refuse(422, "there is no such account", unknown) | (refused or {})
         if refused:
             return refused
         with world.supposing(after):
@@ -554,9 +560,18 @@ class Reading:
                 target = self.world.records.get(value)
                 if target is None or target.resource != spec_field.target or not self.world.reads(target, who):
                     bad.add(name)
-            elif spec_field.kind in ("account", "member of") and value not in self.world.accounts:
-                bad.add(name)
         return bad
+
+    def _unknown_accounts(self, resource: Resource, values: Values) -> set[str]:
+        """Return the fields that name an account which is not there: 422, before or after the grants are asked."""
+        return {
+            name
+            for name, value in values.items()
+            if name in resource.fields
+            and resource.fields[name].kind in ("account", "member of")
+            and value is not None
+            and value not in self.world.accounts
+        }
 
     def _member(self, record: Record, spec_field: Field) -> bool:
         there = next((r for r in self.world.above(record) if r.resource == spec_field.target), None)

@@ -126,9 +126,7 @@ def upgrade() -> None:
         *_instants(table, "created_at"),
     )
     active = sa.text("state = 'active'")
-    op.create_index(
-        f"uq_{table}_active", table, ["state"], unique=True, sqlite_where=active, postgresql_where=active
-    )
+    op.create_index(f"uq_{table}_active", table, ["state"], unique=True, sqlite_where=active, postgresql_where=active)
 
 
 def downgrade() -> None:
