@@ -112,7 +112,10 @@ class Records(RecordsRead, Protocol):
         """The facts around a record as it would be: not stored yet, or changed."""
 
     async def add(self, actor: Actor, record: Record, now: datetime) -> None:
-        """Store a new record. Raises `Conflict` where it is not unique or its owner's limit is reached."""
+        """Store a new record.
+
+        Raises `Conflict` where it is not unique, its owner's limit is reached or it is not the actor's to create.
+        """
 
     async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
         """Store a change, with all below it where the parent changed; memberships do not travel.
@@ -124,7 +127,10 @@ class Records(RecordsRead, Protocol):
         """Why the record cannot be deleted: "kept", "locked" (something below), "referred"; empty where it can."""
 
     async def remove(self, actor: Actor, record: Record, now: datetime) -> None:
-        """Delete the record and all below it; references elsewhere are emptied or follow, as the specification says."""
+        """Delete the record and all below it; references elsewhere are emptied or follow, as the specification says.
+
+        Raises `Conflict` where it is gone or not the actor's to delete.
+        """
 
     async def membership(
         self, actor: Actor, resource: str, record_id: str, account: str, now: datetime

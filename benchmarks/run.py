@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             finally:
                 server.remove()
         console.print(
-            f"\n[bold]{size(data)}[/], {CONNECTIONS} connections, one core: requests/s · p50 / p99 in "
+            f"\n[bold]{size(data)}[/], {CONNECTIONS} connections, one worker: requests/s · p50 / p99 in "
             "milliseconds; ratios: requests/s (and per second of processor time)"
         )
         console.print(table([report for report in reports if report.body == body]))

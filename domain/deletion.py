@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from domain.ownership import Facts, locked
+from domain.ownership import Facts, locked, locked_above
 from domain.record import Record
 from domain.specification.model import Field, Resource, Specification
 
@@ -45,7 +45,7 @@ def obstacles(facts: Facts) -> tuple[str, ...]:
     found = []
     if any(at.resource.keep for at in others):
         found.append("kept")
-    if any(locked(at) for at in others):
+    if any(locked(at) or locked_above(at) for at in others):
         found.append("locked")
     if any(_blocks(field, referrer, at) for at in gone.values() for field, referrer in left_referring(at, gone)):
         found.append("referred")

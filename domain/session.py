@@ -115,7 +115,7 @@ class Session:
             return Rotation(Outcome.ENDED, self)
         if token.used_at is None:
             spent = replace(token, used_at=now, successor=fresh_hash, concealed=concealed)
-            touched = replace(self, last_used_at=now, idle_end=min(now + IDLE, self.absolute_end))
+            touched = replace(self, last_used_at=now, idle_end=now + IDLE)
             return Rotation(Outcome.ROTATED, touched, spent, RefreshToken(fresh_hash, self.id, now))
         if successor is not None and successor.used_at is None and now - token.used_at <= GRACE:
             return Rotation(Outcome.REPEATED, self)

@@ -29,7 +29,7 @@ class SetClock:
 
 
 class PlainPasswords:
-    """Lets others go on meanwhile, and keeps what it was asked. What it calls old is hashed anew at the next sign-in."""
+    """Lets others go on meanwhile; keeps what it was asked. What it calls old is hashed anew at the next sign-in."""
 
     def __init__(self) -> None:
         self.verified: list[tuple[str, str | None]] = []

@@ -91,7 +91,7 @@ def _clean(text: str) -> str:
 
 def refusal(error: Refusal, path: str, request_id: str) -> tuple[HTTPStatus, bytes, list[Header]]:
     """Status, document and further headers of a refusal."""
-    status = STATUS[type(error)]
+    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     headers: list[Header] = []
     if status is HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b"Bearer"))

@@ -19,7 +19,7 @@ from application.ports import Filter, Page, Query, Sort, View
 from domain.deletion import going, left_referring, obstacles
 from domain.errors import Conflict, NotAuthenticated
 from domain.membership import Membership
-from domain.ownership import Actor, Facts, may, seen, view
+from domain.ownership import Actor, Facts, decide, may, seen, view
 from domain.record import Record
 from domain.specification.model import Field, Kind, Resource, Specification, Unique
 from domain.values import accept, to_json
@@ -146,12 +146,16 @@ class MemoryRecords:
         self._check_unique(record)
         self._check_limit(record)
         self._state.records[record.resource][record.id] = record
+        facts = await self.imagine(actor, record, now)
+        if not (may("create", actor, facts) and may("open", actor, facts)):
+            del self._state.records[record.resource][record.id]
+            raise _changed()
 
     async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
         """See the port."""
         records = self._state.records[after.resource]
-        if records.get(before.id) != before:
-            raise Conflict("The record has changed in the meantime.", code="changed")
+        if records.get(before.id) != before or not _may_change(actor, await self.imagine(actor, before, now)):
+            raise _changed()
         self._check_unique(after)
         if before.owner != after.owner:
             self._check_limit(after)
@@ -165,7 +169,10 @@ class MemoryRecords:
 
     async def remove(self, actor: Actor, record: Record, now: datetime) -> None:
         """See the port."""
-        gone = going(Facts(record, MemoryWorld(self._specification, now, self._state)))
+        facts = await self.imagine(actor, record, now)
+        if record.id not in self._state.records[record.resource] or not may("delete", actor, facts):
+            raise _changed()
+        gone = going(facts)
         emptied = [
             (tie.id, name.name, tie.resource) for at in gone.values() for name, tie in left_referring(at, gone)
         ]
@@ -297,6 +304,18 @@ class MemoryStore:
 
     async def close(self) -> None:
         """See the port."""
+
+
+def _may_change(actor: Actor, facts: Facts) -> bool:
+    """Whether any grant of a change holds; which fields it covers was judged before."""
+    resource = facts.resource
+    steps = (step.rule for steps in resource.steps.values() for step in steps)
+    changing = (resource.rule("update"), resource.rule("move"), *steps)
+    return may("open", actor, facts) and any(decide(rule, actor, facts) for rule in changing)
+
+
+def _changed() -> Conflict:
+    return Conflict("The record, or one that it hangs on, has changed in the meantime.", code="changed")
 
 
 def _passes(asked: Filter, actor: Actor, facts: Facts) -> bool:

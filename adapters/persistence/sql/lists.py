@@ -6,10 +6,11 @@ are looked at. The ids of all branches are united, and the page is cut from them
 exists for (public records) is walked in the order of the list.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, or_, select, true, union
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, true, union
 from sqlalchemy.sql.expression import FromClause
 
 from adapters.persistence.sql.connection import param
@@ -28,6 +29,7 @@ from domain.specification.model import (
 )
 
 LIMIT: ColumnElement[int] = param("limit")
+BEFORE_EVERY_ID, BEHIND_EVERY_ID = "", "g"
 MOST_BRANCHES = 60
 """of one rule; beyond, the whole rule is asked of every record in the order of the list"""
 
@@ -57,26 +59,31 @@ class ListCompiler:
         self._table = compiler.tables.of[shape.resource]
 
     def ids(self) -> Select[Any]:
-        """The ids among which the page's are, at most `limit` of each branch (and container)."""
+        """The ids of the page, in its order, at most `limit`."""
         rule = self._rules.specification.resources[self._shape.resource].rule("read")
-        branches = [b for b in self._rules.branches(rule, self._shape.resource) if self._possible(b)]
+        branches = list(dict.fromkeys(b for b in self._rules.branches(rule, self._shape.resource) if self._possible(b)))
+        if not branches:
+            return select(self._table.c.id).where(false())
         if len(branches) > MOST_BRANCHES:
             at = self._rows()
-            return self._cut(at, self._rules.may("read", at))
-        parts = [self._branch(branch) for branch in dict.fromkeys(branches)]
-        if not parts:
-            return select(self._table.c.id).where(false())
+            parts = [self._cut(at, self._rules.may("read", at))]
+        else:
+            here = [(branch, start) for branch in branches if (start := self._start_here(branch)) is not None]
+            bound = self._bound(*here[0]) if here and len(branches) > 1 else None
+            parts = [self._from_here(*start, None if start is here[0] else bound) for start in here]
+            parts += [self._elsewhere(branch, bound) for branch in branches if self._start_here(branch) is None]
         if len(parts) == 1:
-            return parts[0]
-        return select(union(*(select(part.subquery().c.id) for part in parts)).subquery().c.id)
+            return select(parts[0].subquery().c.id)
+        found = union(*(select(*part.subquery().c) for part in parts)).subquery()
+        keys = zip(self._shape.order, list(found.c)[1:], strict=True)
+        return select(found.c.id).order_by(*(_directed(key, sort) for sort, key in keys)).limit(LIMIT)
 
     def order_by(self, table: From) -> list[ColumnElement[Any]]:
         """The order, over what the caller sees."""
-        return [
-            key.desc() if sort.descending else key.asc()
-            for sort in self._shape.order
-            for key in [self._rules.seen(sort.field, At(table, self._shape.resource))]
-        ]
+        return [_directed(key, sort) for sort, key in zip(self._shape.order, self._keys(table), strict=True)]
+
+    def _keys(self, table: From) -> list[ColumnElement[Any]]:
+        return [self._rules.seen(sort.field, At(table, self._shape.resource)) for sort in self._shape.order]
 
     def _possible(self, branch: Branch) -> bool:
         """Whether a caller of this kind could satisfy it at all."""
@@ -89,42 +96,56 @@ class ListCompiler:
         return At(self._table.alias(), self._shape.resource)
 
     def _cut(self, at: At, condition: ColumnElement[bool]) -> Select[Any]:
-        """The first ids in the list's order that satisfy a condition, the filters and the cursor."""
-        return (
-            select(at.table.c.id)
-            .where(condition, self.filters(at), self._after(at))
-            .order_by(*self.order_by(at.table))
-            .limit(LIMIT)
-        )
+        """The first ids in the list's order that satisfy a condition, the filters and the cursor; with the keys."""
+        keys = [key.label(f"key_{i}") for i, key in enumerate(self._keys(at.table))]
+        listed = and_(condition, self.filters(at), self._after(at))
+        return select(at.table.c.id, *keys).where(listed).order_by(*self.order_by(at.table)).limit(LIMIT)
 
-    def _branch(self, branch: Branch) -> Select[Any]:
-        """The branch's ids, from its best start."""
+    def _from_here(self, branch: Branch, start: "Here", bound: "Bound | None") -> Select[Any]:
         at = self._rows()
+        condition = and_(at.table.c[start.column] == ME, self._all(branch, at, start.answers))
+        return self._cut(at, condition if bound is None else and_(condition, bound(at.table)))
+
+    def _bound(self, branch: Branch, start: "Here") -> "Bound | None":
+        """What is behind a full page of one branch cannot be on the page: the other branches need not look there.
+
+        Only for the order by id alone, which an index has at hand everywhere.
+        """
+        (sort, *others) = self._shape.order
+        if others:
+            return None
+        last = self._from_here(branch, start, None).limit(1).offset(LIMIT - 1).subquery()
+        nth = select(last.c.id).scalar_subquery()
+        if sort.descending:
+            return lambda table: table.c.id >= func.coalesce(nth, BEFORE_EVERY_ID)
+        return lambda table: table.c.id <= func.coalesce(nth, BEHIND_EVERY_ID)
+
+    def _all(self, branch: Branch, at: At, without: tuple[Path, Term] | None = None) -> ColumnElement[bool]:
+        """Every term of a branch but the one that its start answers."""
+        terms = (self._rules.term(term, at.on(path)) for path, term in branch if (path, term) != without)
+        return and_(true(), *terms)
+
+    def _start_here(self, branch: Branch) -> "Here | None":
+        """A condition on the listed table alone that an index answers: own records, or ones that name the caller."""
         for path, term in branch:
-            condition = self._start_here(at, path, term)
-            if condition is not None:
-                return self._cut(at, and_(condition, self._all(branch, at)))
+            match term:
+                case Owner():
+                    way = self._without_ups(path + term.path)
+                    if len(way) < 2:
+                        return Here("owner" if not way else owner_column(way[0].field), (path, term))
+                case AccountField() if not path + term.path:
+                    return Here(term.field, (path, term))
+        return None
+
+    def _elsewhere(self, branch: Branch, bound: "Bound | None") -> Select[Any]:
+        """A branch that no column of the listed table starts."""
         for path, term in branch:
             start = self._start_elsewhere(path, term)
             if start is not None:
-                return self._walk_back(start, branch)
-        return self._cut(at, self._all(branch, at))
-
-    def _all(self, branch: Branch, at: At) -> ColumnElement[bool]:
-        return and_(true(), *(self._rules.term(term, at.on(path)) for path, term in branch))
-
-    def _start_here(self, at: At, path: Path, term: Term) -> ColumnElement[bool] | None:
-        """A condition on the listed table alone that an index answers: own records, or ones that name the caller."""
-        match term:
-            case Owner():
-                way = self._without_ups(path + term.path)
-                if not way:
-                    return at.table.c.owner == ME
-                return at.table.c[owner_column(way[0].field)] == ME if len(way) == 1 else None
-            case AccountField() if not path + term.path:
-                return at.table.c[term.field] == ME
-            case _:
-                return None
+                return self._walk_back(start, branch, bound)
+        at = self._rows()
+        condition = self._all(branch, at)
+        return self._cut(at, condition if bound is None else and_(condition, bound(at.table)))
 
     def _start_elsewhere(self, path: Path, term: Term) -> "Start | None":
         """Where an index finds the caller, if the term names it: a membership, a field of another record, its owner."""
@@ -133,23 +154,24 @@ class ListCompiler:
                 members = _MEMBERS.alias()
                 mine = self._rules.on_membership(members, term.roles)
                 here = and_(members.c.resource == term.resource, mine)
-                return Start(members, here, members.c.record, path + term.path)
+                return Start(members, here, members.c.record, path + term.path, (path, term))
             case Through():
                 link, members = self._rules.tables.of[term.link].alias(), _MEMBERS.alias()
                 source = link.join(members, members.c.record == link.c[term.container.field])
-                return Start(source, self._rules.on_membership(members, term.roles), link.c[term.back], path)
+                mine = self._rules.on_membership(members, term.roles)
+                return Start(source, mine, link.c[term.back], path, (path, term))
             case AccountField():
                 named = self._table_at(path + term.path)
-                return Start(named, named.c[term.field] == ME, named.c.id, path + term.path)
+                return Start(named, named.c[term.field] == ME, named.c.id, path + term.path, (path, term))
             case Owner():
                 way = self._without_ups(path + term.path)
                 referring = self._table_at(way[:-1])
                 mine = referring.c[owner_column(way[-1].field)] == ME
-                return Start(referring, mine, referring.c.id, way[:-1])
+                return Start(referring, mine, referring.c.id, way[:-1], (path, term))
             case _:
                 return None
 
-    def _walk_back(self, start: "Start", branch: Branch) -> Select[Any]:
+    def _walk_back(self, start: "Start", branch: Branch, bound: "Bound | None") -> Select[Any]:
         """From the start down to the listed records; of each container only as many as the page can hold."""
         source, end = start.source, start.record
         for depth in range(len(start.way) - 1, 0, -1):
@@ -158,8 +180,12 @@ class ListCompiler:
             end = table.c.id
         at, inner = self._rows(), self._rows()
         hook = inner.table.c[start.way[0].field] if start.way else inner.table.c.id
-        newest = self._cut(inner, and_(hook == end, self._all(branch, inner))).correlate_except(inner.table)
-        return select(at.table.c.id).select_from(source.join(at.table, at.table.c.id.in_(newest))).where(start.mine)
+        condition = and_(hook == end, self._all(branch, inner, start.answers))
+        newest = self._cut(inner, condition if bound is None else and_(condition, bound(inner.table)))
+        few = newest.with_only_columns(inner.table.c.id).correlate_except(inner.table)
+        keys = [key.label(f"key_{i}") for i, key in enumerate(self._keys(at.table))]
+        found = source.join(at.table, at.table.c.id.in_(few))
+        return select(at.table.c.id, *keys).select_from(found).where(start.mine)
 
     def _table_at(self, way: Path) -> From:
         resource = self._rules.specification.at(self._shape.resource, way)
@@ -201,6 +227,15 @@ class ListCompiler:
 
 
 @dataclass(frozen=True)
+class Here:
+    """A column of the listed table that holds the caller's account, by an index."""
+
+    column: str
+    answers: tuple[Path, Term]
+    """the term of the branch that need not be asked again"""
+
+
+@dataclass(frozen=True)
 class Start:
     """Where a caller is found, and the way from the listed record to there."""
 
@@ -209,3 +244,12 @@ class Start:
     record: ColumnElement[Any]
     """the id of the record at the end of the way"""
     way: Path
+    answers: tuple[Path, Term]
+    """the term of the branch that need not be asked again"""
+
+
+Bound = Callable[[From], ColumnElement[bool]]
+
+
+def _directed(key: ColumnElement[Any], sort: Sort) -> ColumnElement[Any]:
+    return key.desc() if sort.descending else key.asc()

@@ -206,7 +206,8 @@ class SqlRecords:
         if await self._run(self._statements.update(after.resource, names, _caller(actor)), values) != 1:
             raise _changed()
         if before.parent != after.parent:
-            await self._end_memberships(after, following=False)
+            await self._end_memberships(actor, after, following=False)
+            await self._end_own(actor, after)
         if before.owner != after.owner:
             for resource in (after.resource, *self._statements.below(after.resource)):
                 await self._check_limit(resource, after.owner, room=0)
@@ -219,10 +220,11 @@ class SqlRecords:
 
     async def remove(self, actor: Actor, record: Record, now: datetime) -> None:
         """See the port."""
-        await self._end_memberships(record, following=True)
+        await self._end_memberships(actor, record, following=True)
         values = _principal(actor, now) | {"id": record.id}
         if await self._run(self._statements.delete(record.resource, _caller(actor)), values) != 1:
             raise _changed()
+        await self._end_own(actor, record)
 
     async def membership(
         self, actor: Actor, resource: str, record_id: str, account: str, now: datetime
@@ -252,10 +254,14 @@ class SqlRecords:
         named = {"record": membership.record, "account": membership.account}
         await self._run(self._memberships.end, named)
 
-    async def _end_memberships(self, record: Record, following: bool) -> None:
+    async def _end_memberships(self, actor: Actor, record: Record, following: bool) -> None:
         prepared = self._statements.end_memberships(record.resource, following)
         if prepared is not None:
-            await self._run(prepared, {"id": record.id})
+            await self._run(prepared, {"id": record.id, "me": actor.account})
+
+    async def _end_own(self, actor: Actor, record: Record) -> None:
+        """The membership that the right to delete or move may have come from."""
+        await self._run(self._memberships.end, {"record": record.id, "account": actor.account})
 
     async def _check_limit(self, resource: str, owner: str, room: int) -> None:
         """Raise `Conflict` unless the owner has no more than its limit less `room`."""

@@ -32,6 +32,8 @@ from domain.errors import SchemaDiffers, Unavailable
 DIALECT = sqlite_dialect(paramstyle="named")
 READ_BUDGET = 400_000
 """instructions of SQLite's virtual machine that a read may take in the event loop's thread: a few milliseconds"""
+TICK = 50_000
+"""instructions between two looks at the budget"""
 BUSY_SECONDS = 5.0
 """how long a writer waits for another process before the request is refused"""
 READERS = 2
@@ -50,7 +52,6 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA wal_autocheckpoint=1000")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA cache_size=-32768")
-    connection.execute("PRAGMA mmap_size=268435456")
     connection.create_collation(DECIMAL_COLLATION, _compare_decimals)
     return connection
 
@@ -67,13 +68,15 @@ class Reader:
         """Open the connection of the event loop's thread; threads open theirs when first needed."""
         self._path = path
         self._here = connect(path, read_only=True)
-        self._here.set_progress_handler(lambda: 1, READ_BUDGET)
+        self._here.set_progress_handler(self._over_budget, TICK)
+        self._ticks = 0
         self._threads = ThreadPoolExecutor(READERS, "freehold-reader")
         self._idle: list[sqlite3.Connection] = []
 
     async def rows(self, prepared: Prepared, values: Mapping[str, Any]) -> list[Row]:
         """See `Connection`."""
         bound = prepared.bind(values)
+        self._ticks = 0
         try:
             return self._here.execute(prepared.sql, bound).fetchall()
         except sqlite3.OperationalError as error:
@@ -85,8 +88,16 @@ class Reader:
         """Never: the connection is read-only."""
         raise AssertionError("a reader does not write")
 
+    def _over_budget(self) -> bool:
+        """Called by SQLite at each tick, which a statement may have begun in an earlier run: hence the count."""
+        self._ticks += 1
+        return self._ticks > READ_BUDGET // TICK
+
     def _heavy(self, sql: str, bound: dict[str, Any]) -> list[Row]:
-        connection = self._idle.pop() if self._idle else connect(self._path, read_only=True)
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = connect(self._path, read_only=True)
         try:
             return connection.execute(sql, bound).fetchall()
         except sqlite3.OperationalError as error:

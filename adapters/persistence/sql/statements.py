@@ -275,10 +275,12 @@ class Statements:
         )
 
     def _some_locked(self, gone: Any, name: str, others: ColumnElement[bool]) -> ColumnElement[bool]:
-        if self.specification.resources[name].locked is None:
+        chain = self.specification.chain(name)
+        if all(self.specification.resources[above].locked is None for above in chain):
             return false()
         table = self.tables.of[name].alias()
-        locked = self._compilers[True].locked(At(table, name))
+        ways = (self.specification.up(name, above) for above in chain)
+        locked = or_(false(), *(self._compilers[True].locked(At(table, name, way)) for way in ways))
         return exists(
             select(literal(1)).select_from(gone.join(table, table.c.id == gone.c.id)).where(others, locked)
         )
@@ -309,11 +311,16 @@ class Statements:
         return select(self._root_id(above, chain[1:])).where(hop).correlate_except(above).scalar_subquery()
 
     def _end_memberships(self, resource: str, following: bool) -> Prepared | None:
-        """End every membership on a record and on what goes (or moves) with it; None where there can be none."""
+        """End every membership on a record and on what goes (or moves) with it; None where there can be none.
+
+        Not yet the caller's own on the record itself: the right to delete or move it may come from that.
+        """
         if not any(self.specification.resources[name].ladder for name in self._going(resource, following)):
             return None
         gone = self._gone(resource, following)
-        return self._prepare(delete(_MEMBERS).where(_MEMBERS.c.record.in_(select(gone.c.id))))
+        own = and_(_MEMBERS.c.record == ID, func.coalesce(_MEMBERS.c.account == ME, false()))
+        ended = _MEMBERS.c.record.in_(select(gone.c.id))
+        return self._prepare(delete(_MEMBERS).where(ended, not_(own)))
 
     def column_type(self, resource: str, name: str) -> Field | None:
         """The type of a field's values; None for the parent, an id."""

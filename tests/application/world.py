@@ -1,0 +1,85 @@
+"""A small world for tests: people with sessions, the use cases over any store, and a clock that stands still."""
+
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from adapters.clock import UuidV7
+from adapters.persistence.memory import MemoryStore
+from adapters.sealing import AesSealer
+from adapters.specification_file import load, parse
+from application.ports import Store
+from application.records import RecordUseCases
+from application.sharing import SharingUseCases
+from domain.account import Account
+from domain.errors import Refusal
+from domain.membership import Membership
+from domain.ownership import Actor
+from domain.session import Session
+from domain.specification.model import Specification
+from tests.doubles import SetClock
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/freehold.yaml"))
+NEVER = "00000000-0000-7000-8000-000000000000"
+"""an id that no record and no account has"""
+
+
+@cache
+def example(name: str) -> Specification:
+    """One of the six specifications."""
+    return load(EXAMPLES / name / "freehold.yaml")
+
+
+@cache
+def specification(text: str) -> Specification:
+    """A specification written in a test, without its `app`."""
+    return parse(f"app: trial\n{text}")
+
+
+class World:
+    """The use cases of records and sharing; `await world.person("mary")` makes an account with a live session."""
+
+    def __init__(self, spec: Specification, store: Store | None = None) -> None:
+        self.specification = spec
+        self.store: Store = MemoryStore(spec) if store is None else store
+        self.clock, self.ids = SetClock(datetime(2026, 11, 23, 9, 30, 0, 123456, UTC)), UuidV7()
+        sealer = AesSealer(b"a secret for tests, and only for them", "cursors")
+        self.records = RecordUseCases(spec, self.store, self.clock, self.ids, sealer)
+        self.sharing = SharingUseCases(self.records, self.store, self.clock)
+
+    async def people(self, *names: str) -> list[Actor]:
+        """Accounts, each signed in."""
+        return [await self.person(name) for name in names]
+
+    async def person(self, name: str, staff: str | None = None) -> Actor:
+        """An account, signed in."""
+        now = self.clock.now()
+        account = Account(self.ids.new(), f"{name}@example.com", "no hash", now, staff)
+        session = Session.start(self.ids.new(), account.id, "test", "", now)
+        async with self.store.work() as work:
+            await work.accounts.add(account)
+            await work.sessions.add(session)
+            await work.commit()
+        return Actor(account.id, session.id)
+
+    async def make(self, actor: Actor, resource: str, **values: Any) -> str:
+        """Create a record; its id."""
+        return str((await self.records.create(actor, resource, values))["id"])
+
+    async def share(self, resource: str, record_id: str, account: Actor, role: str, ends: datetime | None = None) -> None:
+        """Put a membership into the store, whoever may do that."""
+        async with self.store.work() as work:
+            membership = Membership(resource, record_id, str(account.account), role, ends)
+            await work.records.put_membership(account, membership, self.clock.now())
+            await work.commit()
+
+    async def sees(self, actor: Actor, resource: str, **options: Any) -> list[str]:
+        """The ids on the first page of a list."""
+        return [view["id"] for view in (await self.records.list(actor, resource, **options)).items]
+
+
+def refused(error: Refusal) -> tuple[str, list[str]]:
+    """A refusal's code and the fields that it names."""
+    return error.code, [field.field for field in error.errors]

@@ -1,0 +1,417 @@
+"""Random worlds for any specification: one plain state, and the same world in an SQLite file.
+
+Nothing here goes through a use case: records are drawn as they could have become over time (references emptied,
+accounts gone from fields, memberships expired, copies whose source has changed since).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from adapters.persistence.memory import MemoryRecords, MemoryWorld, State
+from adapters.persistence.memory_identity import IdentityState
+from adapters.persistence.sql import builtin
+from adapters.persistence.sql.sqlite import DIALECT, connect
+from adapters.persistence.sql.tables import Tables, owner_column
+from adapters.persistence.sql.views import RecordColumns, stored_time
+from adapters.specification_file import parse
+from domain.account import Account
+from domain.errors import Conflict
+from domain.judging import rules
+from domain.membership import Membership
+from domain.ownership import ANONYMOUS, Actor, Facts
+from domain.record import Record
+from domain.session import Session
+from domain.specification.model import Condition, Field, Kind, Resource, Specification
+from domain.values import ValueRefused, accept
+from tests.end_to_end.independent.random_specs import random_specification
+from tests.end_to_end.independent.specs import SPECIFICATIONS
+
+NOW = datetime(2026, 11, 23, 9, 30, 0, 123456, UTC)
+INSTANT = timedelta(microseconds=1)
+DAY = timedelta(days=1)
+ENDS = (None, None, None, NOW + DAY, NOW + INSTANT, NOW, NOW - INSTANT)
+"""of memberships: for good, live, live for an instant more, expired this very instant, expired"""
+RANDOM_SEEDS = range(1, 13)
+
+WORDS = """
+app: words                         # what no other specification here says
+version: 4.0.1
+staff: judge > clerk
+answers:
+  - {question: Q-PUBLIC-PERSONAL, on: club.name, because: clubs are public}
+examples: [mary can read club 1]
+resources:
+  club:
+    about: A club.
+    plural: clubs
+    renamed_from: society
+    require_if_match: yes
+    owner: account
+    roles: {ladder: chair > member > fan, join: open, expire: 12 hours}
+    links: {role: fan, expire: 30 days}
+    fields:
+      name: {type: text, pattern: "[a-z]{1,5}", about: Its name., renamed_from: title, default: alpha}
+      rank: {type: integer, optional: yes, min: 0, max: 3, write: [chair, staff.clerk]}
+      fee: {type: decimal, optional: yes, places: 2, min: 0, read: [member, staff.judge]}
+      mail: {type: text, format: email, optional: yes}
+      site: {type: text, format: url, optional: yes}
+      day: {type: date, min: 2026-01-01, optional: yes}
+      ends: {type: time, max: 2999-01-01T00:00:00Z, optional: yes}
+      extra: {type: json, optional: yes}
+      size: {type: number, optional: yes, min: -2, max: 1000, read: [owner, anyone when open is yes]}
+      open: yes/no, optional
+      kind: {type: one of, optional: yes}
+    unique: name everywhere
+    limit: 3 per owner
+    can:
+      create: signed in
+      open: [anyone when rank is 1 or 2, anyone when ends is past]
+      read:
+        - owner
+        - fan when name is alpha or bravo and open is set
+        - staff.clerk when kind is small
+        - signed in when open is no
+        - anyone when day is future and site is empty
+        - anyone when day is past and mail is set
+        - anyone when ends is future
+        - engine
+      update: [owner, chair, staff.judge only rank, engine only open]
+      delete: [owner, staff.judge]
+      share: [owner, member]
+      members: [fan, staff.clerk]
+      transfer: owner when open is no
+  visit:
+    owner: club
+    roles: guide > guest
+    fields:
+      by: creator
+      who: {type: member of club, optional: yes}
+      next: {type: visit, optional: yes, when_gone: empty}
+      twin: {type: visit, optional: yes, when_gone: block}
+      rest: {type: visit, optional: yes, when_gone: delete}
+      other: {type: club, optional: yes}
+      home: {type: club, when_gone: block}
+      name: copy of club.name
+      host: copy of home.owner
+      seen: yes/no
+    unique:
+      - by, seen per home
+      - who per club
+    locked: when seen is yes and club.open is yes, except next, twin
+    can:
+      create: [owner, fan, anyone when club.open is yes]
+      read:
+        - owner
+        - guest
+        - by and fan
+        - who
+        - host
+        - next.by
+        - next.guide
+        - next.owner
+        - home.member
+        - home.owner when next.seen is yes
+        - anyone when next.seen is empty and seen is yes
+        - club.chair when next.next.seen is no
+        - whoever can open home
+      update:
+        - owner
+        - guide only next, seen when next is set
+        - by and fan only other
+        - whoever can members home
+      move: [owner, guide, whoever can transfer club]
+      delete: [owner, guide, by]
+      share: [guide, chair]
+      members: [guest, club.chair]
+  medal:
+    owner: account
+    keep: yes
+    fields:
+      visit: {type: visit, optional: yes}
+      about_it: visit
+      label: text
+    can:
+      create: signed in
+      read: [owner, about_it.club.fan, about_it.next.by, visit.club.owner, visit.home.chair, about_it.who]
+      update: owner
+      delete: [owner, whoever can delete about_it]
+""".replace("type: one of, optional: yes", 'type: "one of small, large", optional: yes')
+
+
+@cache
+def specifications() -> dict[str, Specification]:
+    """Every specification that worlds are drawn for, by name."""
+    examples = sorted((Path(__file__).parents[2] / "examples").glob("*/freehold.yaml"))
+    texts = {path.parent.name: path.read_text("utf-8") for path in examples}
+    texts |= SPECIFICATIONS | {"words": WORDS}
+    texts |= {f"random {seed}": random_specification(seed) for seed in RANDOM_SEEDS}
+    return {name: parse(text) for name, text in texts.items()}
+
+
+# --- values --------------------------------------------------------------------------------
+
+
+def conditions(specification: Specification) -> Iterator[tuple[str, Condition]]:
+    """Every condition, with the resource whose record it is asked of first."""
+    for resource in specification.resources.values():
+        locks = resource.locked.when if resource.locked else ()
+        for condition in (*(c for rule in rules(resource) for grant in rule for c in grant.when), *locks):
+            yield resource.name, condition
+
+
+_POOLS: dict[Kind, tuple[Any, ...]] = {
+    Kind.TEXT: ("alpha", "bravo", "été", "a, b", "😀", "mary@example.org", "https://example.org/a"),
+    Kind.INTEGER: (0, 1, 2, 10),
+    Kind.NUMBER: (0.5, 10, 9.0, -1.5),
+    Kind.DECIMAL: ("1.5", "1.50", "10", "9", "-2", "0.0"),
+    Kind.YES_NO: (True, False),
+    Kind.DATE: tuple(str(NOW.date() + n * DAY) for n in (-1, 0, 1)),
+    Kind.TIME: tuple((NOW + moment).isoformat() for moment in (-DAY, -INSTANT, 0 * DAY, INSTANT, DAY)),
+    Kind.JSON: (0, "a", True, [], {"a": [1, 1.5, None]}),
+}
+
+
+class Values:
+    """Few values for each field, those that conditions ask for among them."""
+
+    def __init__(self, specification: Specification) -> None:
+        self._hints: dict[tuple[str, str], list[Any]] = {}
+        for name, condition in conditions(specification):
+            asked = specification.at(name, condition.path).name
+            self._hints.setdefault((asked, condition.field), []).extend(condition.values)
+        self._fitting = cache(self._pool)
+
+    def of(self, resource: str, field: Field) -> tuple[Any, ...]:
+        """What the field can hold, as domain values; not for what names a record or an account."""
+        return self._fitting(resource, field.name, field)
+
+    def _pool(self, resource: str, name: str, field: Field) -> tuple[Any, ...]:
+        if field.kind is Kind.ONE_OF:
+            return field.values
+        hints = self._hints.get((resource, name), [])
+        bounds = [bound for bound in (field.minimum, field.maximum, field.default) if bound is not None]
+        found = list(hints) * 2 + [bound for bound in bounds if field.kind is not Kind.TEXT]
+        for value in _POOLS[field.kind]:
+            try:
+                found.append(accept(field, value))
+            except ValueRefused:
+                continue
+        return tuple(found)
+
+
+# --- worlds --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything there is at `NOW`, as plain data."""
+
+    specification: Specification
+    state: State
+
+    @property
+    def everybody(self) -> tuple[Actor, ...]:
+        """Nobody, and each account in its session; the last one's is revoked."""
+        sessions = self.state.identity.sessions.values()
+        return (ANONYMOUS, *(Actor(session.account, session.id) for session in sessions))
+
+    @property
+    def accounts(self) -> list[str]:
+        """Their ids."""
+        return list(self.state.identity.accounts)
+
+    def of(self, resource: str) -> list[Record]:
+        """The records of a resource."""
+        return list(self.state.records[resource].values())
+
+    def every(self) -> Iterator[Facts]:
+        """All records."""
+        world = MemoryWorld(self.specification, NOW, self.state)
+        return (Facts(record, world) for records in self.state.records.values() for record in records.values())
+
+    def facts(self, record: Record) -> Facts:
+        """A record, stored or imagined, in this world."""
+        return Facts(record, MemoryWorld(self.specification, NOW, self.state))
+
+
+class Draw:
+    """Draws one world; the same for the same state of `random`."""
+
+    def __init__(self, specification: Specification, random: Random, each: int = 5) -> None:
+        """`each`: how many records of every resource to try."""
+        self._specification = specification
+        self._random = random
+        self._each = each
+        self._values = Values(specification)
+        self.state = State(IdentityState(), {name: {} for name in specification.resources})
+        self._checks = MemoryRecords(specification, self.state)
+
+    def world(self) -> World:
+        """The world."""
+        self._accounts()
+        for resource in sorted(self._specification.resources.values(), key=self._depth):
+            for _ in range(self._each):
+                self._record(resource)
+        for resource in self._specification.resources.values():
+            for record in list(self.state.records[resource.name].values()):
+                self._tie_late(resource, record)
+            if resource.ladder is not None:
+                for record in self.state.records[resource.name]:
+                    self._members(resource, record)
+        return World(self._specification, self.state)
+
+    def id(self) -> str:
+        """A UUID, in no order."""
+        text = f"{self._random.getrandbits(128):032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def _chance(self, likely: float) -> bool:
+        return self._random.random() < likely
+
+    def _depth(self, resource: Resource) -> int:
+        return len(self._specification.chain(resource.name))
+
+    def _accounts(self) -> None:
+        ladder = self._specification.staff
+        for number, name in enumerate(("mary", "bob", "carol", "dave")):
+            staff = ladder.roles[(number - 1) % len(ladder.roles)] if ladder and number in (1, 2) else None
+            account = Account(self.id(), f"{name}@example.org", "", NOW - DAY, staff)
+            session = Session.start(self.id(), account.id, "", "", NOW - DAY)
+            self.state.identity.accounts[account.id] = account
+            self.state.identity.sessions[session.id] = session.revoke(NOW) if name == "dave" else session
+
+    def _account(self) -> str:
+        return self._random.choice(list(self.state.identity.accounts))
+
+    def _record(self, resource: Resource) -> None:
+        above = list(self.state.records[resource.parent].values()) if resource.parent is not None else []
+        if resource.parent is not None and not above:
+            return
+        parent = self._random.choice(above) if above else None
+        made = NOW - self._random.choice((0, 1, 1, 2)) * INSTANT
+        record = Record(
+            resource.name,
+            self.id(),
+            self._account() if parent is None else parent.owner,
+            None if parent is None else parent.id,
+            dict.fromkeys(resource.fields),
+            made,
+            self._random.choice((made, NOW)),
+        )
+        for _ in range(4):
+            drawn = self._filled(resource, record)
+            if self._unique(drawn):
+                self.state.records[resource.name][record.id] = drawn
+                return
+
+    def _filled(self, resource: Resource, record: Record) -> Record:
+        for field in resource.fields.values():
+            values = {**record.values, field.name: self._value(resource, field, record)}
+            record = replace(record, values=values)
+        return record
+
+    def _value(self, resource: Resource, field: Field, record: Record) -> Any:
+        if field.kind is Kind.REFERENCE:
+            targets = list(self.state.records[str(field.target)])
+            return self._random.choice(targets) if targets and not self._chance(0.15) else None
+        if field.kind is Kind.COPY and self._chance(0.8):
+            source = World(self._specification, self.state).facts(record).follow(field.path)
+            if source is None:
+                return None
+            return source.record.owner if field.copied == "owner" else source.record.values[str(field.copied)]
+        typed = self._specification.value_field(resource.name, field.name)
+        if self._specification.names_account(resource.name, field.name):
+            return None if self._chance(0.15) else self._account()
+        if (field.optional or field.kind is Kind.COPY) and self._chance(0.3):
+            return None
+        return self._random.choice(self._values.of(resource.name, typed))
+
+    def _tie_late(self, resource: Resource, record: Record) -> None:
+        """References to records that were drawn later, also in circles."""
+        for field in resource.references():
+            if self._chance(0.4):
+                values = {**record.values, field.name: self._value(resource, field, record)}
+                drawn = replace(record, values=values)
+                if self._unique(drawn):
+                    self.state.records[resource.name][record.id] = record = drawn
+
+    def _unique(self, record: Record) -> bool:
+        try:
+            self._checks._check_unique(record)
+        except Conflict:
+            return False
+        return True
+
+    def _members(self, resource: Resource, record_id: str) -> None:
+        assert resource.ladder is not None
+        for account in self.state.identity.accounts:
+            if self._chance(0.4):
+                role, ends = self._random.choice(resource.ladder.roles), self._random.choice(ENDS)
+                membership = Membership(resource.name, record_id, account, role, ends)
+                self.state.memberships[record_id, account] = membership
+
+
+def draw(specification: Specification, seed: int, each: int = 5) -> World:
+    """The world with this seed."""
+    return Draw(specification, Random(seed), each).world()  # noqa: S311 - seeded on purpose
+
+
+# --- the same world in a file --------------------------------------------------------------
+
+
+def store(world: World, tables: Tables, path: Path) -> None:
+    """Put the world into a new SQLite file, row by row as the tables keep it; the keys are checked at the end."""
+    connection = connect(path)
+    connection.execute("PRAGMA foreign_keys=OFF")
+    connection.execute("BEGIN")
+    for table in (*builtin.mapped.metadata.sorted_tables, *tables.of.values()):
+        connection.execute(str(CreateTable(table).compile(dialect=DIALECT)))
+        for index in table.indexes:
+            connection.execute(str(CreateIndex(index).compile(dialect=DIALECT)))
+    for table, rows in _rows(world, tables):
+        if rows:
+            connection.executemany(str(insert(table).compile(dialect=DIALECT)), rows)
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    connection.execute("COMMIT")
+    connection.close()
+
+
+def _rows(world: World, tables: Tables) -> Iterator[tuple[Any, list[dict[str, Any]]]]:
+    identity = world.state.identity
+    yield builtin.table_of(builtin.AccountRow), [_plain(account) for account in identity.accounts.values()]
+    yield builtin.table_of(builtin.SessionRow), [_plain(session) for session in identity.sessions.values()]
+    yield builtin.table_of(builtin.MembershipRow), [_plain(member) for member in world.state.memberships.values()]
+    for resource in world.specification.resources.values():
+        columns = RecordColumns(world.specification, resource)
+        rows = []
+        for record in world.of(resource.name):
+            row = dict(columns.stored(record))
+            for field in resource.references():
+                target = record.target(field.name)
+                row[owner_column(field.name)] = (
+                    None if target is None else world.state.records[str(field.target)][target].owner
+                )
+            rows.append(row)
+        yield tables.of[resource.name], rows
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    """A domain object with slots as a row: instants as text."""
+    names: Iterable[str] = row.__dataclass_fields__
+    convert: Callable[[Any], Any] = lambda value: stored_time(value) if isinstance(value, datetime) else value  # noqa: E731
+    return {name: convert(getattr(row, name)) for name in names}
+
+
+def today() -> date:
+    """`NOW`'s day."""
+    return NOW.date()
