@@ -25,7 +25,7 @@ class Clock(Protocol):
     """The time."""
 
     def now(self) -> datetime:
-        """This instant in UTC, with time zone and microseconds."""
+        """The instant in UTC, with time zone and microseconds."""
 
 
 class Ids(Protocol):
@@ -88,9 +88,7 @@ class RecordsRead(Protocol):
     async def opens(self, account: str, resource: str, record_id: str, now: datetime) -> bool:
         """Whether an account (not the caller) can open the record."""
 
-    async def members(
-        self, actor: Actor, resource: str, record_id: str, now: datetime
-    ) -> Sequence[Membership] | None:
+    async def members(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Sequence[Membership] | None:
         """Live memberships of a record, by account; None where the actor cannot open the record.
 
         The actor's own always, the others where it has `members`.

@@ -178,9 +178,7 @@ class RecordUseCases:
             await work.commit()
         return seen
 
-    async def delete(
-        self, actor: Actor, resource: str, record_id: str, expected: Expectation | None = None
-    ) -> None:
+    async def delete(self, actor: Actor, resource: str, record_id: str, expected: Expectation | None = None) -> None:
         """Delete a record and all below it. Raises `Conflict` (code `blocked`) where something must stay."""
         self.admit(actor, resource, "delete")
         _require_expected(self.specification.resources[resource], expected)

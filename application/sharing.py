@@ -79,13 +79,11 @@ class SharingUseCases:
             facts = await self._open(work, actor, resource, record_id, now)
             ladder = self._ladder(resource)
             cap = sharing_cap(actor, facts)
-            if cap is None:
-                raise Forbidden
+            _within_cap(ladder, role or ladder.weakest, cap)
             present = await work.records.membership(actor, resource, record_id, account, now)
             if present is None:
                 raise NotFound
             _within_cap(ladder, present.role, cap)
-            _within_cap(ladder, role or present.role, cap)
             ends = present.expires_at if expires_at is None else _expiry(ladder, expires_at, now)
             changed = Membership(resource, record_id, account, role or present.role, ends)
             await work.records.put_membership(actor, changed, now)

@@ -96,9 +96,7 @@ def _held(actor: Actor, old: Facts, name: str, updates: tuple[Grant, ...]) -> tu
 
 def judge_result(actor: Actor, new: Facts, change: Change) -> None:
     """Whether the change is allowed on the record as it would be too."""
-    refused = [
-        name for name, sets in change.held.items() if not all(decide(grants, actor, new) for grants in sets)
-    ]
+    refused = [name for name, sets in change.held.items() if not all(decide(grants, actor, new) for grants in sets)]
     if refused:
         raise _fields_refused(refused)
     if change.moves_to is not None:

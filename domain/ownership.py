@@ -195,7 +195,7 @@ def visible_reference(hop: Hop, actor: Actor, facts: Facts) -> str | None:
 
 
 def seen(name: str, actor: Actor, facts: Facts) -> Any:
-    """The domain value of a field, the parent's name or an engine's name as the actor sees it; None where it may not."""
+    """What a field, the parent's name or an engine's name holds as the actor sees it; None where it may not."""
     record, resource = facts.record, facts.resource
     if name in ENGINE_FIELDS:
         return getattr(record, name)

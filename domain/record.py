@@ -28,7 +28,7 @@ class Record:
 
     def target(self, name: str) -> str | None:
         """The id that a reference, or the parent's name, leads to."""
-        found = self.values[name] if name in self.values else self.parent
+        found = self.values.get(name, self.parent)
         return None if found is None else str(found)
 
     def edit(self, changes: Values, now: datetime) -> "Record":

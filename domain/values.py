@@ -62,8 +62,7 @@ def to_json(field: Field, value: Any) -> Any:
 
 def accept(field: Field, value: Any) -> Any:
     """The domain value of a JSON value (never null) for a field, or `ValueRefused`."""
-    checked = _CHECKS[field.kind](field, value)
-    return checked
+    return _CHECKS[field.kind](field, value)
 
 
 def from_query(field: Field, text: str) -> Any:

@@ -23,6 +23,7 @@ from application.sessions import SessionUseCases
 from application.sharing import SharingUseCases
 from entrypoints.settings import Settings, SignUp
 
+
 def _secret(settings: Settings, folder: Path) -> bytes:
     configured = None if settings.secret is None else settings.secret.get_secret_value()
     return service_secret(configured, folder)

@@ -81,7 +81,9 @@ def _print_public(console: Console, public: Sequence[Right]) -> None:
         return
     console.print("[yellow]Public[/] (no account needed):")
     for right in public:
-        console.print(f"  {escape(right.action)} {escape(right.resource)}: {escape(right.who)} [dim]line {right.place.line}[/]")
+        console.print(
+            f"  {escape(right.action)} {escape(right.resource)}: {escape(right.who)} [dim]line {right.place.line}[/]"
+        )
     console.print()
 
 

@@ -28,7 +28,7 @@ class Settings(BaseSettings):
 
     database_url: str | None = Field(None, description="`sqlite:///path`; unset: `freehold.db` in the project folder")
     secret: SecretStr | None = Field(
-        None, min_length=32, description="seals cursors and keys; unset: a file beside the database, made at first start"
+        None, min_length=32, description="seals cursors and keys; unset: a file in the project folder"
     )
     sign_up: SignUp = Field(SignUp.OPEN, description="`open` or `closed`")
     rate_limits: RateLimits = Field(RateLimits.ON, description="`on` or `off`")

@@ -108,7 +108,12 @@ class ListParameters:
         for name, field in self._filters.items():
             schema = UUID if field is None else _filter_schema(self._resource, name, field)
             found.append(
-                _parameter(name, {"type": "array", "items": schema}, "Equals one of these values: repeated, or separated by commas.", explode=True)
+                _parameter(
+                    name,
+                    {"type": "array", "items": schema},
+                    "Equals one of these values: repeated, or separated by commas.",
+                    explode=True,
+                )
             )
         directions = [sign + name for name in self._sortable for sign in ("", "-")]
         pattern = f"^({'|'.join(directions)})(,({'|'.join(directions)}))*$"

@@ -69,7 +69,7 @@ def member_models(resource: Resource) -> MemberModels:
     page = create_model(
         f"{name}MemberList",
         __doc__="The members that the caller may see.",
-        items=(list[answer], ...),  # type: ignore[valid-type]
+        items=(list[answer], ...),
     )
     given_role = Annotated[Any, PlainValidator(_one_of(resource.ladder.roles)), WithJsonSchema(named_role)]
     needed = None if resource.ladder.join_open else ...
@@ -96,7 +96,9 @@ def member_models(resource: Resource) -> MemberModels:
 def _one_of(roles: tuple[str, ...]) -> Callable[[Any], str]:
     def checked(value: Any) -> str:
         if not isinstance(value, str) or value not in roles:
-            raise PydanticCustomError("not_one_of", "{message}", {"message": f"This must be one of {', '.join(roles)}."})
+            raise PydanticCustomError(
+                "not_one_of", "{message}", {"message": f"This must be one of {', '.join(roles)}."}
+            )
         return value
 
     return checked
@@ -142,9 +144,7 @@ class MemberHandlers:
         check(self._models.update, body)
         expires = None if "expires_at" not in body else accept(_EXPIRY, body["expires_at"])
         account = _path_account(scope)
-        changed = await self._sharing.change(
-            actor, self._name, record_id(scope), account, body.get("role"), expires
-        )
+        changed = await self._sharing.change(actor, self._name, record_id(scope), account, body.get("role"), expires)
         return Answer(200, encode(_shown(changed)))
 
     async def remove(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:

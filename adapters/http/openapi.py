@@ -26,6 +26,7 @@ _WHY = {
     428: "`If-Match` is required.",
     503: "The service cannot answer right now.",
 }
+Responses = dict[int | str, dict[str, Any]]
 _ETAG = {"ETag": {"description": "A strong validator of this representation.", "schema": {"type": "string"}}}
 _RETRY = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 _CHALLENGE = {"WWW-Authenticate": {"description": "The scheme to use.", "schema": {"type": "string"}}}
@@ -53,10 +54,14 @@ class Problem(BaseModel):
     request_id: str
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def _response(status: int, description: dict[str, Any]) -> Responses:
+    return {status: description}
+
+
+def problems(*statuses: int) -> Responses:
     """The declared errors of an operation."""
     schema = {"$ref": "#/components/schemas/Problem"}
-    found: dict[int | str, dict[str, Any]] = {
+    found: Responses = {
         status: {"description": _WHY[status], "content": {PROBLEM: {"schema": schema}}} for status in statuses
     }
     for status, headers in ((401, _CHALLENGE), (503, _RETRY)):
@@ -81,14 +86,14 @@ class Operations:
         return self._operation(
             f"list_{self._many}",
             f"List {self._words(self._many)}",
-            {200: self._json("The page.", self._models.page.__name__, link)} | problems(400, 401, 422, 503),
+            _response(200, self._json("The page.", self._models.page.__name__, link)) | problems(400, 401, 422, 503),
             parameters,
         )
 
     def create(self) -> dict[str, Any]:
         """POST to the collection."""
         location = {"Location": {"description": "The new record's path.", "schema": {"type": "string"}}}
-        created = {201: self._json("The new record.", self._models.answer.__name__, location | _ETAG)}
+        created: Responses = {201: self._json("The new record.", self._models.answer.__name__, location | _ETAG)}
         return self._operation(
             f"create_{self._one}",
             f"Create a {self._words(self._one)}",
@@ -102,11 +107,11 @@ class Operations:
     def get(self) -> dict[str, Any]:
         """GET of a record."""
         none_match = _header_parameter("If-None-Match", "Validators that the caller has already.")
-        not_modified = {304: {"description": "The caller has it already.", "headers": _ETAG}}
+        not_modified: Responses = {304: {"description": "The caller has it already.", "headers": _ETAG}}
         return self._operation(
             f"get_{self._one}",
             f"Get a {self._words(self._one)}",
-            {200: self._json("The record.", self._models.answer.__name__, _ETAG)}
+            _response(200, self._json("The record.", self._models.answer.__name__, _ETAG))
             | not_modified
             | problems(401, 404, 503),
             [_path_parameter("id"), none_match],
@@ -114,7 +119,7 @@ class Operations:
 
     def update(self) -> dict[str, Any]:
         """PATCH of a record."""
-        answers = {
+        answers: Responses = {
             200: self._json("The record as the caller sees it now.", self._models.answer.__name__, _ETAG),
             204: {"description": "Done; the caller can no longer open it."},
         }
@@ -132,7 +137,7 @@ class Operations:
         return self._operation(
             f"delete_{self._one}",
             f"Delete a {self._words(self._one)}",
-            {204: {"description": "Gone, with all below it."}}
+            _response(204, {"description": "Gone, with all below it."})
             | problems(401, 403, 404, 409, 412, *self._required(), 503),
             [_path_parameter("id"), self._if_match()],
             status=204,
@@ -143,7 +148,8 @@ class Operations:
         return self._operation(
             f"list_{self._one}_members",
             f"List the members of a {self._words(self._one)}",
-            {200: self._json("The members that the caller may see.", f"{self._class}MemberList")} | problems(401, 404, 503),
+            _response(200, self._json("The members that the caller may see.", f"{self._class}MemberList"))
+            | problems(401, 404, 503),
             [_path_parameter("id")],
         )
 
@@ -152,7 +158,8 @@ class Operations:
         return self._operation(
             f"add_{self._one}_member",
             f"Share a {self._words(self._one)}",
-            {201: self._json("The membership.", f"{self._class}Member")} | problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+            _response(201, self._json("The membership.", f"{self._class}Member"))
+            | problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
             [_path_parameter("id")],
             ("application/json",),
             f"{self._class}MemberCreate",
@@ -164,7 +171,8 @@ class Operations:
         return self._operation(
             f"update_{self._one}_member",
             f"Change a member of a {self._words(self._one)}",
-            {200: self._json("The membership.", f"{self._class}Member")} | problems(400, 401, 403, 404, 413, 415, 422, 503),
+            _response(200, self._json("The membership.", f"{self._class}Member"))
+            | problems(400, 401, 403, 404, 413, 415, 422, 503),
             [_path_parameter("id"), _path_parameter("account")],
             ("application/json", "application/merge-patch+json"),
             f"{self._class}MemberUpdate",
@@ -175,7 +183,7 @@ class Operations:
         return self._operation(
             f"remove_{self._one}_member",
             f"Remove a member of a {self._words(self._one)}, or leave it",
-            {204: {"description": "No longer a member."}} | problems(401, 403, 404, 503),
+            _response(204, {"description": "No longer a member."}) | problems(401, 403, 404, 503),
             [_path_parameter("id"), _path_parameter("account")],
             status=204,
         )
@@ -302,6 +310,3 @@ def _clean(schema: Any) -> Any:
         for key, value in schema.items()
         if not (key == "title" and isinstance(value, str)) and not (key == "default" and value is None)
     }
-
-
-

@@ -68,9 +68,7 @@ class RecordRoute(APIRoute):
                 status, body = HTTPStatus.INTERNAL_SERVER_ERROR, internal_error(scope["path"], request_id(scope))
                 base, headers = _PROBLEM, ()
             length = () if body is None else ((b"content-length", str(len(body)).encode()),)
-            await send(
-                {"type": "http.response.start", "status": int(status), "headers": [*base, *headers, *length]}
-            )
+            await send({"type": "http.response.start", "status": int(status), "headers": [*base, *headers, *length]})
             await send({"type": "http.response.body", "body": body or b""})
 
         self.app = app
@@ -86,7 +84,7 @@ def add_route(
 ) -> None:
     """Add a record route; `operation` is what OpenAPI says of it, None to leave it out (HEAD)."""
 
-    async def endpoint() -> None:  # noqa: D103 (FastAPI would publish a docstring)
+    async def endpoint() -> None:
         raise AssertionError("RecordRoute calls the handler")
 
     endpoint.handler = handler  # type: ignore[attr-defined]
@@ -128,7 +126,9 @@ class RecordHandlers:
         self._records.admit(actor, self._name, "read")
         query_string: bytes = scope["query_string"]
         asked = self.parameters.parse(query_string, actor.account is not None)
-        found = await self._records.list(actor, self._name, asked.filters, asked.sort, asked.limit, asked.cursor, asked.counted)
+        found = await self._records.list(
+            actor, self._name, asked.filters, asked.sort, asked.limit, asked.cursor, asked.counted
+        )
         answer = {"items": found.items, "next_cursor": found.next_cursor}
         body = encode(answer if found.total is None else answer | {"total": found.total})
         if found.next_cursor is None:

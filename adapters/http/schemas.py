@@ -161,7 +161,7 @@ def _checker(field: SpecField | None) -> Callable[[Any], Any]:
         try:
             accept_value(field, value)
         except ValueRefused as error:
-            raise PydanticCustomError(error.code, "{message}", {"message": str(error)}) from error  # type: ignore[arg-type]
+            raise PydanticCustomError(error.code, "{message}", {"message": str(error)}) from error
         return value
 
     return checked

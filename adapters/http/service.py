@@ -52,7 +52,9 @@ margin-left:.6rem;white-space:nowrap}td li{margin:.1rem 0}ul{list-style:none;mar
 b.public{background:var(--mark);color:var(--mark-ink);font-weight:600;border-radius:.3rem;padding:.05rem .4rem;
 font-size:.78rem;margin-left:.6rem}footer{color:var(--soft);font-size:.9rem}
 """
-_PAGE_POLICY = "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_PAGE_POLICY = (
+    "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 _DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -21,7 +21,7 @@ from domain.errors import Conflict, NotAuthenticated
 from domain.membership import Membership
 from domain.ownership import Actor, Facts, decide, may, seen, view
 from domain.record import Record
-from domain.specification.model import Field, Kind, Resource, Specification, Unique
+from domain.specification.model import ENGINE_FIELDS, Field, Kind, Resource, Specification, Unique
 from domain.values import accept, to_json
 
 
@@ -93,27 +93,24 @@ class MemoryRecords:
             facts = Facts(record, world)
             if may("read", actor, facts) and all(_passes(f, actor, facts) for f in query.filters):
                 rows.append((tuple(seen(key.field, actor, facts) for key in query.order), facts))
-        order, resource = query.order, self._specification.resources[query.resource]
+        order, types = query.order, [self._type(query.resource, key.field) for key in query.order]
         rows.sort(key=cmp_to_key(lambda a, b: _compare(a[0], b[0], order)))
         total = len(rows) if query.counted else None
         if query.after is not None:
             after = tuple(
-                None if value is None else accept(_field(resource, key.field), value)
-                for key, value in zip(order, query.after, strict=True)
+                None if value is None else accept(field, value) for field, value in zip(types, query.after, strict=True)
             )
             rows = [row for row in rows if _compare(row[0], after, order) > 0]
         more = len(rows) > query.limit
         rows = rows[: query.limit]
-        last = [to_json(_field(resource, key.field), value) for key, value in zip(order, rows[-1][0], strict=True)] if more else None
-        return Page([view(actor, facts) for _, facts in rows], None if last is None else tuple(last), total)
+        last = tuple(map(to_json, types, rows[-1][0])) if more else None
+        return Page([view(actor, facts) for _, facts in rows], last, total)
 
     async def opens(self, account: str, resource: str, record_id: str, now: datetime) -> bool:
         """See the port."""
         return await self.load(Actor(account), resource, record_id, now) is not None
 
-    async def members(
-        self, actor: Actor, resource: str, record_id: str, now: datetime
-    ) -> Sequence[Membership] | None:
+    async def members(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Sequence[Membership] | None:
         """See the port."""
         facts = await self.load(actor, resource, record_id, now)
         if facts is None:
@@ -173,9 +170,7 @@ class MemoryRecords:
         if record.id not in self._state.records[record.resource] or not may("delete", actor, facts):
             raise _changed()
         gone = going(facts)
-        emptied = [
-            (tie.id, name.name, tie.resource) for at in gone.values() for name, tie in left_referring(at, gone)
-        ]
+        emptied = [(tie.id, name.name, tie.resource) for at in gone.values() for name, tie in left_referring(at, gone)]
         for record_id, name, resource in emptied:
             stored = self._state.records[resource]
             values = {**stored[record_id].values, name: None}
@@ -198,6 +193,13 @@ class MemoryRecords:
     async def end_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
         """See the port."""
         self._state.memberships.pop((membership.record, membership.account), None)
+
+    def _type(self, resource: str, name: str) -> Field:
+        """The type of a sort key: a field's own, or that of an engine's field."""
+        if name in ENGINE_FIELDS:
+            kind = Kind.TIME if name in ("created_at", "updated_at") else Kind.ACCOUNT
+            return Field(name, kind, self._specification.resources[resource].place)
+        return self._specification.value_field(resource, name)
 
     def _check_session(self, actor: Actor, now: datetime) -> None:
         if actor.session is None:
@@ -311,7 +313,7 @@ def _may_change(actor: Actor, facts: Facts) -> bool:
     resource = facts.resource
     steps = (step.rule for steps in resource.steps.values() for step in steps)
     changing = (resource.rule("update"), resource.rule("move"), *steps)
-    return may("open", actor, facts) and any(decide(rule, actor, facts) for rule in changing)
+    return may("open", actor, facts).allowed and any(decide(rule, actor, facts).allowed for rule in changing)
 
 
 def _changed() -> Conflict:
@@ -321,12 +323,6 @@ def _changed() -> Conflict:
 def _passes(asked: Filter, actor: Actor, facts: Facts) -> bool:
     value = seen(asked.field, actor, facts)
     return value is not None and value in asked.values
-
-
-def _field(resource: Resource, name: str) -> Field:
-    """The type of a sort key: a field's own, or that of an engine's field."""
-    kind = Kind.TIME if name in ("created_at", "updated_at") else Kind.ACCOUNT
-    return resource.fields.get(name) or Field(name, kind, resource.place)
 
 
 def _compare(left: tuple[Any, ...], right: tuple[Any, ...], order: tuple[Sort, ...]) -> int:

@@ -278,7 +278,8 @@ async def test_a_read_over_the_budget_is_made_on_a_thread_and_says_the_same(
     here = [await answers(world, actor, ids[0]) for actor in (mary, bob)]
     assert len(opened) == 2
     await store.close()
-    monkeypatch.setattr(sqlite, "READ_BUDGET", 10)
+    monkeypatch.setattr(sqlite, "READ_BUDGET", 20)
+    monkeypatch.setattr(sqlite, "TICK", 10)
     store = SqliteStore(path, tables_of(JOURNAL))
     world.store = store
     tight = World(JOURNAL, store)

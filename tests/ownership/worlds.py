@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -170,7 +170,7 @@ def conditions(specification: Specification) -> Iterator[tuple[str, Condition]]:
 
 
 _POOLS: dict[Kind, tuple[Any, ...]] = {
-    Kind.TEXT: ("alpha", "bravo", "été", "a, b", "😀", "mary@example.org", "https://example.org/a"),
+    Kind.TEXT: ("alpha", "bravo", "delta", "été", "a, b", "😀", "mary@example.org", "https://example.org/a"),
     Kind.INTEGER: (0, 1, 2, 10),
     Kind.NUMBER: (0.5, 10, 9.0, -1.5),
     Kind.DECIMAL: ("1.5", "1.50", "10", "9", "-2", "0.0"),
@@ -221,9 +221,17 @@ class World:
 
     @property
     def everybody(self) -> tuple[Actor, ...]:
-        """Nobody, and each account in its session; the last one's is revoked."""
-        sessions = self.state.identity.sessions.values()
-        return (ANONYMOUS, *(Actor(session.account, session.id) for session in sessions))
+        """Nobody, and each account in its session."""
+        return (ANONYMOUS, *(actor for actor, alive in self._sessions() if alive))
+
+    @property
+    def stale(self) -> Actor:
+        """An account in a session that has ended."""
+        return next(actor for actor, alive in self._sessions() if not alive)
+
+    def _sessions(self) -> Iterator[tuple[Actor, bool]]:
+        for session in self.state.identity.sessions.values():
+            yield Actor(session.account, session.id), session.alive(NOW)
 
     @property
     def accounts(self) -> list[str]:
@@ -247,7 +255,7 @@ class World:
 class Draw:
     """Draws one world; the same for the same state of `random`."""
 
-    def __init__(self, specification: Specification, random: Random, each: int = 5) -> None:
+    def __init__(self, specification: Specification, random: Random, each: int = 6) -> None:
         """`each`: how many records of every resource to try."""
         self._specification = specification
         self._random = random
@@ -288,7 +296,9 @@ class Draw:
             account = Account(self.id(), f"{name}@example.org", "", NOW - DAY, staff)
             session = Session.start(self.id(), account.id, "", "", NOW - DAY)
             self.state.identity.accounts[account.id] = account
-            self.state.identity.sessions[session.id] = session.revoke(NOW) if name == "dave" else session
+            self.state.identity.sessions[session.id] = session
+        ended = Session.start(self.id(), self._account(), "", "", NOW - DAY).revoke(NOW)
+        self.state.identity.sessions[ended.id] = ended
 
     def _account(self) -> str:
         return self._random.choice(list(self.state.identity.accounts))
@@ -310,7 +320,7 @@ class Draw:
         )
         for _ in range(4):
             drawn = self._filled(resource, record)
-            if self._unique(drawn):
+            if self._fits(drawn):
                 self.state.records[resource.name][record.id] = drawn
                 return
 
@@ -342,12 +352,13 @@ class Draw:
             if self._chance(0.4):
                 values = {**record.values, field.name: self._value(resource, field, record)}
                 drawn = replace(record, values=values)
-                if self._unique(drawn):
+                if self._fits(drawn):
                     self.state.records[resource.name][record.id] = record = drawn
 
-    def _unique(self, record: Record) -> bool:
+    def _fits(self, record: Record) -> bool:
         try:
             self._checks._check_unique(record)
+            self._checks._check_limit(record)
         except Conflict:
             return False
         return True
@@ -361,7 +372,7 @@ class Draw:
                 self.state.memberships[record_id, account] = membership
 
 
-def draw(specification: Specification, seed: int, each: int = 5) -> World:
+def draw(specification: Specification, seed: int, each: int = 6) -> World:
     """The world with this seed."""
     return Draw(specification, Random(seed), each).world()  # noqa: S311 - seeded on purpose
 
@@ -410,8 +421,3 @@ def _plain(row: Any) -> dict[str, Any]:
     names: Iterable[str] = row.__dataclass_fields__
     convert: Callable[[Any], Any] = lambda value: stored_time(value) if isinstance(value, datetime) else value  # noqa: E731
     return {name: convert(getattr(row, name)) for name in names}
-
-
-def today() -> date:
-    """`NOW`'s day."""
-    return NOW.date()

@@ -101,7 +101,9 @@ def footprint(specification: Specification, resource: Resource) -> Footprint:
         roles.add(())
     for f in resource.fields.values():
         reach(f.path)
-    return Footprint(tuple(sorted(ways, key=lambda w: (len(w), [h.field for h in w]))), tuple(roles), tuple(throughs), staff)
+    return Footprint(
+        tuple(sorted(ways, key=lambda w: (len(w), [h.field for h in w]))), tuple(roles), tuple(throughs), staff
+    )
 
 
 def _asked(specification: Specification, resource: Resource) -> Iterator[tuple[Path, Any]]:
@@ -204,4 +206,3 @@ def at_ways(snapshot: Snapshot, record: Record, ways: Iterable[Path]) -> dict[Pa
         if at is not None:
             found[way] = at.id
     return found
-

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, true, union
+from sqlalchemy import ColumnElement, Select, and_, false, func, literal, or_, select, true, union
 from sqlalchemy.sql.expression import FromClause
 
-from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.builtin import MembershipRow
+from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.rules import ME, At, From, RuleCompiler, Term
 from adapters.persistence.sql.tables import owner_column
 from application.ports import Sort
@@ -145,7 +145,15 @@ class ListCompiler:
                 return self._walk_back(start, branch, bound)
         at = self._rows()
         condition = self._all(branch, at)
-        return self._cut(at, condition if bound is None else and_(condition, bound(at.table)))
+        walked = self._cut(at, condition if bound is None else and_(condition, bound(at.table)))
+        staff = [self._rules.on_staff(term) for _, term in branch if isinstance(term, Staff)]
+        return self._if(and_(*staff), walked.with_only_columns(at.table.c.id)) if staff else walked
+
+    def _if(self, condition: ColumnElement[bool], walked: Select[Any]) -> Select[Any]:
+        """For callers of whom the condition does not hold nothing is walked: it is asked first, and once."""
+        once, at = select(literal(1)).where(condition).subquery(), self._rows()
+        keys = [key.label(f"key_{i}") for i, key in enumerate(self._keys(at.table))]
+        return select(at.table.c.id, *keys).select_from(once.join(at.table, at.table.c.id.in_(walked)))
 
     def _start_elsewhere(self, path: Path, term: Term) -> "Start | None":
         """Where an index finds the caller, if the term names it: a membership, a field of another record, its owner."""

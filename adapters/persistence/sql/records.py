@@ -92,9 +92,7 @@ class SqlRecords:
         """See the port."""
         return await self.view(Actor(account), resource, record_id, now) is not None
 
-    async def members(
-        self, actor: Actor, resource: str, record_id: str, now: datetime
-    ) -> Sequence[Membership] | None:
+    async def members(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Sequence[Membership] | None:
         """See the port."""
         if await self.view(actor, resource, record_id, now) is None:
             return None
@@ -103,7 +101,7 @@ class SqlRecords:
         return [Membership(resource, record_id, account, role, _instant(ends)) for account, role, ends in rows]
 
     async def _check_session(self, actor: Actor, values: dict[str, Any]) -> None:
-        """Nothing found: because there is nothing, or because the session has ended?"""
+        """Tell apart, where nothing was found, an ended session from nothing."""
         if actor.session is not None and not await self._connection.rows(self._memberships.alive, values):
             raise NotAuthenticated
 
@@ -190,7 +188,9 @@ class SqlRecords:
         """See the port."""
         caller, values = _caller(actor), _principal(actor, now)
         await self._check_limit(record.resource, record.owner, room=1)
-        stored = {f"v_{name}": value for name, value in self._statements.records[record.resource].stored(record).items()}
+        stored = {
+            f"v_{name}": value for name, value in self._statements.records[record.resource].stored(record).items()
+        }
         added = await self._run(self._statements.insert(record.resource, caller), values | stored)
         created = self._statements.created(record.resource, caller)
         if added != 1 or not await self._connection.rows(created, values | {"id": record.id}):

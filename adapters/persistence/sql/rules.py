@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Table, and_, case, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, Table, and_, case, collate, exists, false, or_, select, true
 from sqlalchemy.sql.expression import Alias
 
-from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow
+from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.tables import Tables, owner_column
 from domain.specification.model import (
     AccountField,
@@ -255,7 +255,12 @@ class RuleCompiler:
         """A column as the caller sees it: NULL where it may not (see `domain.ownership.seen`)."""
         guard = self.guard(name, at.resource)
         column: ColumnElement[Any] = at.table.c[name]
-        return column if guard is None else case((guard(at), column), else_=None)
+        if guard is None:
+            return column
+        shown = case((guard(at), column), else_=None)
+        # a CASE does not compare as its column does
+        collation = getattr(column.type, "collation", None)
+        return shown if collation is None else collate(shown, collation)
 
     def guard(self, name: str, resource_name: str) -> Callable[[At], ColumnElement[bool]] | None:
         """The condition under which the caller sees a column, None for always."""

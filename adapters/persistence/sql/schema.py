@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Table, insert, literal, select, table
 from sqlalchemy import column as named_column
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from adapters.persistence.sql.connection import Prepared
 from adapters.persistence.sql.sqlite import DIALECT, connect
@@ -128,7 +128,7 @@ def _table(tables: Tables, name: str) -> Table:
 
 
 def _statements(wanted: Table) -> frozenset[str]:
-    made = [CreateTable(wanted), *(CreateIndex(index) for index in wanted.indexes)]
+    made: list[ExecutableDDLElement] = [CreateTable(wanted), *(CreateIndex(index) for index in wanted.indexes)]
     return frozenset(_normal(str(statement.compile(dialect=DIALECT))) for statement in made)
 
 

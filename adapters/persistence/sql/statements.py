@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Select,
     Table,
     and_,
     delete,
@@ -15,12 +14,10 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    literal_column,
     not_,
     or_,
     select,
     true,
-    union,
     update,
 )
 from sqlalchemy.engine import Dialect
@@ -235,9 +232,9 @@ class Statements:
             for link, column in ties:
                 table = self.tables.of[link].alias()
                 further.append(
-                    select(literal(link), table.c.id).join_from(gone, table, table.c[column] == gone.c.id).where(
-                        gone.c.resource == name
-                    )
+                    select(literal(link), table.c.id)
+                    .join_from(gone, table, table.c[column] == gone.c.id)
+                    .where(gone.c.resource == name)
                 )
         return gone.union(*further) if further else gone
 
@@ -270,9 +267,7 @@ class Statements:
             for referrer, field in referring(self.specification, name)
             if field.when_gone in (None, "block")
         ]
-        return self._prepare(
-            select(is_kept if kept else false(), or_(false(), *is_locked), or_(false(), *is_referred))
-        )
+        return self._prepare(select(is_kept if kept else false(), or_(false(), *is_locked), or_(false(), *is_referred)))
 
     def _some_locked(self, gone: Any, name: str, others: ColumnElement[bool]) -> ColumnElement[bool]:
         chain = self.specification.chain(name)
@@ -281,9 +276,7 @@ class Statements:
         table = self.tables.of[name].alias()
         ways = (self.specification.up(name, above) for above in chain)
         locked = or_(false(), *(self._compilers[True].locked(At(table, name, way)) for way in ways))
-        return exists(
-            select(literal(1)).select_from(gone.join(table, table.c.id == gone.c.id)).where(others, locked)
-        )
+        return exists(select(literal(1)).select_from(gone.join(table, table.c.id == gone.c.id)).where(others, locked))
 
     def _some_referring(
         self, gone: Any, name: str, referrer: Resource, field: str, when_gone: str | None
@@ -294,7 +287,7 @@ class Statements:
             return false()
         staying, target = self.tables.of[referrer.name].alias(), self.tables.of[name].alias()
         source = gone.join(target, target.c.id == gone.c.id).join(staying, staying.c[field] == target.c.id)
-        same_root = true()
+        same_root: ColumnElement[bool] = true()
         if when_gone is None:
             same_root = self._root_id(staying, chains[0]) == self._root_id(target, chains[1])
         stays = not_(exists(select(literal(1)).select_from(again := gone.alias()).where(again.c.id == staying.c.id)))

@@ -51,7 +51,9 @@ from domain.specification.model import (
     Kind,
     Owner,
     Resource,
+    SignedIn,
     Specification,
+    Staff,
     Test,
     Through,
 )
@@ -89,16 +91,13 @@ def build(specification: Specification) -> Tables:
     base = new_class("SpecificationBase", (SQLModel,), {"registry": mapped})
     accounts: Table = AccountRow.__table__  # type: ignore[attr-defined]
     models = {
-        resource.name: _model(specification, resource, base, accounts)
-        for resource in specification.resources.values()
+        resource.name: _model(specification, resource, base, accounts) for resource in specification.resources.values()
     }
     mapped.configure()
     return Tables(specification, mapped, models)
 
 
-def _model(
-    specification: Specification, resource: Resource, base: type[SQLModel], accounts: Table
-) -> type[SQLModel]:
+def _model(specification: Specification, resource: Resource, base: type[SQLModel], accounts: Table) -> type[SQLModel]:
     """One class; its attributes have prefixes, so that no field's name can hide one of SQLModel's."""
     columns = _columns(specification, resource)
     namespace: dict[str, Any] = {
@@ -106,9 +105,9 @@ def _model(
         "__table_args__": _table_args(specification, resource, accounts),
         "__annotations__": {},
     }
-    for column in columns:
-        namespace[f"c_{column.name}"] = ModelField(default=None, sa_column=column)
-        namespace["__annotations__"][f"c_{column.name}"] = Any
+    for each in columns:
+        namespace[f"c_{each.name}"] = ModelField(default=None, sa_column=each)
+        namespace["__annotations__"][f"c_{each.name}"] = Any
     class_name = _class_name(resource.name)
     links = {resource.parent: resource.parent} if resource.parent is not None else {}
     links |= {field.name: str(field.target) for field in resource.references()}
@@ -268,8 +267,8 @@ def _asked_by(
                     found.add((owner_column(path[-1].field), path[-1].field))
             case Through(link, back, _, _, _) if link == resource.name and back != resource.parent:
                 found.add((back, "id"))
-    public = all(isinstance(who, Anyone) for who in grant.who)
-    if public and stated_on is resource:
+    walked = all(isinstance(who, Anyone | SignedIn | Staff) for who in grant.who)
+    if walked and stated_on is resource:
         own = [c for c in grant.when if not c.path and c.test is Test.IS]
         found |= {(condition.field, "id") for condition in own[:1]}
     return found - {(field.name, "id") for field in resource.references()}
@@ -281,4 +280,3 @@ def _name(kind: str, table: str, *parts: str) -> str:
     if len(full) <= 63:
         return full
     return f"{full[:54]}_{blake2s(full.encode(), digest_size=4).hexdigest()}"
-

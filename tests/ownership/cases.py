@@ -1,0 +1,493 @@
+"""One table of cases for every reading of the rules: what is asked of a `Records` port, and of whom.
+
+`Domain` answers from the plain state by the domain's own decisions, `Sql` from an SQLite file by the compiled rules.
+A case asks one kind of question about one resource for every principal and record of a world. Each answer is plain
+data, so that two readings can be compared answer by answer; what a port refuses is an answer too.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from itertools import zip_longest
+from typing import Any, Protocol, TypeVar, cast
+
+import msgspec
+from sqlalchemy import select
+
+from adapters.persistence.memory import MemoryRecords, State
+from adapters.persistence.sql import builtin
+from adapters.persistence.sql.connection import Prepared
+from adapters.persistence.sql.records import MembershipStatements, SqlRecords
+from adapters.persistence.sql.sqlite import DIALECT, Turn, Writer
+from adapters.persistence.sql.statements import Statements
+from application.ports import Filter, Query, Records, Sort
+from domain.errors import Conflict, Forbidden, Refusal
+from domain.judging import judge_change, judge_creation, judge_deletion, judge_result, sharing_cap
+from domain.ownership import Actor, Facts, decide, locked, locked_above, may, seen, view
+from domain.record import Record, writable
+from domain.specification.model import ENGINE_FIELDS, Kind, Resource, Specification
+from tests.ownership.worlds import NOW, World
+
+T = TypeVar("T")
+NEW = "ffffffff-ffff-4fff-8fff-ffffffffffff"
+"""the id of a record that is tried"""
+Answers = Iterator[tuple[tuple[Any, ...], Any]]
+"""each with what was asked, for people"""
+
+
+def done(asked: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that has nothing to wait for."""
+    try:
+        asked.send(None)
+    except StopIteration as end:
+        return cast(T, end.value)
+    raise AssertionError("it waits for something")
+
+
+def answer(asked: Coroutine[Any, Any, T]) -> T | str:
+    """The result, or the refusal in a word; which of two conflicts comes first is nobody's promise."""
+    try:
+        return done(asked)
+    except Conflict as refusal:
+        return "changed" if refusal.code == "changed" else "conflict"
+    except Refusal as refusal:
+        return type(refusal).__name__
+
+
+def judged(judge: Callable[..., Any], *args: Any) -> Any:
+    """What a judgement says, or the fields that it refuses."""
+    try:
+        return judge(*args)
+    except Forbidden as refusal:
+        return "refused", refusal.code, [error.field for error in refusal.errors]
+
+
+# --- readings ------------------------------------------------------------------------------
+
+
+class Reading(Protocol):
+    """A world, asked through the `Records` port."""
+
+    @property
+    def world(self) -> World:
+        """What the other readings hold too."""
+
+    def records(self) -> Records:
+        """The port, knowing nothing from earlier questions."""
+
+    def trial(self) -> Any:
+        """A context that gives the port for writing; everything is undone at its end."""
+
+    def held(self) -> tuple[Any, Any]:
+        """Every record and membership that is stored now."""
+
+
+class Guarded(MemoryRecords):
+    """The memory adapter with the part of the port's contract that it leaves to the use cases: whose write it is."""
+
+    async def add(self, actor: Actor, record: Record, now: datetime) -> None:
+        """Refuse what the actor may not create here."""
+        facts = await self.imagine(actor, record, now)
+        above = list(facts.above())[1:2]
+        self._check_limit(record)
+        if not all(may("open", actor, parent) for parent in above):
+            raise Conflict("", code="changed")
+        self._check_unique(record)
+        if not (may("create", actor, facts) and may("open", actor, facts)):
+            raise Conflict("", code="changed")
+        await super().add(actor, record, now)
+
+    async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
+        """Refuse what no grant of update, move or step allows."""
+        facts = await self.imagine(actor, before, now)
+        resource = facts.resource
+        stepping = [step.rule for steps in resource.steps.values() for step in steps]
+        writing = (resource.rule("update"), resource.rule("move"), *stepping)
+        if not may("open", actor, facts) or not any(decide(rule, actor, facts) for rule in writing):
+            raise Conflict("", code="changed")
+        await super().save(actor, before, after, now)
+
+    async def remove(self, actor: Actor, record: Record, now: datetime) -> None:
+        """Refuse what the actor may not delete."""
+        if not may("delete", actor, await self.imagine(actor, record, now)):
+            raise Conflict("", code="changed")
+        await super().remove(actor, record, now)
+
+
+class Domain:
+    """The world as it is, and the domain."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._state = world.state
+
+    def records(self) -> Records:
+        """See `Reading`."""
+        return Guarded(self.world.specification, self._state)
+
+    @contextmanager
+    def trial(self) -> Iterator[Records]:
+        """See `Reading`."""
+        self._state = self.world.state.copy()
+        yield self.records()
+        self._state = self.world.state
+
+    def held(self) -> tuple[Any, Any]:
+        """See `Reading`."""
+        records = {record.id: record for found in self._state.records.values() for record in found.values()}
+        return records, {key: membership.role for key, membership in self._state.memberships.items()}
+
+
+class Sql:
+    """The world in an SQLite file, under one set of statements."""
+
+    memberships = MembershipStatements(DIALECT)
+
+    def __init__(self, world: World, statements: Statements, connection: sqlite3.Connection) -> None:
+        self.world = world
+        self._statements = statements
+        self._connection = connection
+        self._turn = Turn(cast(Writer, None), connection)
+
+    def records(self) -> Records:
+        """See `Reading`."""
+        return SqlRecords(self._statements, self.memberships, self._turn)
+
+    @contextmanager
+    def trial(self) -> Iterator[Records]:
+        """See `Reading`."""
+        self._connection.execute("BEGIN")
+        try:
+            yield self.records()
+        finally:
+            self._connection.execute("ROLLBACK")
+
+    def held(self) -> tuple[Any, Any]:
+        """See `Reading`."""
+        records: dict[str, Record | None] = {}
+        for name, columns in self._statements.records.items():
+            found = Prepared(select(*columns.columns(self._statements.tables.of[name], "")), DIALECT)
+            records |= {row[0]: columns.record(row) for row in self._connection.execute(found.sql)}
+        members = builtin.table_of(builtin.MembershipRow)
+        rows = self._connection.execute(f"SELECT record, account, role FROM {members.name}")  # noqa: S608
+        return records, {(record, account): role for record, account, role in rows}
+
+
+# --- the table -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of question about one resource."""
+
+    name: str
+    ask: Callable[[Reading], Answers]
+
+    def difference(self, expected: list[tuple[Any, Any]], reading: Reading) -> str | None:
+        """The first answer that is not as expected, for people; None where all are."""
+        found = self.ask(reading)
+        nothing = ("nothing is asked", None)
+        try:
+            for wanted, given in zip_longest(expected, found, fillvalue=nothing):
+                if wanted != given:
+                    return f"{self.name}: {wanted[0]}\n  domain: {wanted[1]}\n  here:   {given[1]}"
+        except Exception as error:  # noqa: BLE001 - a missing fact or a wrong statement is a difference too
+            return f"{self.name}: raises {type(error).__name__}: {error}"
+        return None
+
+
+def cases(specification: Specification) -> Iterator[Case]:
+    """Every case of a specification."""
+    for resource in specification.resources.values():
+        yield from _Cases(specification, resource).all()
+
+
+class _Cases:
+    """The cases of one resource."""
+
+    def __init__(self, specification: Specification, resource: Resource) -> None:
+        self.specification = specification
+        self.resource = resource
+        self.name = resource.name
+
+    def all(self) -> Iterator[Case]:
+        """Reading first, then judging, then writing."""
+        named: list[tuple[str, Callable[[Reading], Answers]]] = [
+            ("view", self.view),
+            ("load", self.load),
+            ("list", self.list),
+            ("decide", self.decide),
+            ("obstacles", self.obstacles),
+            ("change", self.change),
+            ("create", self.create),
+            ("add", self.add),
+            ("save", self.save),
+            ("remove", self.remove),
+        ]
+        if self.resource.ladder is not None:
+            named.append(("members", self.members))
+        named += [(f"sort by {name}", self._sorted(name)) for name in self.sortable]
+        named += [(f"filter by {name}", self._filtered(name)) for name in self.filterable]
+        if len(self.sortable) > 1:
+            named.append(("sort by two", self._sorted(*self.sortable[-2:])))
+        if len(self.filterable) > 1:
+            named.append(("filter by two", self._filtered(*self.filterable[-2:])))
+        return (Case(f"{what} {self.name}", ask) for what, ask in named)
+
+    @cached_property
+    def filterable(self) -> list[str]:
+        """What a list can be filtered by."""
+        parent = [self.resource.parent] if self.resource.parent is not None else []
+        kind = self.specification.value_field
+        return parent + [name for name in self.resource.fields if kind(self.name, name).kind is not Kind.JSON]
+
+    @cached_property
+    def sortable(self) -> list[str]:
+        """What a list can be sorted by."""
+        kind = self.specification.value_field
+        unfit = (Kind.JSON, Kind.REFERENCE)
+        return ["updated_at", *(name for name in self.resource.fields if kind(self.name, name).kind not in unfit)]
+
+    def _each(self, reading: Reading) -> Iterator[tuple[tuple[int, str], Actor, Record]]:
+        for number, actor in enumerate(reading.world.everybody):
+            for record in reading.world.of(self.name):
+                yield (number, record.id), actor, record
+
+    # --- reading ---------------------------------------------------------------------------
+
+    def view(self, reading: Reading) -> Answers:
+        """One record by its id, for everybody; also for an account that is not the caller, and for nobody's id."""
+        records = reading.records()
+        for label, actor, record in self._each(reading):
+            yield label, _json(answer(records.view(actor, self.name, record.id, NOW)))
+            if actor.account is not None:
+                yield label, done(records.opens(actor.account, self.name, record.id, NOW))
+        yield ("no such record",), answer(records.view(reading.world.everybody[1], self.name, NEW, NOW))
+        yield ("no session",), answer(records.view(reading.world.stale, self.name, NEW, NOW))
+        for record in reading.world.of(self.name):
+            yield ("no session", record.id), answer(records.view(reading.world.stale, self.name, record.id, NOW))
+
+    def load(self, reading: Reading) -> Answers:
+        """Whether a record can be opened, and whether it can be read."""
+        for label, actor, record in self._each(reading):
+            for action in ("open", "read"):
+                facts = done(reading.records().load(actor, self.name, record.id, NOW, action))
+                yield (*label, action), facts if facts is None else facts.record
+        yield ("no session",), answer(reading.records().load(reading.world.stale, self.name, NEW, NOW))
+
+    def members(self, reading: Reading) -> Answers:
+        """The member list, and each single membership."""
+        records = reading.records()
+        for label, actor, record in self._each(reading):
+            yield label, done(records.members(actor, self.name, record.id, NOW))
+            for account in reading.world.accounts:
+                yield (*label, account), done(records.membership(actor, self.name, record.id, account, NOW))
+
+    # --- lists -----------------------------------------------------------------------------
+
+    def list(self, reading: Reading) -> Answers:
+        """The whole list, newest first, in pages of one, two and three."""
+        for number, actor in enumerate(reading.world.everybody):
+            for limit in (1, 2, 3):
+                yield from self._walk(reading, actor, (number,), Query(self.name, (), (Sort("id", True),), limit))
+        yield ("no session",), answer(
+            reading.records().page(reading.world.stale, Query(self.name, (), (Sort("id", True),), 1), NOW)
+        )
+
+    def _sorted(self, *names: str) -> Callable[[Reading], Answers]:
+        def ask(reading: Reading) -> Answers:
+            for number, actor in enumerate(reading.world.everybody):
+                for down in (False, True):
+                    keys = (*names, "id")
+                    order = tuple(Sort(name, down != bool(i)) for i, name in enumerate(keys))
+                    query = Query(self.name, (), order, 1 + number % 3)
+                    yield from self._walk(reading, actor, (number, "down" if down else "up"), query)
+
+        return ask
+
+    def _filtered(self, *names: str) -> Callable[[Reading], Answers]:
+        def ask(reading: Reading) -> Answers:
+            wanted = list(zip(*(self._seen(reading.world, name) for name in names), strict=False))
+            for number, actor in enumerate(reading.world.everybody):
+                for values in wanted:
+                    filters = tuple(Filter(name, asked) for name, asked in zip(names, values, strict=True))
+                    query = Query(self.name, filters, (Sort("id", True),), 50, counted=True)
+                    yield from self._walk(reading, actor, (number, values), query)
+
+        return ask
+
+    def _seen(self, world: World, name: str) -> list[tuple[Any, ...]]:
+        """Every value that a record has, alone; then the first and the last together."""
+        records = world.of(self.name)
+        found = [r.parent if name == self.resource.parent else r.values[name] for r in records]
+        values = list(dict.fromkeys(value for value in found if value is not None))
+        return [(value,) for value in values] + ([(values[0], values[-1])] if len(values) > 1 else [])
+
+    def _walk(self, reading: Reading, actor: Actor, label: tuple[Any, ...], query: Query) -> Answers:
+        """Page after page, as far as there can be any."""
+        records = reading.records()
+        for number in range(len(reading.world.of(self.name)) + 1):
+            page = done(records.page(actor, query, NOW))
+            yield (*label, query.limit, number), (page.total, [_json(item) for item in page.items])
+            if page.last is None:
+                return
+            query = replace(query, after=tuple(json.loads(json.dumps(page.last))))
+
+    # --- judging ---------------------------------------------------------------------------
+
+    def decide(self, reading: Reading) -> Answers:
+        """All that the domain decides of a record as it is."""
+        for label, actor, record in self._each(reading):
+            facts = done(reading.records().load(actor, self.name, record.id, NOW))
+            if facts is not None:
+                yield from (((*label, what), found) for what, found in decisions(actor, facts))
+
+    def change(self, reading: Reading) -> Answers:
+        """Whether each single change of a record is allowed, on the record as it is and as it would be."""
+        for label, actor, record in self._each(reading):
+            for message in self._messages(reading.world, record):
+                yield (*label, message), self._changed(reading.records(), actor, record.id, message)
+
+    def create(self, reading: Reading) -> Answers:
+        """Whether a record like each that there is could be created by everybody."""
+        for label, actor, record in self._each(reading):
+            tried = self._tried(actor, record)
+            names = [*writable(self.resource)]
+            for sent in (names, [name for name in names if name in self.resource.fields][:1]):
+                yield (*label, sent), self._created(reading.records(), actor, tried, sent)
+
+    def _messages(self, world: World, record: Record) -> Iterator[dict[str, Any]]:
+        """For every name another record's value; then all of them together."""
+        others = world.of(self.name)
+        other = others[(others.index(record) + 1) % len(others)]
+        every: dict[str, Any] = {}
+        for name in writable(self.resource):
+            value = other.parent if name == self.resource.parent else other.values[name]
+            every[name] = value
+            yield {name: value}
+        yield every
+
+    def _changed(self, records: Records, actor: Actor, record_id: str, message: dict[str, Any]) -> Any:
+        old = done(records.load(actor, self.name, record_id, NOW))
+        if old is None:
+            return "hidden"
+        change = judged(judge_change, actor, old, message)
+        if isinstance(change, tuple) or not change:
+            return change
+        record = old.record.edit(change.fields, NOW)
+        named = dict(change.fields)
+        if change.moves_to is not None:
+            named[str(self.resource.parent)] = change.moves_to
+        targets = self._targets(records, actor, named)
+        if targets is None:
+            return "hidden target"
+        if change.moves_to is not None:
+            record = record.moved(targets[str(self.resource.parent)].record, NOW)
+        new = done(records.imagine(actor, record, NOW))
+        return record, change.held, judged(judge_result, actor, new, change)
+
+    def _created(self, records: Records, actor: Actor, record: Record, sent: list[str]) -> Any:
+        parent = {} if self.resource.parent is None else {self.resource.parent: record.parent}
+        targets = self._targets(records, actor, {**record.values, **parent})
+        if targets is None:
+            return "hidden target"
+        return judged(judge_creation, actor, done(records.imagine(actor, record, NOW)), dict.fromkeys(sent))
+
+    def _targets(self, records: Records, actor: Actor, named: dict[str, Any]) -> dict[str, Facts] | None:
+        """The parent and the references that a message names; None where one of them is hidden."""
+        found = {}
+        references = {field.name: str(field.target) for field in self.resource.references()}
+        for name, value in named.items():
+            if value is not None and (name in references or name == self.resource.parent):
+                action = "open" if name == self.resource.parent else "read"
+                facts = done(records.load(actor, references.get(name, name), value, NOW, action))
+                if facts is None:
+                    return None
+                found[name] = facts
+        return found
+
+    def _tried(self, actor: Actor, record: Record) -> Record:
+        """A new record like this one, by the actor."""
+        creators = [field.name for field in self.resource.fields.values() if field.kind is Kind.CREATOR]
+        owner = actor.account if self.resource.parent is None and actor.account is not None else record.owner
+        values = {**record.values, **dict.fromkeys(creators, actor.account)}
+        return replace(record, id=NEW, owner=owner, values=values, created_at=NOW, updated_at=NOW)
+
+    # --- writing ---------------------------------------------------------------------------
+
+    def obstacles(self, reading: Reading) -> Answers:
+        """What forbids to delete."""
+        for record in reading.world.of(self.name):
+            yield (record.id,), done(reading.records().obstacles(reading.world.everybody[0], record, NOW))
+
+    def add(self, reading: Reading) -> Answers:
+        """Put in a record like each that there is."""
+        for label, actor, record in self._each(reading):
+            if actor.account is not None or self.resource.parent is not None:
+                tried = self._tried(actor, record)
+                yield from self._write(reading, label, lambda r, a=actor, t=tried: r.add(a, t, NOW))
+                if self.resource.unique:
+                    tried = replace(tried, values={**tried.values, **self._nothing()})
+                    yield from self._write(reading, label, lambda r, a=actor, t=tried: r.add(a, t, NOW))
+
+    def _nothing(self) -> dict[str, None]:
+        """Optional fields empty: what is empty never collides."""
+        return {name: None for name, field in self.resource.fields.items() if field.optional}
+
+    def save(self, reading: Reading) -> Answers:
+        """Change a record's time, and its parent to each other."""
+        for label, actor, record in self._each(reading):
+            later = record.edit({}, NOW.replace(microsecond=999999))
+            places = [later]
+            if self.resource.parent is not None:
+                parents = [at for at in reading.world.of(self.resource.parent) if at.id != record.parent]
+                places += [later.moved(parent, later.updated_at) for parent in parents[:2]]
+            for after in places:
+                yield from self._write(
+                    reading, (*label, after.parent), lambda r, a=actor, b=record, c=after: r.save(a, b, c, NOW)
+                )
+
+    def remove(self, reading: Reading) -> Answers:
+        """Delete a record, whatever is in the way."""
+        for label, actor, record in self._each(reading):
+            yield from self._write(reading, label, lambda r, a=actor, b=record: r.remove(a, b, NOW))
+
+    def _write(self, reading: Reading, label: Any, write: Callable[[Records], Coroutine[Any, Any, None]]) -> Answers:
+        """What became of it, and all that is stored then."""
+        with reading.trial() as records:
+            outcome = answer(write(records))
+            yield label, outcome if outcome is not None else reading.held()
+
+
+def decisions(actor: Actor, facts: Facts) -> Iterator[tuple[Any, Any]]:
+    """All that the domain can decide of a record for an actor; grants by their place in the file."""
+    resource = facts.resource
+
+    def grant(rule: Any) -> Any:
+        because = decide(rule, actor, facts).because
+        return because and because.grant.place
+
+    for action, rule in resource.can.items():
+        yield action, (grant(rule), may(action, actor, facts).allowed)
+    for name, field in resource.fields.items():
+        yield name, [rule and grant(rule) for rule in (field.read, field.write)]
+    for name, steps in resource.steps.items():
+        yield name, [grant(step.rule) for step in steps]
+    parent = () if resource.parent is None else (resource.parent,)
+    for name in (*ENGINE_FIELDS, *parent, *resource.fields):
+        yield ("seen", name), seen(name, actor, facts)
+    yield "locked", (locked(facts), locked_above(facts))
+    yield "delete", judged(judge_deletion, actor, facts)
+    yield "cap", sharing_cap(actor, facts)
+    yield "view", _json(view(actor, facts))
+
+
+def _json(shown: Any) -> bytes:
+    """As it is sent: 1, 1.0 and true differ."""
+    return msgspec.json.encode(shown)
