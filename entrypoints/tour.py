@@ -41,7 +41,8 @@ Mary and Bob have accounts here. Paste this into another terminal:
 
   URL={{url}}
   login() {{{{ curl -s $URL/auth/login -H 'Content-Type: application/json' \\
-    -d "{{{{\\"email\\":\\"$1@example.com\\",\\"password\\":\\"{password}\\"}}}}" | sed 's/.*"access_token":"\\([^"]*\\).*/\\1/'; }}}}
+    -d "{{{{\\"email\\":\\"$1@example.com\\",\\"password\\":\\"{password}\\"}}}}" |
+    sed 's/.*"access_token":"\\([^"]*\\).*/\\1/'; }}}}
   MARY=$(login mary); BOB=$(login bob)
 
   # Mary reads her note: 200

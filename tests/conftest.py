@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import AsyncIterator, Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -43,17 +44,21 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Database:
 @pytest.fixture
 def database(tmp_path: Path, template: Database) -> Database:
     """A new database for a specification."""
-    return lambda specification: Path(shutil.copyfile(template(specification), tmp_path / "freehold.db"))
+    numbers = count(1)
+    return lambda specification: Path(shutil.copyfile(template(specification), tmp_path / f"{next(numbers)}.db"))
 
 
 @pytest.fixture
 async def sqlite_world(database: Database) -> AsyncIterator[Worlds]:
-    """A world on a new SQLite file, closed at the end."""
+    """A world on a new SQLite file (`world.path`), closed at the end."""
     stores: list[Store] = []
 
     def make(specification: Specification) -> World:
-        stores.append(SqliteStore(database(specification), tables_of(specification)))
-        return World(specification, stores[-1])
+        path = database(specification)
+        stores.append(SqliteStore(path, tables_of(specification)))
+        world = World(specification, stores[-1])
+        world.path = path
+        return world
 
     yield make
     for store in stores:

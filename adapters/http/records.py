@@ -27,7 +27,7 @@ from adapters.http.messages import (
 )
 from adapters.http.schemas import ResourceModels, check
 from application.records import RecordUseCases
-from domain.errors import Refusal
+from domain.errors import Refusal, Unavailable
 from domain.ownership import Actor
 from domain.specification.model import Resource, Specification
 
@@ -61,6 +61,8 @@ class RecordRoute(APIRoute):
                 status, body, headers = answer.status, answer.body, answer.headers
                 base = _JSON if body is not None else _JSON[1:]
             except Refusal as error:
+                if isinstance(error, Unavailable):
+                    log.warning("not available, in request %s", request_id(scope), exc_info=error)
                 status, body, further = refusal(error, scope["path"], request_id(scope))
                 base, headers = _PROBLEM, tuple(further)
             except Exception:

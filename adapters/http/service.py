@@ -134,7 +134,8 @@ def landing_page(specification: Specification) -> str:
         f"<h1>{title}</h1><p class=lead>API version {escape(specification.version)}. Whatever is not written below is "
         "denied.</p><nav><a href=/docs>Try it</a><a href=/openapi.json>OpenAPI</a>"
         f"<a href=/health/ready>Health</a></nav>{sections}"
-        "<footer>Each right stands on the line of the specification that is shown beside it.</footer></main></body></html>"
+        "<footer>Each right stands on the line of the specification that is shown beside it.</footer>"
+        "</main></body></html>"
     )
 
 
@@ -145,13 +146,16 @@ def _section(specification: Specification, resource: Resource, rights: list[Righ
     for right in rights:
         by_action.setdefault(right.action, []).append(right)
     rows = "".join(
-        f"<tr><th scope=row>{escape(action)}</th><td><ul>{''.join(_grant(right, public) for right in granted)}</ul></td></tr>"
+        f"<tr><th scope=row>{escape(action)}</th><td><ul>"
+        + "".join(_grant(right, public) for right in granted)
+        + "</ul></td></tr>"
         for action, granted in by_action.items()
     )
     return (
         f"<section><header><h2>{escape(resource.name.replace('_', ' '))}</h2>"
         f"<code>/v{specification.major}/{escape(resource.plural)}</code>"
-        f"<code>belongs to {escape(owner)}</code>{about}</header><div class=scroll><table>{rows}</table></div></section>"
+        f"<code>belongs to {escape(owner)}</code>{about}</header>"
+        f"<div class=scroll><table>{rows}</table></div></section>"
     )
 
 

@@ -88,7 +88,7 @@ class MemoryRecords:
         """See the port."""
         self._check_session(actor, now)
         world = MemoryWorld(self._specification, now, self._state)
-        rows = []
+        rows: list[tuple[tuple[Any, ...], Facts]] = []
         for record in self._state.records[query.resource].values():
             facts = Facts(record, world)
             if may("read", actor, facts) and all(_passes(f, actor, facts) for f in query.filters):

@@ -21,7 +21,7 @@ from domain.ownership import Actor
 from tests.application.world import NEVER, World, example, specification
 from tests.conftest import Database, tables_of
 
-JOURNAL = specification("""
+TEXT = """
 resources:
   book:
     owner: account
@@ -37,7 +37,8 @@ resources:
     owner: book
     fields: {text: text, back: {type: page, optional: yes}}
     can: {create: owner, read: whoever can read book, update: owner, delete: owner}
-""")
+"""
+JOURNAL = specification(TEXT)
 Connections = list[sqlite3.Connection]
 
 
@@ -100,11 +101,11 @@ import asyncio, sys
 from pathlib import Path
 from adapters.persistence.sql.sqlite import SqliteStore
 from adapters.persistence.sql.tables import build
-from tests.application.world import World
-from tests.contracts.test_sqlite import JOURNAL
+from tests.application.world import World, specification
 
-async def main(path, name):
-    world = World(JOURNAL, SqliteStore(Path(path), build(JOURNAL)))
+async def main(path, name, text):
+    journal = specification(text)
+    world = World(journal, SqliteStore(Path(path), build(journal)))
     mary = await world.person(name)
     async def create(first):
         for i in range(first, 100_000, 4):
@@ -120,7 +121,7 @@ def test_two_processes_write_at_once_and_kill_9_loses_nothing_that_was_acknowled
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     writers = [
         subprocess.Popen(  # noqa: S603
-            [sys.executable, "-c", WRITER, str(path), name], stdout=subprocess.PIPE, text=True, env=environment
+            [sys.executable, "-c", WRITER, str(path), name, TEXT], stdout=subprocess.PIPE, text=True, env=environment
         )
         for name in ("mary", "bob")
     ]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, literal, or_, select, true, union
+from sqlalchemy import CTE, ColumnElement, Select, and_, false, func, literal, or_, select, true, union
 from sqlalchemy.sql.expression import FromClause
 
 from adapters.persistence.sql.builtin import MembershipRow
@@ -66,15 +66,17 @@ class ListCompiler:
             return select(self._table.c.id).where(false())
         if len(branches) > MOST_BRANCHES:
             at = self._rows()
-            parts = [self._cut(at, self._rules.may("read", at))]
+            parts = [self._cut(at, self._rules.may("read", at)).cte("branch_0")]
         else:
             here = [(branch, start) for branch in branches if (start := self._start_here(branch)) is not None]
-            bound = self._bound(*here[0]) if here and len(branches) > 1 else None
-            parts = [self._from_here(*start, None if start is here[0] else bound) for start in here]
-            parts += [self._elsewhere(branch, bound) for branch in branches if self._start_here(branch) is None]
+            parts = [self._from_here(*start, None).cte("branch_0") for start in here[:1]]
+            bound = self._bound(parts[0]) if parts and len(branches) > 1 else None
+            others = [self._from_here(*start, bound) for start in here[1:]]
+            others += [self._elsewhere(branch, bound) for branch in branches if self._start_here(branch) is None]
+            parts += [part.cte(f"branch_{number}") for number, part in enumerate(others, len(parts))]
         if len(parts) == 1:
-            return select(parts[0].subquery().c.id)
-        found = union(*(select(*part.subquery().c) for part in parts)).subquery()
+            return select(parts[0].c.id)
+        found = union(*(select(*part.c) for part in parts)).cte("found")
         keys = zip(self._shape.order, list(found.c)[1:], strict=True)
         return select(found.c.id).order_by(*(_directed(key, sort) for sort, key in keys)).limit(LIMIT)
 
@@ -106,19 +108,18 @@ class ListCompiler:
         condition = and_(at.table.c[start.column] == ME, self._all(branch, at, start.answers))
         return self._cut(at, condition if bound is None else and_(condition, bound(at.table)))
 
-    def _bound(self, branch: Branch, start: "Here") -> "Bound | None":
-        """What is behind a full page of one branch cannot be on the page: the other branches need not look there.
+    def _bound(self, first: CTE) -> "Bound | None":
+        """What is behind a full page of the first branch cannot be on the page: the others need not look there.
 
         Only for the order by id alone, which an index has at hand everywhere.
         """
         (sort, *others) = self._shape.order
         if others:
             return None
-        last = self._from_here(branch, start, None).limit(1).offset(LIMIT - 1).subquery()
-        nth = select(last.c.id).scalar_subquery()
+        last = select(first.c.id).order_by(_directed(first.c.id, sort)).limit(1).offset(LIMIT - 1).scalar_subquery()
         if sort.descending:
-            return lambda table: table.c.id >= func.coalesce(nth, BEFORE_EVERY_ID)
-        return lambda table: table.c.id <= func.coalesce(nth, BEHIND_EVERY_ID)
+            return lambda table: table.c.id >= func.coalesce(last, BEFORE_EVERY_ID)
+        return lambda table: table.c.id <= func.coalesce(last, BEHIND_EVERY_ID)
 
     def _all(self, branch: Branch, at: At, without: tuple[Path, Term] | None = None) -> ColumnElement[bool]:
         """Every term of a branch but the one that its start answers."""
@@ -207,13 +208,12 @@ class ListCompiler:
 
     def filters(self, at: At) -> ColumnElement[bool]:
         """Each filter over what the caller sees."""
-        return and_(
-            true(),
-            *(
-                self._rules.seen(name, at).in_([param(f"f{i}_{n}") for n in range(count)])
-                for i, (name, count) in enumerate(self._shape.filters)
-            ),
-        )
+        return and_(true(), *(self._filter(at, i, *asked) for i, asked in enumerate(self._shape.filters)))
+
+    def _filter(self, at: At, number: int, name: str, count: int) -> ColumnElement[bool]:
+        equal = at.table.c[name].in_([param(f"f{number}_{n}") for n in range(count)])
+        guard = self._rules.guard(name, at.resource)
+        return equal if guard is None else and_(equal, guard(at))
 
     def _after(self, at: At) -> ColumnElement[bool]:
         """Behind the last seen record: a later key decides where all before it are equal. Empty sorts first."""

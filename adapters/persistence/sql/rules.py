@@ -54,6 +54,36 @@ _ACCOUNTS: Table = AccountRow.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
+class Way:
+    """Tables joined one behind the other, away from a table of the enclosing statement."""
+
+    end: From
+    """the last table; that of the enclosing statement where there is none"""
+    tables: tuple[FromClause, ...] = ()
+    source: FromClause | None = None
+    first: ColumnElement[bool] | None = None
+    """how the first one hangs on the enclosing statement"""
+
+    def on(self, target: FromClause, condition: ColumnElement[bool]) -> "Way":
+        """One table further."""
+        if self.source is None:
+            return Way(target, (target,), target, condition)
+        return Way(target, (*self.tables, target), self.source.join(target, condition), self.first)
+
+    def exists(
+        self,
+        condition: ColumnElement[bool],
+        further: FromClause | None = None,
+        joined: ColumnElement[bool] | None = None,
+    ) -> ColumnElement[bool]:
+        """Whether there is a row on the whole way, with one more table at its end if that is given."""
+        way = self if further is None or joined is None else self.on(further, joined)
+        assert way.source is not None and way.first is not None, "a way has at least one table"
+        found = select(1).select_from(way.source).where(way.first, condition)
+        return exists(found.correlate_except(*way.tables))
+
+
+@dataclass(frozen=True)
 class At:
     """A position: `table` holds a record of `resource`, and `path` leads on from there."""
 
@@ -155,19 +185,10 @@ class RuleCompiler:
     def on_role(self, roles: Sequence[str], at: At) -> ColumnElement[bool]:
         """`editor`: a live membership on the record at the position."""
         members = _MEMBERS.alias()
-
-        def member(record: ColumnElement[Any]) -> ColumnElement[bool]:
-            return exists(
-                select(1)
-                .select_from(members)
-                .where(members.c.record == record, self.on_membership(members, roles))
-                .correlate_except(members)
-            )
-
-        if not at.path:
-            return member(at.table.c.id)
-        before = At(at.table, at.resource, at.path[:-1])
-        return self.reach(before, lambda table: member(table.c[at.path[-1].field]))
+        *before, last = at.path or (None,)
+        way = self.way(At(at.table, at.resource, tuple(hop for hop in before if hop is not None)))
+        record = way.end.c.id if last is None else way.end.c[last.field]
+        return way.exists(self.on_membership(members, roles), members, members.c.record == record)
 
     def on_membership(self, members: From, roles: Sequence[str]) -> ColumnElement[bool]:
         """The caller's own membership, strong enough and not expired."""
@@ -287,16 +308,18 @@ class RuleCompiler:
 
     def reach(self, at: At, test: Callable[[From], ColumnElement[bool]]) -> ColumnElement[bool]:
         """The test on the record at the position; false where a hop is empty or leads nowhere."""
-        if not at.path:
-            return test(at.table)
-        hop, *rest = at.path
-        target = self.tables.of[hop.resource].alias()
-        return exists(
-            select(1)
-            .select_from(target)
-            .where(self.on_hop(at, hop, target), self.reach(At(target, hop.resource, tuple(rest)), test))
-            .correlate_except(target)
-        )
+        way = self.way(at)
+        return way.exists(test(way.end)) if at.path else test(at.table)
+
+    def way(self, at: At) -> "Way":
+        """The tables of the hops from a position, joined: SQLite's parser bears few subqueries within each other."""
+        way = Way(at.table)
+        resource = at.resource
+        for hop in at.path:
+            target = self.tables.of[hop.resource].alias()
+            way = way.on(target, self.on_hop(At(way.end, resource), hop, target))
+            resource = hop.resource
+        return way
 
     def on_hop(self, at: At, hop: Hop, target: From) -> ColumnElement[bool]:
         """How a record and the one it hops to hang together: by owner and id."""
