@@ -78,8 +78,8 @@ class Way:
     ) -> ColumnElement[bool]:
         """Whether there is a row on the whole way, with one more table at its end if that is given."""
         way = self if further is None or joined is None else self.on(further, joined)
-        assert way.source is not None and way.first is not None, "a way has at least one table"
-        found = select(1).select_from(way.source).where(way.first, condition)
+        assert way.source is not None, "a way has at least one table"
+        found = select(1).select_from(way.source).where(true() if way.first is None else way.first, condition)
         return exists(found.correlate_except(*way.tables))
 
 
