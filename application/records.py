@@ -19,7 +19,7 @@ from domain.errors import (
 )
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result
 from domain.ownership import Actor, Facts
-from domain.record import accept_changes, accept_new, create
+from domain.record import Record, accept_changes, accept_new, create
 from domain.specification.analysis import anonymous_could
 from domain.specification.model import Field, Kind, Resource, Specification
 
@@ -129,7 +129,7 @@ class RecordUseCases:
                 now,
             )
             facts = await records.imagine(actor, record, now)
-            await _check_members(records, facts, set(model.fields), now)
+            await _check_members(work, facts, set(model.fields), now)
             judge_creation(actor, facts, body)
             await records.add(actor, record, now)
             seen = await records.view(actor, resource, record.id, now)
@@ -171,7 +171,7 @@ class RecordUseCases:
                 record = record.moved(targets[model.parent].record, now)
                 checked = set(model.fields)
             new = await records.imagine(actor, record, now)
-            await _check_members(records, new, checked, now)
+            await _check_members(work, new, checked, now)
             judge_result(actor, new, change)
             await records.save(actor, old.record, record, now)
             seen = await records.view(actor, resource, record_id, now)
@@ -247,7 +247,13 @@ async def _check_expected(
         raise PreconditionFailed
 
 
-async def _check_members(records: Records, facts: Facts, names: set[str], now: datetime) -> None:
+async def _opens(work: Work, account: str, record: Record, now: datetime) -> bool:
+    """Whether there is such an account and it can open the record."""
+    there = await work.accounts.get(account) is not None
+    return there and await work.records.opens(account, record.resource, record.id, now)
+
+
+async def _check_members(work: Work, facts: Facts, names: set[str], now: datetime) -> None:
     """Each `member of` field names an account that can open the record whose member it must be."""
     errors = []
     for field in facts.resource.fields.values():
@@ -255,7 +261,7 @@ async def _check_members(records: Records, facts: Facts, names: set[str], now: d
         if field.kind is not Kind.MEMBER or account is None or field.name not in names:
             continue
         target = facts.follow(field.path)
-        if target is None or not await records.opens(account, target.record.resource, target.record.id, now):
+        if target is None or not await _opens(work, account, target.record, now):
             errors.append(FieldError(field.name, "not_a_member", f"This account cannot open the {field.target}."))
     if errors:
         raise Invalid(errors=tuple(errors))

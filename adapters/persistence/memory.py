@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cmp_to_key
+from functools import cmp_to_key, partial
 from typing import Any
 
 from adapters.persistence.memory_identity import (
@@ -94,7 +94,8 @@ class MemoryRecords:
             if may("read", actor, facts) and all(_passes(f, actor, facts) for f in query.filters):
                 rows.append((tuple(seen(key.field, actor, facts) for key in query.order), facts))
         order, types = query.order, [self._type(query.resource, key.field) for key in query.order]
-        rows.sort(key=cmp_to_key(lambda a, b: _compare(a[0], b[0], order)))
+        comparable = cmp_to_key(partial(_compare, order=order))
+        rows.sort(key=lambda row: comparable(row[0]))
         total = len(rows) if query.counted else None
         if query.after is not None:
             after = tuple(
