@@ -1,1 +1,1 @@
-"""Freehold."""
+"""The outside, plugged into the ports of `application.ports`: HTTP, databases, hashing, tokens, files."""

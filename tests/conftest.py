@@ -70,3 +70,8 @@ def any_world(request: pytest.FixtureRequest) -> Worlds:
     """A world on each store in turn: what is tested with this is the contract of the ports."""
     found: Worlds = World if request.param == "memory" else request.getfixturevalue("sqlite_world")
     return found
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--snapshots-write`: what is there now is as it should be."""
+    parser.addoption("--snapshots-write", action="store_true", help="write tests/http/snapshots anew")

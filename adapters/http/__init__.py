@@ -1,1 +1,1 @@
-"""Freehold."""
+"""FastAPI: a request becomes a call of a use case, its answer a response."""

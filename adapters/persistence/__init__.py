@@ -1,1 +1,1 @@
-"""Freehold."""
+"""The `Store` port, twice: in plain Python and in SQL."""

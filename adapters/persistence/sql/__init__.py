@@ -1,1 +1,1 @@
-"""Freehold."""
+"""The specification as tables and its rule as SQL."""
