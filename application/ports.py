@@ -133,7 +133,10 @@ class Records(RecordsRead, Protocol):
     async def membership(
         self, actor: Actor, resource: str, record_id: str, account: str, now: datetime
     ) -> Membership | None:
-        """An account's live membership, or None. The actor opened the record before, or asks for its own."""
+        """An account's live membership, or None. The actor opened the record before, or asks for its own.
+
+        Raises `NotAuthenticated` when the actor's session has ended.
+        """
 
     async def put_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
         """Store a membership, in place of the account's present one."""

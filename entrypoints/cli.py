@@ -14,7 +14,8 @@ from rich.console import Console
 
 from adapters.http.messages import encode
 from adapters.persistence.memory import MemoryStore
-from domain.errors import SchemaDiffers, SpecificationInvalid
+from adapters.specification_file import load
+from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid
 from domain.specification.model import Specification
 from entrypoints import asgi, developing, projects, reports
 from entrypoints.container import Container
@@ -94,22 +95,27 @@ def serve(
     except SchemaDiffers as error:
         _fail(f"Not served. {error}", as_json)
     _log_to_stderr()
+    try:
+        asyncio.run(developing.open_keys(container))
+        listening = developing.listen(host, port)
+    except FreeholdError as error:
+        _fail(f"Not served. {error}", as_json)
     if as_json:
         reports.print_json({"url": f"http://{host}:{port}", "workers": workers})
     else:
-        out.print(f"Serving {container.specification().app} on http://{host}:{port} (Ctrl-C ends)", highlight=False)
+        url = f"http://{host}:{port}"
+        out.print(f"Serving {container.specification().app} on {url} (Ctrl-C ends)", highlight=False, soft_wrap=True)
     sys.stdout.flush()
     try:
         if workers == 1:
-            uvicorn.Server(developing.server_config(asgi.create_app(container), host, port)).run()
+            uvicorn.Server(developing.server_config(asgi.create_app(container), host, port)).run([listening])
         else:
-            os.environ[asgi.PROJECT] = str(container.folder())
+            listening.close()
+            os.environ[asgi.PROJECT] = str(container.folder().resolve())
             options = developing.server_options(host, port)
             uvicorn.run("entrypoints.asgi:from_environment", factory=True, workers=workers, **options)
     except KeyboardInterrupt:
         pass
-    except ValueError as error:
-        _fail(f"Not served: {error}.", as_json)
 
 
 @cli.command()
@@ -122,15 +128,14 @@ def dev(
     as_json: Json = False,
 ) -> None:
     """Check, bring the database up to date and serve, again at each change of the file. Never for production."""
-    project = _folder(folder)
-    _load(project, as_json)
+    _container(folder, as_json)
     _log_to_stderr()
     console = err if as_json else out
     try:
-        asyncio.run(developing.serve(project, host, port, ask=not yes, seed=seed, console=console))
+        asyncio.run(developing.serve(_folder(folder), host, port, ask=not yes, seed=seed, console=console))
     except KeyboardInterrupt:
         pass
-    except (SchemaDiffers, ValueError) as error:
+    except FreeholdError as error:
         _fail(f"Not served. {error}", as_json)
 
 
@@ -164,8 +169,6 @@ def _folder(given: Path) -> Path:
 def _load(folder: Path, as_json: bool) -> Specification:
     path = folder / reports.FILE
     try:
-        from adapters.specification_file import load
-
         return load(path)
     except SpecificationInvalid as error:
         if as_json:

@@ -1,6 +1,7 @@
 """`freehold dev`: serve, and serve anew at each change of the specification."""
 
 import asyncio
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,13 @@ from rich.console import Console
 from watchfiles import awatch
 
 from adapters.persistence.sql import schema
-from domain.errors import SchemaDiffers, SpecificationInvalid
+from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid
 from entrypoints import asgi, projects, reports, tour
 from entrypoints.container import Container
+
+
+class CannotListen(FreeholdError):
+    """The address is taken, or not ours."""
 
 
 def server_options(host: str, port: int) -> dict[str, Any]:
@@ -37,35 +42,63 @@ def server_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
     return uvicorn.Config(app, **server_options(host, port))
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """A socket to serve on, kept over reloads. Raises `CannotListen`."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(2048)
+    except OSError as error:
+        raise CannotListen(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from error
+    return listening
+
+
+async def open_keys(container: Container) -> None:
+    """Find out before anything is served whether the secret opens the signing keys (`SecretRefused`)."""
+    store = container.store()
+    try:
+        await container.tokens().load(store, container.clock().now())
+    finally:
+        await store.close()
+        container.store.reset()
+
+
 async def serve(folder: Path, host: str, port: int, *, ask: bool, seed: bool, console: Console) -> None:
     """Serve until Ctrl-C. Raises `SchemaDiffers` where the first start would lose stored values."""
     url = f"http://{host}:{port}"
     container = _prepare(folder, ask, console)
+    await open_keys(container)
+    listening = listen(host, port)
     if seed:
-        lines = await _seed(container)
-        if lines is not None:
-            console.print(lines.format(url=url), highlight=False, markup=False, soft_wrap=True)
-            container = _prepare(folder, ask, console)
-    console.print(f"{container.specification().app} on {url}, try it on {url}/docs (Ctrl-C ends)", highlight=False)
+        console.print(await _seed(container, url), highlight=False, markup=False, soft_wrap=True)
+        container = _prepare(folder, ask, console)
+    started = f"{container.specification().app} on {url}, try it on {url}/docs (Ctrl-C ends)"
+    console.print(started, highlight=False, soft_wrap=True)
     sys.stdout.flush()
     while True:
         server = uvicorn.Server(server_config(asgi.create_app(container), host, port))
         changed = asyncio.create_task(_next(folder, ask, console))
         changed.add_done_callback(lambda _, server=server: setattr(server, "should_exit", True))  # type: ignore[misc]
-        await server.serve()
+        await server.serve([listening.dup()])
         if not changed.done():
             changed.cancel()
             return
         container = changed.result()
-        console.print(f"{folder / reports.FILE} changed; serving it.", highlight=False)
+        console.print(f"{folder / reports.FILE} changed; serving it.", highlight=False, soft_wrap=True)
+        sys.stdout.flush()
 
 
-async def _seed(container: Container) -> str | None:
+async def _seed(container: Container, url: str) -> str:
+    """The lines to print; the store that made the accounts is closed again."""
     store = container.store()
     await container.tokens().load(store, container.clock().now())
     lines = await tour.seed(container)
     await store.close()
-    return lines
+    if lines is not None:
+        return lines.format(url=url)
+    return f"Mary and Bob are here already. For a new start, end this and remove {container.database()}."
 
 
 async def _next(folder: Path, ask: bool, console: Console) -> Container:

@@ -23,7 +23,8 @@ def examples() -> Path:
 
 def starters() -> list[str]:
     """The names that `new --from` takes."""
-    return sorted(path.parent.name for path in examples().glob(f"*/{FILE}"))
+    found = (path.parent for path in examples().glob(f"*/{FILE}"))
+    return sorted(folder.name for folder in found if not (folder / "app.py").exists())
 
 
 def make(folder: Path, starter: str) -> None:

@@ -28,7 +28,7 @@ class Settings(BaseSettings):
 
     database_url: str | None = Field(None, description="`sqlite:///path`; unset: `freehold.db` in the project folder")
     secret: SecretStr | None = Field(
-        None, min_length=32, description="seals cursors and keys; unset: a file in the project folder"
+        None, description="seals cursors and keys, 32 characters or more; unset: a file in the project folder"
     )
     sign_up: SignUp = Field(SignUp.OPEN, description="`open` or `closed`")
     rate_limits: RateLimits = Field(RateLimits.ON, description="`on` or `off`")

@@ -90,10 +90,19 @@ class Outermost:
         request_id = token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         added = (*_SECURITY_HEADERS, (b"x-request-id", request_id.encode()))
+        begun = False
 
         async def sending(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 message["headers"] = [*message["headers"], *added]
             await send(message)
 
-        await self._app(scope, receive, sending)
+        try:
+            await self._app(scope, receive, sending)
+        except Exception:
+            log.exception("a defect, in request %s", request_id)
+            if begun:
+                raise
+            await errors.internal_error(scope["path"], request_id)(scope, receive, sending)

@@ -229,6 +229,7 @@ def auth_router(identity: Identity, accounts: AccountUseCases, sessions: Session
         operation_id="logout",
         summary="End this session, the others, or all",
         status_code=204,
+        response_class=Response,
         responses=problems(401, *body_errors),
         openapi_extra=reads(LogoutRequest, required=False) | signed_in,
     )
@@ -249,6 +250,7 @@ def auth_router(identity: Identity, accounts: AccountUseCases, sessions: Session
         operation_id="change_password",
         summary="Set another password; every other session ends",
         status_code=204,
+        response_class=Response,
         responses=problems(401, 409, *body_errors),
         openapi_extra=reads(PasswordChange) | signed_in,
     )
@@ -273,6 +275,7 @@ def auth_router(identity: Identity, accounts: AccountUseCases, sessions: Session
         operation_id="revoke_session",
         summary="End one of my sessions",
         status_code=204,
+        response_class=Response,
         responses=problems(401, 404, 503),
         openapi_extra=signed_in | {"parameters": [{"name": "id", "in": "path", "required": True, "schema": UUID}]},
     )

@@ -130,20 +130,15 @@ def install(app: FastAPI) -> None:
         document = problem(status, code, detail, request.url.path, request_id(request.scope))
         return _response(status, document, headers)
 
-    async def broken(request: Request, error: Exception) -> Response:
-        document = internal_error(request.url.path, request_id(request.scope))
-        return _response(HTTPStatus.INTERNAL_SERVER_ERROR, document, {})
-
     app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, of_framework)
-    app.add_exception_handler(Exception, broken)
 
 
-def internal_error(path: str, request: str) -> bytes:
+def internal_error(path: str, request: str) -> Response:
     """What a caller learns of a defect: the id under which the log has it."""
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return problem(status, "internal_error", "Something went wrong on our side.", path, request)
+    return _response(status, problem(status, "internal_error", "Something went wrong on our side.", path, request), {})
 
 
 def allowed_methods(app: FastAPI, request: Request) -> list[str]:

@@ -6,14 +6,13 @@ it without FastAPI's dependency solver: it calls the same identity, reads the bo
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute, APIRouter
 from starlette.types import Receive, Scope, Send
 
-from adapters.http.errors import PROBLEM, Header, internal_error, refusal, request_id
+from adapters.http.errors import PROBLEM, Header, refusal, request_id
 from adapters.http.identity import Identity
 from adapters.http.listing import ListParameters
 from adapters.http.messages import (
@@ -29,7 +28,7 @@ from adapters.http.schemas import ResourceModels, check
 from application.records import RecordUseCases
 from domain.errors import Refusal, Unavailable
 from domain.ownership import Actor
-from domain.specification.model import Resource, Specification
+from domain.specification.model import ENGINE_FIELDS, Resource, Specification
 
 log = logging.getLogger("freehold.http")
 
@@ -65,10 +64,6 @@ class RecordRoute(APIRoute):
                     log.warning("not available, in request %s", request_id(scope), exc_info=error)
                 status, body, further = refusal(error, scope["path"], request_id(scope))
                 base, headers = _PROBLEM, tuple(further)
-            except Exception:
-                log.exception("a defect, in request %s", request_id(scope))
-                status, body = HTTPStatus.INTERNAL_SERVER_ERROR, internal_error(scope["path"], request_id(scope))
-                base, headers = _PROBLEM, ()
             length = () if body is None else ((b"content-length", str(len(body)).encode()),)
             await send({"type": "http.response.start", "status": int(status), "headers": [*base, *headers, *length]})
             await send({"type": "http.response.body", "body": body or b""})
@@ -120,6 +115,7 @@ class RecordHandlers:
         self._name = resource.name
         self._models = models
         self._records = records
+        self._by_engine = {*ENGINE_FIELDS, *(f.name for f in resource.fields.values() if f.by_engine)}
         self.parameters = ListParameters(specification, resource)
         self.path = f"/v{specification.major}/{resource.plural}"
 
@@ -143,7 +139,7 @@ class RecordHandlers:
         """Create a record."""
         self._records.admit(actor, self._name, "create")
         body = await read_object(scope, receive)
-        check(self._models.create, body)
+        check(self._models.create, body, self._by_engine)
         seen = await self._records.create(actor, self._name, body)
         answer = encode(seen)
         location = f"{self.path}/{seen['id']}".encode()
@@ -161,7 +157,7 @@ class RecordHandlers:
         """Change a record."""
         self._records.admit(actor, self._name, "update")
         body = await read_object(scope, receive, PATCH_TYPES)
-        check(self._models.update, body)
+        check(self._models.update, body, self._by_engine)
         seen = await self._records.update(actor, self._name, record_id(scope), body, expectation(scope))
         if seen is None:
             return Answer(204)

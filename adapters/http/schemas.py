@@ -4,7 +4,7 @@ One source for three uses: they read bodies, OpenAPI is rendered from them, and 
 them. What a value may be is asked of `domain.values`; the JSON Schema beside it says the same in OpenAPI's words.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -66,12 +66,16 @@ def models(specification: Specification, resource: Resource) -> ResourceModels:
     return ResourceModels(name, answer, create, update, page, enums)
 
 
-def check(model: type[BaseModel], body: Mapping[str, Any]) -> None:
-    """Raise `Invalid`, naming every wrong field, where a body is not the model's."""
+def check(model: type[BaseModel], body: Mapping[str, Any], by_engine: Container[str] = ()) -> None:
+    """Raise `Invalid`, naming every wrong field, where a body is not the model's.
+
+    `by_engine` names what is known but written by the engine.
+    """
     try:
         model.__pydantic_validator__.validate_python(body)
     except ValidationError as error:
-        raise Invalid(errors=tuple(_field_error(e) for e in error.errors(include_url=False))) from error
+        found = error.errors(include_url=False, include_input=False)
+        raise Invalid(errors=tuple(_field_error(e, by_engine) for e in found)) from error
 
 
 def json_schema(field: SpecField, enum: str) -> Schema:
@@ -175,8 +179,14 @@ def _model(name: str, about: str | None, fields: Mapping[str, Any]) -> type[Base
     return create_model(name, __config__=ConfigDict(extra="forbid", strict=True), __doc__=about, **prefixed)
 
 
-def _field_error(error: Any) -> FieldError:
+def _field_error(error: Any, by_engine: Container[str]) -> FieldError:
     name = ".".join(str(part) for part in error["loc"]) or "body"
-    codes = {"missing": "This field is required.", "extra_forbidden": "There is no such field to write."}
-    code = {"extra_forbidden": "unknown"}.get(error["type"], error["type"])
-    return FieldError(name, code, codes.get(error["type"], error["msg"]))
+    match error["type"]:
+        case "missing":
+            return FieldError(name, "missing", "This field is required.")
+        case "extra_forbidden" if name in by_engine:
+            return FieldError(name, "engine_written", "This field is written by the engine.")
+        case "extra_forbidden":
+            return FieldError(name, "unknown", "There is no such field.")
+        case kind:
+            return FieldError(name, kind, error["msg"])

@@ -10,8 +10,8 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from adapters.http.errors import RETRY_SECONDS
 from adapters.http.openapi import problems
+from domain.errors import NotFound, Unavailable
 from domain.specification.analysis import Right, public_grants, rights_table
 from domain.specification.model import Resource, Specification
 
@@ -70,7 +70,7 @@ def service_router(specification: Specification, ready: Callable[[], Awaitable[b
     docs_headers = {"content-security-policy": _DOCS_POLICY, "cache-control": "no-cache"}
     documents = {name: files("fastapi_offline").joinpath("static", name).read_bytes() for name in _ASSETS}
 
-    @router.get("/", include_in_schema=False)
+    @router.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def landing() -> Response:
         return HTMLResponse(page, headers=page_headers)
 
@@ -86,11 +86,11 @@ def service_router(specification: Specification, ready: Callable[[], Awaitable[b
         response_model=dict[str, str],
     )
     async def is_ready() -> Response:
-        if await ready():
-            return JSONResponse({"status": "ok"})
-        return JSONResponse({"status": "unavailable"}, 503, {"retry-after": str(RETRY_SECONDS)})
+        if not await ready():
+            raise Unavailable
+        return JSONResponse({"status": "ok"})
 
-    @router.get("/docs", include_in_schema=False)
+    @router.api_route("/docs", methods=["GET", "HEAD"], include_in_schema=False)
     async def docs() -> Response:
         return HTMLResponse(_DOCS.format(title=escape(specification.app)), headers=docs_headers)
 
@@ -101,7 +101,7 @@ def service_router(specification: Specification, ready: Callable[[], Awaitable[b
     @router.get("/docs/{asset}", include_in_schema=False)
     async def docs_asset(asset: str) -> Response:
         if asset not in documents:
-            return Response(status_code=404)
+            raise NotFound
         return Response(documents[asset], media_type=_ASSETS[asset], headers={"cache-control": "max-age=3600"})
 
     return router

@@ -184,6 +184,7 @@ class MemoryRecords:
         self, actor: Actor, resource: str, record_id: str, account: str, now: datetime
     ) -> Membership | None:
         """See the port."""
+        self._check_session(actor, now)
         found = self._state.memberships.get((record_id, account))
         return found if found is not None and found.resource == resource and found.live(now) else None
 

@@ -5,7 +5,19 @@ from typing import Any
 
 from domain.specification import forms, grammar, shape
 from domain.specification.declarations import Draft, Reading
-from domain.specification.model import ACTIONS, Field, Kind, Links, Lock, Resource, Rule, Specification, Step, Unique
+from domain.specification.model import (
+    ACTIONS,
+    Field,
+    Kind,
+    Links,
+    Lock,
+    Resource,
+    Rule,
+    Specification,
+    Step,
+    Through,
+    Unique,
+)
 from domain.specification.names import Names, unfit
 from domain.specification.node import Node, Scalar
 from domain.specification.text import Mistake, listed, meant, tick
@@ -71,16 +83,21 @@ class _Rules:
 
     def _can(self, names: Names, resource: Resource) -> dict[str, Rule]:
         entries, found = self.drafts[resource.name].entries, {}
+        keys: dict[str, Scalar] = {}
         with self.mistakes.caught():
             if "can" not in entries:
                 return {}
             for action, (key, node) in shape.table(
                 entries["can"][1], ACTIONS, "actions with who may, such as `read: owner`", self.mistakes
             ).items():
-                why = unfit(resource, action)
+                found[action] = self._rule(names, resource, node, action)
+                keys[action] = key
+            # without roles, `share` is the right to tie the record to a container, which `through` asks for
+            tied = any(isinstance(who, Through) for rule in found.values() for grant in rule for who in grant.who)
+            for action, key in keys.items():
+                why = "" if action == "share" and tied else unfit(resource, action)
                 if why and resource.name not in self.adrift:
                     self.mistakes.add(key.place, f"{tick(action)} is no action on {tick(resource.name)}: {why}")
-                found[action] = self._rule(names, resource, node, action)
         return found
 
     def _lock(self, names: Names, resource: Resource) -> Lock | None:

@@ -10,11 +10,12 @@ import pytest
 from fastapi.routing import APIRoute
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from domain.errors import Refusal
+from adapters.persistence.memory import MemoryStore
+from domain.errors import Refusal, Unavailable
 from domain.specification.analysis import rights_table
 from tests.application.world import NEVER, example
 from tests.contracts.test_cost import SIX
-from tests.http.api import Api
+from tests.http.api import PROBLEM, Api
 from tests.http.test_records import EVERYTHING
 
 PUBLIC = {
@@ -54,6 +55,66 @@ def test_every_refusal_has_a_status() -> None:
     assert leaves(Refusal) == set(errors.STATUS)
     codes = [kind.code for kind in errors.STATUS]
     assert len(codes) == len(set(codes))
+
+
+class Away(MemoryStore):
+    """A database that cannot be reached, or code that breaks."""
+
+    failure: Exception = Unavailable()
+
+    @property
+    def records(self) -> Any:
+        raise self.failure
+
+    @property
+    def sessions(self) -> Any:
+        raise self.failure
+
+    def work(self) -> Any:
+        raise self.failure
+
+    async def ready(self) -> bool:
+        return False
+
+
+CALLS = (("GET", f"notes/{NEVER}"), ("GET", "notes"), ("PATCH", f"notes/{NEVER}"), ("GET", "/auth/me"), ("POST", "/auth/refresh"))
+
+
+async def test_a_database_that_is_away_is_said_to_be() -> None:
+    store = MemoryStore(example("notes"))
+    api = await Api.of(example("notes"), store)
+    mary = await api.person("mary")
+    store.__class__ = Away
+    for method, path in (*CALLS, ("GET", "/health/ready")):
+        body = {"json": {"refresh_token": "x"} if "auth" in path else {"title": "x"}} if method in ("POST", "PATCH") else {}
+        answer = await api.call(mary, method, path, **body)
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable"), path
+    assert (await api.get(None, "/health/live")).status_code == 200
+
+
+async def test_a_defect_shows_its_id_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    store = MemoryStore(example("notes"))
+    api = await Api.of(example("notes"), store)
+    mary = await api.person("mary")
+    store.__class__ = Away
+    store.failure = ZeroDivisionError("the secret of life")  # type: ignore[attr-defined]
+    for method, path in CALLS:
+        body = {"refresh_token": "x"} if "auth" in path else {"title": "x"}
+        caplog.clear()
+        answer = await api.client.request(
+            method,
+            path if path.startswith("/") else f"/v1/{path}",
+            headers={"authorization": f"Bearer {api.tokens[mary]}"},
+            json=body if method in ("POST", "PATCH") else None,
+        )
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+        assert answer.headers["content-type"] == PROBLEM
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "secret" not in answer.text
+        assert answer.json()["request_id"] == answer.headers["x-request-id"]
+        (record,) = caplog.records
+        assert answer.headers["x-request-id"] in record.getMessage()
+        assert record.exc_info is not None
 
 
 # --- OpenAPI -------------------------------------------------------------------------------

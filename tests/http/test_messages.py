@@ -34,7 +34,7 @@ async def post(api: Api, actor: Actor, content: Any, kind: str = "application/js
 # --- what is not there ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/v1/boxes", "/v3", "/v3/boxes/", "/v3/boxes/x/y", "/docs/x.js", "/docs/..", "//"])
+@pytest.mark.parametrize("path", ["/nowhere", "/v1/boxes", "/v3", "/v3/boxes/", "/v3/boxes/x/y", "/docs/x.js"])
 async def test_a_path_that_leads_nowhere_is_a_problem(api: Api, mary: Actor, path: str) -> None:
     for actor in (mary, None):
         found = await api.get(actor, path)
@@ -255,7 +255,7 @@ VALUES = st.recursive(
     max_leaves=5,
 )
 FUZZ = settings(
-    max_examples=120,
+    max_examples=80,
     deadline=None,
     derandomize=True,
     database=None,
@@ -302,6 +302,6 @@ async def test_no_raw_query_or_path_breaks_anything(api: Api, mary: Actor, text:
     safe = text.replace("?", "%3f").replace("/", "%2f")
     assert (await api.get(mary, f"boxes/x{safe}")).status_code in (404, 405)
     assert (await api.get(mary, f"boxes?cursor={text}")).status_code in (400, 422)
-    value = text.encode("ascii")
-    for name in ("if-none-match", "if-match", "accept", "x-request-id"):
-        assert (await api.call(mary, "DELETE", f"boxes/{NEVER}", headers={name: value})).status_code == 404
+    for method, name in (("GET", "if-none-match"), ("DELETE", "if-match")):
+        headers = {name: text.encode("ascii")}
+        assert (await api.call(mary, method, f"boxes/{NEVER}", headers=headers)).status_code == 404

@@ -41,7 +41,7 @@ INSTANT = timedelta(microseconds=1)
 DAY = timedelta(days=1)
 ENDS = (None, None, None, NOW + DAY, NOW + INSTANT, NOW, NOW - INSTANT)
 """of memberships: for good, live, live for an instant more, expired this very instant, expired"""
-RANDOM_SEEDS = range(1, 13)
+RANDOM_SEEDS = (1, 4, 5, 12, 13, 14, 16, 17, 18)
 
 WORDS = """
 app: words                         # what no other specification here says
@@ -63,15 +63,13 @@ resources:
       name: {type: text, pattern: "[a-z]{1,5}", about: Its name., renamed_from: title, default: alpha}
       rank: {type: integer, optional: yes, min: 0, max: 3, write: [chair, staff.clerk]}
       fee: {type: decimal, optional: yes, places: 2, min: 0, read: [member, staff.judge]}
-      mail: {type: text, format: email, optional: yes}
+      mail: {type: text, format: email, optional: yes, length: 3 to 20}
       site: {type: text, format: url, optional: yes}
-      day: {type: date, min: 2026-01-01, optional: yes}
-      ends: {type: time, max: 2999-01-01T00:00:00Z, optional: yes}
+      day: {type: date, min: 2026-11-20, optional: yes}
+      ends: {type: time, max: 2026-12-31T00:00:00Z, optional: yes}
       extra: {type: json, optional: yes}
-      size: {type: number, optional: yes, min: -2, max: 1000, read: [owner, anyone when open is yes]}
       open: yes/no, optional
-      kind: {type: one of, optional: yes}
-    unique: name everywhere
+      kind: {type: "one of small, large", optional: yes}
     limit: 3 per owner
     can:
       create: signed in
@@ -80,15 +78,12 @@ resources:
         - owner
         - fan when name is alpha or bravo and open is set
         - staff.clerk when kind is small
-        - signed in when open is no
         - anyone when day is future and site is empty
-        - anyone when day is past and mail is set
-        - anyone when ends is future
         - engine
-      update: [owner, chair, staff.judge only rank, engine only open]
-      delete: [owner, staff.judge]
+      update: [owner, chair, staff.judge only rank, engine only open, signed in when open is no]
+      delete: [owner, staff.judge, fan when day is past]
       share: [owner, member]
-      members: [fan, staff.clerk]
+      members: [fan, staff.clerk, anyone when ends is future]
       transfer: owner when open is no
   visit:
     owner: club
@@ -97,9 +92,6 @@ resources:
       by: creator
       who: {type: member of club, optional: yes}
       next: {type: visit, optional: yes, when_gone: empty}
-      twin: {type: visit, optional: yes, when_gone: block}
-      rest: {type: visit, optional: yes, when_gone: delete}
-      other: {type: club, optional: yes}
       home: {type: club, when_gone: block}
       name: copy of club.name
       host: copy of home.owner
@@ -107,45 +99,49 @@ resources:
     unique:
       - by, seen per home
       - who per club
-    locked: when seen is yes and club.open is yes, except next, twin
+    locked: when seen is yes and club.open is yes, except next
     can:
       create: [owner, fan, anyone when club.open is yes]
       read:
-        - owner
-        - guest
         - by and fan
         - who
         - host
-        - next.by
         - next.guide
-        - next.owner
-        - home.member
-        - home.owner when next.seen is yes
+        - home.member when next.seen is yes
         - anyone when next.seen is empty and seen is yes
-        - club.chair when next.next.seen is no
-        - whoever can open home
       update:
         - owner
         - guide only next, seen when next is set
-        - by and fan only other
+        - by and fan only who
         - whoever can members home
       move: [owner, guide, whoever can transfer club]
-      delete: [owner, guide, by]
+      delete: [owner, guide, by, club.chair when next.next.seen is no]
       share: [guide, chair]
       members: [guest, club.chair]
+  badge:
+    owner: visit
+    fields:
+      twin: {type: badge, optional: yes, when_gone: block}
+      rest: {type: badge, optional: yes, when_gone: delete}
+      plain: {type: badge, optional: yes}
+      label: text
+    can:
+      create: whoever can open visit
+      read: [visit.guest, owner]
+      update: owner
+      delete: owner
   medal:
     owner: account
     keep: yes
     fields:
       visit: {type: visit, optional: yes}
-      about_it: visit
-      label: text
+      badge: badge
     can:
       create: signed in
-      read: [owner, about_it.club.fan, about_it.next.by, visit.club.owner, visit.home.chair, about_it.who]
+      read: [owner, visit.next.by, visit.club.owner, visit.next.home.chair, badge.visit.guest]
       update: owner
-      delete: [owner, whoever can delete about_it]
-""".replace("type: one of, optional: yes", 'type: "one of small, large", optional: yes')
+      delete: [owner, whoever can delete badge]
+"""
 
 
 @cache

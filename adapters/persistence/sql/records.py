@@ -230,6 +230,7 @@ class SqlRecords:
         self, actor: Actor, resource: str, record_id: str, account: str, now: datetime
     ) -> Membership | None:
         """See the port."""
+        await self._check_session(actor, _principal(actor, now))
         named = {"resource": resource, "record": record_id, "account": account}
         for role, ends in await self._connection.rows(self._memberships.find, named):
             found = Membership(resource, record_id, account, role, _instant(ends))
