@@ -51,9 +51,13 @@ class MemoryWorld:
     specification: Specification
     now: datetime
     state: State
+    imagined: Record | None = None
+    """a record as it would be, also where it refers to itself"""
 
     def record(self, resource: str, record_id: str) -> Record | None:
         """See `World`."""
+        if self.imagined is not None and self.imagined.id == record_id:
+            return self.imagined
         return self.state.records[resource].get(record_id)
 
     def role(self, record_id: str, account: str) -> str | None:
@@ -137,7 +141,7 @@ class MemoryRecords:
 
     async def imagine(self, actor: Actor, record: Record, now: datetime) -> Facts:
         """See the port."""
-        return Facts(record, MemoryWorld(self._specification, now, self._state))
+        return Facts(record, MemoryWorld(self._specification, now, self._state, record))
 
     async def add(self, actor: Actor, record: Record, now: datetime) -> None:
         """See the port."""

@@ -49,7 +49,7 @@ async def test_a_path_that_leads_nowhere_is_a_problem(api: Api, mary: Actor, pat
         (f"boxes/{NEVER}", "DELETE, GET, HEAD, PATCH"),
         ("/auth/login", "POST"),
         ("/auth/me", "GET"),
-        ("/", "GET"),
+        ("/", "GET, HEAD"),
         ("/openapi.json", "GET"),
     ],
 )
