@@ -5,13 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, and_, delete, insert, select
+from sqlalchemy import Table, and_, delete, insert, or_, select
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.connection import Broken, Connection, Prepared, param
 from adapters.persistence.sql.facts import Footprint, Snapshot, at_ways
-from adapters.persistence.sql.identity import alive_statement, staff_statement
+from adapters.persistence.sql.identity import alive_statement, session_alive, staff_statement
 from adapters.persistence.sql.lists import ListShape
 from adapters.persistence.sql.statements import ACCOUNT, NOBODY, SESSION, Caller, Statements
 from adapters.persistence.sql.views import stored_time, to_stored
@@ -31,7 +31,9 @@ class MembershipStatements:
     def __init__(self, dialect: Dialect) -> None:
         """Prepare them."""
         named = and_(_MEMBERS.c.record == param("record"), _MEMBERS.c.account == param("account"))
-        found = select(_MEMBERS.c.role, _MEMBERS.c.expires_at).where(named, _MEMBERS.c.resource == param("resource"))
+        alive = or_(param("session").is_(None), session_alive(param("session"), param("now")))
+        of_resource = _MEMBERS.c.resource == param("resource")
+        found = select(_MEMBERS.c.role, _MEMBERS.c.expires_at).where(named, of_resource, alive)
         self.find = Prepared(found, dialect)
         self.put = Prepared(insert(_MEMBERS).values({c.name: param(c.name) for c in _MEMBERS.c}), dialect)
         self.end = Prepared(delete(_MEMBERS).where(named), dialect)
@@ -230,11 +232,11 @@ class SqlRecords:
         self, actor: Actor, resource: str, record_id: str, account: str, now: datetime
     ) -> Membership | None:
         """See the port."""
-        await self._check_session(actor, _principal(actor, now))
-        named = {"resource": resource, "record": record_id, "account": account}
-        for role, ends in await self._connection.rows(self._memberships.find, named):
+        values = _principal(actor, now) | {"resource": resource, "record": record_id, "account": account}
+        for role, ends in await self._connection.rows(self._memberships.find, values):
             found = Membership(resource, record_id, account, role, _instant(ends))
             return found if found.live(now) else None
+        await self._check_session(actor, values)
         return None
 
     async def put_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
