@@ -275,5 +275,6 @@ async def test_no_method_fetches_more_rows_than_it_returns(sqlite_world: Worlds)
         ):
             rows, _ = await fetched(turn, call)
             assert rows <= 1
+    await writer.finish()
     reader.close()
-    await writer.close()
+    writer.close()

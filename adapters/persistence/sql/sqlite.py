@@ -84,6 +84,13 @@ class Reader:
                 raise Unavailable from error
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._heavy, prepared.sql, bound)
 
+    def check(self, resource: str, prepared: Prepared) -> None:
+        """Let SQLite parse a statement before it is asked for. Raises `SchemaDiffers` where it cannot."""
+        try:
+            self._here.execute(f"EXPLAIN {prepared.sql}", dict.fromkeys(prepared.names)).close()
+        except sqlite3.OperationalError as error:
+            raise SchemaDiffers(f"SQLite cannot serve the rules of `{resource}`: {error}.") from error
+
     async def run(self, prepared: Prepared, values: Mapping[str, Any]) -> int:
         """Never: the connection is read-only."""
         raise AssertionError("a reader does not write")
@@ -218,12 +225,15 @@ class Writer:
                 else:
                     durable.set_exception(failure)
 
-    async def close(self) -> None:
-        """Let the works under way end, then close."""
+    async def finish(self) -> None:
+        """Let the works under way end, durably."""
         async with self._turn:
             flushing = self._flushing
         if flushing is not None:
             await flushing
+
+    def close(self) -> None:
+        """Let go of the file."""
         self._thread.shutdown()
         self._connection.close()
         os.close(self._lock_file)
@@ -290,6 +300,8 @@ class SqliteStore:
         self.identity = IdentityStatements(DIALECT)
         self._writer = Writer(path)
         self._reader = Reader(path)
+        for resource, prepared in self.statements.most_asked():
+            self._reader.check(resource, prepared)
         self.records = SqlRecords(self.statements, self.memberships, self._reader)
         self.accounts = SqlAccounts(self.identity, self._reader)
         self.sessions = SqlSessions(self.identity, self._reader)
@@ -310,5 +322,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         """See the port."""
-        await self._writer.close()
+        await self._writer.finish()
         self._reader.close()
+        # at the end: a connection that only reads would leave its log beside the database
+        self._writer.close()

@@ -1,6 +1,6 @@
 """Every statement on records, built once per shape from the tables and the rules, and kept as prepared text."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -30,6 +30,7 @@ from adapters.persistence.sql.lists import ListCompiler, ListShape
 from adapters.persistence.sql.rules import ME, NOW, At, From, RuleCompiler
 from adapters.persistence.sql.tables import Tables, owner_column
 from adapters.persistence.sql.views import RecordColumns, ViewColumns
+from application.ports import Sort
 from domain.deletion import referring
 from domain.specification.model import Field, Hop, Path, Resource, Through
 
@@ -81,6 +82,16 @@ class Statements:
         self.end_memberships = cache(self._end_memberships)
         self.owned = cache(self._owned)
         self.members = cache(self._members)
+
+    def most_asked(self) -> Iterator[tuple[str, Prepared]]:
+        """By resource, the statements that nearly every request needs: reading, the default list, facts, deletion."""
+        newest = (Sort("id", True),)
+        for name in self.specification.resources:
+            for caller in (SESSION, NOBODY):
+                yield name, self.view(name, caller)[0]
+                yield name, self.page(ListShape(name, (), newest, None), caller)[0]
+            yield name, self.facts(name, "open", SESSION)[0]
+            yield name, self.obstacles(name)
 
     # --- reading -------------------------------------------------------------------------
 

@@ -1,0 +1,111 @@
+"""The container: every provider works, and the store is one of them."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from dependency_injector import providers
+from fastapi import FastAPI
+
+from adapters.persistence.memory import MemoryStore
+from adapters.persistence.sql.sqlite import SqliteStore
+from domain.errors import SchemaDiffers
+from entrypoints import asgi, projects
+from entrypoints.container import Container
+from entrypoints.settings import RateLimits, Settings, SignUp
+
+TEXT = "app: trial\nresources:\n  note:\n    owner: account\n    fields: {title: text}\n    can: {create: signed in, read: owner}\n"
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the machine has in its environment."""
+    for name in [name for name in os.environ if name.startswith("FREEHOLD_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "freehold.yaml").write_text(TEXT, encoding="utf-8")
+    return tmp_path
+
+
+def brought_up(folder: Path) -> Container:
+    container = Container(folder=folder)
+    projects.bring_up(container.database(), container.tables(), allow_losses=False)
+    return container
+
+
+async def test_every_provider_can_be_called(folder: Path) -> None:
+    container = brought_up(folder)
+    made = {name: provider() for name, provider in container.providers.items()}
+    assert made["folder"] == folder
+    assert isinstance(made["app"], FastAPI)
+    assert isinstance(made["store"], SqliteStore)
+    for name, provider in container.providers.items():
+        if isinstance(provider, providers.Singleton):
+            assert provider() is made[name], f"{name} is made once"
+    await container.store().close()
+
+
+def test_another_container_makes_everything_anew(folder: Path) -> None:
+    first, second = brought_up(folder), brought_up(folder)
+    for name in ("specification", "records", "app", "identity"):
+        first.store.override(providers.Object(MemoryStore(first.specification())))
+        second.store.override(providers.Object(MemoryStore(second.specification())))
+        assert getattr(first, name)() is not getattr(second, name)()
+
+
+async def register(app: FastAPI) -> tuple[int, Any]:
+    transport = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        body = {"email": "mary@example.com", "password": "correct horse"}
+        made = await client.post("/auth/register", json=body)
+        token = {"authorization": f"Bearer {made.json().get('access_token')}"}
+        return made.status_code, (await client.post("/v1/notes", json={"title": "Peas"}, headers=token)).json()
+
+
+async def test_swapping_sqlite_for_memory_is_one_provider(folder: Path) -> None:
+    container = Container(folder=folder)
+    container.store.override(providers.Singleton(MemoryStore, container.specification))
+    status, note = await register(asgi.create_app(container))
+    assert (status, note["title"]) == (201, "Peas")
+    assert not (folder / "freehold.db").exists()
+
+
+async def test_the_app_loads_its_keys_and_closes_the_store(folder: Path) -> None:
+    assert (await register(asgi.create_app(brought_up(folder))))[0] == 201
+    assert not (folder / "freehold.db-wal").exists(), "the last connection has been closed"
+    assert (await register(asgi.create_app(brought_up(folder))))[0] == 409
+
+
+async def test_sign_up_may_be_closed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FREEHOLD_SIGN_UP", "closed")
+    assert (await register(asgi.create_app(brought_up(folder))))[0] == 403
+
+
+def test_without_a_database_there_is_no_store(folder: Path) -> None:
+    with pytest.raises(SchemaDiffers, match=r"freehold\.db"):
+        Container(folder=folder).store()
+
+
+def test_settings_have_defaults_and_come_from_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings()
+    assert (settings.sign_up, settings.rate_limits) == (SignUp.OPEN, RateLimits.ON)
+    assert settings.database_path(folder) == folder / "freehold.db"
+    monkeypatch.setenv("FREEHOLD_RATE_LIMITS", "off")
+    monkeypatch.setenv("FREEHOLD_SECRET", "x" * 40)
+    monkeypatch.setenv("FREEHOLD_DATABASE_URL", "sqlite:////var/lib/a b.db")
+    settings = Settings()
+    assert settings.rate_limits is RateLimits.OFF
+    assert settings.database_path(folder) == Path("/var/lib/a b.db")
+    assert "xxx" not in f"{settings!r} {settings} {settings.model_dump()}"
+
+
+def test_the_secret_is_made_once_and_for_its_owner_only(folder: Path) -> None:
+    first = Container(folder=folder).secret()
+    assert Container(folder=folder).secret() == first
+    assert len(first) >= 32
+    assert (folder / ".freehold-secret").stat().st_mode & 0o077 == 0
