@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,12 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket to serve on, kept over reloads. Raises `CannotListen`."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(2048)
+        with ExitStack() as stack:
+            listening = stack.enter_context(socket.socket(family, kind, protocol))
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(2048)
+            stack.pop_all()
     except OSError as error:
         raise CannotListen(f"Cannot listen on {host}:{port}: {error.strerror or error}.") from error
     return listening

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from adapters.clock import UuidV7
-from adapters.persistence.sql import migrating
 from adapters.persistence.sql.connection import Prepared
 from adapters.persistence.sql.identity import alive_statement, staff_statement
 from adapters.persistence.sql.sqlite import DIALECT, SqliteStore, connect
@@ -22,6 +21,7 @@ from domain.account import Account
 from domain.audit import Event
 from domain.errors import Conflict
 from domain.session import ABSOLUTE, IDLE, RefreshToken, Session
+from entrypoints import projects
 from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, memory_store, notes
 
 IDS = UuidV7()
@@ -39,10 +39,16 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     if request.param == "memory":
         made: Store = memory_store()
     else:
-        migrating.upgrade(f"sqlite:///{tmp_path / 'freehold.db'}")
-        made = SqliteStore(tmp_path / "freehold.db", build(notes()))
+        made = sqlite_store(tmp_path / "freehold.db")
     yield made
     await made.close()
+
+
+def sqlite_store(path: Path) -> SqliteStore:
+    """A store on a new file."""
+    tables = build(notes())
+    projects.bring_up(path, tables, allow_losses=False)
+    return SqliteStore(path, tables)
 
 
 async def fill(store: Store) -> None:
@@ -235,8 +241,7 @@ async def test_twenty_refreshes_at_once_get_one_successor(store: Store) -> None:
 )
 async def test_the_statement_agrees_with_the_domain_on_who_is_alive(tmp_path: Path, session: Session) -> None:
     path = tmp_path / "freehold.db"
-    migrating.upgrade(f"sqlite:///{path}")
-    store = SqliteStore(path, build(notes()))
+    store = sqlite_store(path)
     async with store.work() as work:
         await work.accounts.add(MARY)
         await work.accounts.add(BOB)

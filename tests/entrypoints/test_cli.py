@@ -74,13 +74,13 @@ def test_check_names_every_mistake_with_its_place(folder: Path) -> None:
     (folder / "freehold.yaml").write_text(MISTAKES, encoding="utf-8")
     said = run("check", folder)
     assert (said.exit_code, said.stdout) == (1, "")
-    for place, word in (("4:12", "`acount`"), ("5:21", "`txt`"), ("6:34", "`reed`")):
+    for place, word in (("4:12", "`acount`"), ("5:21", "`txt`"), ("6:32", "`reed`")):
         (line,) = [line for line in said.stderr.splitlines() if f"freehold.yaml:{place}:" in line]
         assert word in line
     as_json = run("check", folder, "--json")
     assert as_json.exit_code == 1
     errors = json.loads(as_json.stdout)["errors"]
-    assert [(error["line"], error["column"]) for error in errors] == [(4, 12), (5, 21), (6, 34)]
+    assert [(error["line"], error["column"]) for error in errors] == [(4, 12), (5, 21), (6, 32)]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"- a\n", b"\xff\xfe\x00", b"app: [", b"a: &x [*x]", b"x" * 2_000_000])
@@ -189,7 +189,7 @@ class Served:
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.port = free_port()
         script = folder.parent / "freehold-script.py"
-        script.write_text("from entrypoints.cli import main\n\nmain()\n", encoding="utf-8")
+        script.write_text("from entrypoints.cli import main\n\nif __name__ == '__main__':\n    main()\n", encoding="utf-8")
         self.log = folder.parent / "said.txt"
         with self.log.open("w") as output:
             self.process = subprocess.Popen(  # noqa: S603

@@ -108,8 +108,9 @@ def footprint(specification: Specification, resource: Resource) -> Footprint:
 
 def _asked(specification: Specification, resource: Resource) -> Iterator[tuple[Path, Any]]:
     """Every term that can be asked, with the way to the record where it is stated."""
+    done: set[tuple[Path, Rule]] = set()
     for rule in rules(resource):
-        yield from _unfold(specification, resource, (), rule)
+        yield from _unfold(specification, resource, (), rule, done)
     way: Path = ()
     for name in specification.chain(resource.name):
         above = specification.resources[name]
@@ -119,11 +120,11 @@ def _asked(specification: Specification, resource: Resource) -> Iterator[tuple[P
     for hop, action in visible_hops(resource):
         target = specification.resources[hop.resource]
         for needed in {action, "open"}:
-            yield from _unfold(specification, resource, (hop,), target.rule(needed))
+            yield from _unfold(specification, resource, (hop,), target.rule(needed), done)
     for name in opened_by(specification, resource):
         hop = Hop(name, specification.target(resource.name, name))
         for needed in ("share", "open"):
-            yield from _unfold(specification, resource, (hop,), specification.resources[hop.resource].rule(needed))
+            yield from _unfold(specification, resource, (hop,), specification.resources[hop.resource].rule(needed), done)
 
 
 def visible_hops(resource: Resource) -> Iterator[tuple[Hop, str]]:
@@ -134,7 +135,13 @@ def visible_hops(resource: Resource) -> Iterator[tuple[Hop, str]]:
         yield Hop(f.name, str(f.target)), "read"
 
 
-def _unfold(specification: Specification, resource: Resource, way: Path, rule: Rule) -> Iterator[tuple[Path, Any]]:
+def _unfold(
+    specification: Specification, resource: Resource, way: Path, rule: Rule, done: set[tuple[Path, Rule]]
+) -> Iterator[tuple[Path, Any]]:
+    """The terms of a rule and of those it leans on, each rule once at each place: else they double at every level."""
+    if (way, rule) in done:
+        return
+    done.add((way, rule))
     for grant in rule:
         for term in (*grant.who, *grant.when):
             yield way, term
@@ -142,7 +149,7 @@ def _unfold(specification: Specification, resource: Resource, way: Path, rule: R
                 further = way + term.path
                 target = specification.at(resource.name, further)
                 for needed in {term.action, "open"}:
-                    yield from _unfold(specification, resource, further, target.rule(needed))
+                    yield from _unfold(specification, resource, further, target.rule(needed), done)
 
 
 class FactsColumns:
