@@ -1,4 +1,4 @@
-"""Freehold."""
+"""How Freehold is started: settings, the container, the ASGI app and the `freehold` command."""
 
 import signal
 from contextlib import suppress

@@ -89,8 +89,14 @@ async def test_the_body_is_checked_before_anything_is_looked_up() -> None:
     mary = await world.person("mary")
     cases: list[tuple[dict[str, Any], list[str]]] = [
         ({}, ["business", "client", "number", "due", "private_notes"]),
-        ({"business": NEVER, "client": "x", "number": 1, "due": "soon", "private_notes": None}, ["client", "number", "due", "private_notes"]),
-        ({"business": NEVER, "id": NEVER, "owner": NEVER, "created_at": "x", "surprise": 1}, ["id", "owner", "created_at", "surprise"]),
+        (
+            {"business": NEVER, "client": "x", "number": 1, "due": "soon", "private_notes": None},
+            ["client", "number", "due", "private_notes"],
+        ),
+        (
+            {"business": NEVER, "id": NEVER, "owner": NEVER, "created_at": "x", "surprise": 1},
+            ["id", "owner", "created_at", "surprise"],
+        ),
         ({"business": None, "client": NEVER, "number": "", "due": "2026-01-01", "private_notes": ""}, ["business"]),
     ]
     for body, fields in cases:
@@ -165,12 +171,20 @@ async def test_a_field_may_belong_to_some_only() -> None:
     mary, clerk, bob = await world.people("mary", "clerk", "bob")
     business = await world.make(mary, "business", name="Peas Ltd")
     await world.share("business", business, clerk, "clerk")
-    client = await world.make(mary, "client", business=business, name="Bob", address="", portal=bob.account, credit_limit="10.0")
+    client = await world.make(
+        mary, "client", business=business, name="Bob", address="", portal=bob.account, credit_limit="10.0"
+    )
     seen = await world.records.get(bob, "client", client)
     assert "credit_limit" not in seen
     assert (await world.records.get(clerk, "client", client))["credit_limit"] == "10.0"
-    assert (await world.records.update(bob, "client", client, {"address": "Elm Street"}) or {})["address"] == "Elm Street"
-    for body, field in (({"name": "Robert"}, "name"), ({"credit_limit": "10.0"}, "credit_limit"), ({"portal": None}, "portal")):
+    assert (await world.records.update(bob, "client", client, {"address": "Elm Street"}) or {})[
+        "address"
+    ] == "Elm Street"
+    for body, field in (
+        ({"name": "Robert"}, "name"),
+        ({"credit_limit": "10.0"}, "credit_limit"),
+        ({"portal": None}, "portal"),
+    ):
         await refusal(world.records.update(bob, "client", client, body), Forbidden, field)
     await refusal(world.records.update(clerk, "client", client, {"credit_limit": "11"}), Forbidden, "credit_limit")
     assert await world.records.update(clerk, "client", client, {"credit_limit": "10.0", "name": "Robert"}) is not None
@@ -180,7 +194,8 @@ async def test_a_field_may_belong_to_some_only() -> None:
 
 
 async def test_an_update_may_close_the_door_behind_oneself() -> None:
-    world = World(specification("""
+    world = World(
+        specification("""
 resources:
   seat:
     owner: account
@@ -189,7 +204,8 @@ resources:
       create: signed in
       read: [owner, holder]
       update: [owner, holder]
-"""))
+""")
+    )
     mary, bob = await world.people("mary", "bob")
     seat = await world.make(mary, "seat", holder=bob.account)
     await refusal(world.records.update(bob, "seat", seat, {"holder": NEVER}), Invalid, "holder")
@@ -266,7 +282,12 @@ async def test_moving_needs_move_here_and_create_there() -> None:
     await refusal(world.records.update(mary, "note", note, both), Forbidden, "title")
     moved = await world.records.update(mary, "note", note, {"notebook": bobs, "title": "Peas"})
     assert moved is not None
-    assert (moved["owner"], moved["notebook"], moved["title"], moved["author"]) == (bob.account, bobs, "Peas", mary.account)
+    assert (moved["owner"], moved["notebook"], moved["title"], moved["author"]) == (
+        bob.account,
+        bobs,
+        "Peas",
+        mary.account,
+    )
     await world.share("notebook", marys, bob, "viewer")
     await refusal(world.records.update(bob, "note", note, {"notebook": marys}), Forbidden, "notebook")
 
@@ -290,14 +311,16 @@ async def test_member_of_is_checked_when_written_and_when_moved() -> None:
 
 
 async def test_a_change_may_expect_a_version() -> None:
-    world = World(specification("""
+    world = World(
+        specification("""
 resources:
   plan:
     owner: account
     require_if_match: yes
     fields: {name: text}
     can: {create: signed in, read: owner, update: owner, delete: owner}
-"""))
+""")
+    )
     mary, bob = await world.people("mary", "bob")
     plan = await world.make(mary, "plan", name="A")
     seen = await world.records.get(mary, "plan", plan)
@@ -305,7 +328,9 @@ resources:
     await refusal(world.records.delete(mary, "plan", plan), PreconditionRequired)
     await refusal(world.records.update(bob, "plan", plan, {"name": "B"}, lambda view: True), NotFound)
     assert await world.records.update(mary, "plan", plan, {"name": "B"}, lambda view: view == seen) is not None
-    await refusal(world.records.update(mary, "plan", plan, {"name": "C"}, lambda view: view == seen), PreconditionFailed)
+    await refusal(
+        world.records.update(mary, "plan", plan, {"name": "C"}, lambda view: view == seen), PreconditionFailed
+    )
     await refusal(world.records.delete(mary, "plan", plan, lambda view: view == seen), PreconditionFailed)
     assert (await world.records.get(mary, "plan", plan))["name"] == "B"
 
@@ -346,7 +371,11 @@ async def test_a_count_is_of_what_the_caller_reads() -> None:
     mary, bob = await world.people("mary", "bob")
     profile = await world.make(mary, "profile", username="mary", bio="", email="m@example.com")
     article = {"profile": profile, "title": "T", "body": ""}
-    for state, audience, slug in (("published", "everyone", "a"), ("draft", "everyone", "b"), ("published", "followers", "c")):
+    for state, audience, slug in (
+        ("published", "everyone", "a"),
+        ("draft", "everyone", "b"),
+        ("published", "followers", "c"),
+    ):
         await world.make(mary, "article", **article, slug=slug, state=state, audience=audience)
     totals = [(await world.records.list(actor, "article", counted=True)).total for actor in (mary, bob, ANONYMOUS)]
     assert totals == [3, 1, 1]

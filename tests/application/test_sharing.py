@@ -27,6 +27,7 @@ class Office:
         self.id = ""
 
     async def open(self) -> "Office":
+        """Make everybody."""
         for name in ("mary", "admin", "second", "member", "guest", "bob"):
             self.people[name] = await self.world.person(name)
         self.id = await self.world.make(self.people["mary"], "workspace", name="W")
@@ -35,21 +36,28 @@ class Office:
         return self
 
     def account(self, name: str) -> str:
+        """Somebody's id."""
         return str(self.people[name].account)
 
     def add(self, by: str, whom: str, role: str, **ends: Any) -> Awaitable[Any]:
+        """Give a role, as somebody."""
         ends.setdefault("expires_at", None)
         return self.world.sharing.add(self.people[by], "workspace", self.id, self.account(whom), role, **ends)
 
     def change(self, by: str, whom: str, role: str | None, **ends: Any) -> Awaitable[Any]:
+        """Change a role, as somebody."""
         ends.setdefault("expires_at", None)
         return self.world.sharing.change(self.people[by], "workspace", self.id, self.account(whom), role, **ends)
 
     def remove(self, by: str, whom: str) -> Awaitable[None]:
+        """Take a role away, as somebody."""
         return self.world.sharing.remove(self.people[by], "workspace", self.id, self.account(whom))
 
     async def role(self, name: str) -> str | None:
-        found = await self.world.store.records.members(self.people["mary"], "workspace", self.id, self.world.clock.now())
+        """What somebody is now."""
+        found = await self.world.store.records.members(
+            self.people["mary"], "workspace", self.id, self.world.clock.now()
+        )
         return next((m.role for m in found or () if m.account == self.account(name)), None)
 
 
@@ -97,7 +105,11 @@ async def test_who_may_not_share_does_not(office: Office, by: str) -> None:
 
 
 async def test_strangers_see_nothing_and_nobody_is_turned_away(office: Office) -> None:
-    for call in (office.add("bob", "bob", "guest"), office.change("bob", "admin", "guest"), office.remove("bob", "admin")):
+    for call in (
+        office.add("bob", "bob", "guest"),
+        office.change("bob", "admin", "guest"),
+        office.remove("bob", "admin"),
+    ):
         await refusal(call, NotFound)
     sharing, bob = office.world.sharing, office.account("bob")
     for nobody in (

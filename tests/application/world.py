@@ -69,7 +69,9 @@ class World:
         """Create a record; its id."""
         return str((await self.records.create(actor, resource, values))["id"])
 
-    async def share(self, resource: str, record_id: str, account: Actor, role: str, ends: datetime | None = None) -> None:
+    async def share(
+        self, resource: str, record_id: str, account: Actor, role: str, ends: datetime | None = None
+    ) -> None:
         """Put a membership into the store, whoever may do that."""
         async with self.store.work() as work:
             membership = Membership(resource, record_id, str(account.account), role, ends)

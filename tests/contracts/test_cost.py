@@ -49,13 +49,17 @@ class Population:
 
     @property
     def me(self) -> Actor:
+        """The caller of lists."""
         return self.accounts[0]
 
     def values(self, actor: Actor, limit: int) -> dict[str, Any]:
+        """What every statement asks for."""
         now = stored_time(self.world.clock.now())
         return {"me": actor.account, "session": actor.session, "now": now, "today": now[:10], "limit": limit}
 
-    def page(self, resource: str, actor: Actor, limit: int, after: tuple[Any, ...] | None = None) -> tuple[int, list[Row]]:
+    def page(
+        self, resource: str, actor: Actor, limit: int, after: tuple[Any, ...] | None = None
+    ) -> tuple[int, list[Row]]:
         """Instructions and rows of one page."""
         name = self.world.specification.app
         shape = ListShape(resource, (), NEWEST, None if after is None else tuple(key is not None for key in after))
@@ -64,7 +68,9 @@ class Population:
         return instructions(self.connection, prepared, self.values(actor, limit) | keys)
 
 
-def instructions(connection: sqlite3.Connection, prepared: Prepared, values: Mapping[str, Any]) -> tuple[int, list[Row]]:
+def instructions(
+    connection: sqlite3.Connection, prepared: Prepared, values: Mapping[str, Any]
+) -> tuple[int, list[Row]]:
     """How many instructions a statement takes (in tens), and its rows."""
     count = 0
 
@@ -118,7 +124,9 @@ async def populated(world: World, people: int, mine: int, theirs: int) -> Popula
 def _row(world: World, resource: Resource, actor: Actor, i: int) -> dict[str, Any]:
     now = stored_time(world.clock.now())
     row: dict[str, Any] = {"id": world.ids.new(), "owner": actor.account, "created_at": now, "updated_at": now}
-    return row | {name: _value(world.specification, resource, field, actor, i) for name, field in resource.fields.items()}
+    return row | {
+        name: _value(world.specification, resource, field, actor, i) for name, field in resource.fields.items()
+    }
 
 
 def _value(spec: Specification, resource: Resource, field: Field, actor: Actor, i: int) -> Any:
@@ -154,9 +162,7 @@ def test_no_list_scans_a_table_or_sorts_one(name: str, resource: str, caller: Ca
 
 
 @pytest.mark.parametrize("name", SIX)
-async def test_a_page_costs_the_same_however_much_others_have(
-    name: str, sqlite_world: Worlds
-) -> None:
+async def test_a_page_costs_the_same_however_much_others_have(name: str, sqlite_world: Worlds) -> None:
     costs: dict[tuple[str, bool], list[int]] = {}
     for people in (3, 12):
         population = await populated(sqlite_world(example(name)), people, 60, 60)
@@ -213,11 +219,13 @@ class Counting:
         self.rows_seen = 0
 
     async def rows(self, prepared: Prepared, values: Mapping[str, Any]) -> list[Row]:
+        """See `Connection`."""
         found = await self._connection.rows(prepared, values)
         self.rows_seen += len(found)
         return found
 
     async def run(self, prepared: Prepared, values: Mapping[str, Any]) -> int:
+        """See `Connection`."""
         return await self._connection.run(prepared, values)
 
 

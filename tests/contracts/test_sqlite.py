@@ -212,7 +212,9 @@ async def test_a_commit_that_fails_fails_all_who_wait_for_it(world: World, opene
 
     writer = opened[0]
     works = [asyncio.ensure_future(world.make(mary, "book", name=str(i))) for i in range(5)]
-    writer.set_authorizer(lambda action, name, *_: refuse() if (action, name) == (sqlite3.SQLITE_TRANSACTION, "COMMIT") else 0)
+    writer.set_authorizer(
+        lambda action, name, *_: refuse() if (action, name) == (sqlite3.SQLITE_TRANSACTION, "COMMIT") else 0
+    )
     done = await asyncio.gather(*works, return_exceptions=True)
     writer.set_authorizer(None)
     assert [type(each) for each in done] == [Unavailable] * 5
@@ -221,7 +223,9 @@ async def test_a_commit_that_fails_fails_all_who_wait_for_it(world: World, opene
     assert sorted(await world.sees(mary, "book")) == sorted(again)
 
 
-async def test_a_database_without_its_tables_is_not_ready(world: World, raw: sqlite3.Connection, tmp_path: Path) -> None:
+async def test_a_database_without_its_tables_is_not_ready(
+    world: World, raw: sqlite3.Connection, tmp_path: Path
+) -> None:
     assert await world.store.ready()
     raw.execute("PRAGMA foreign_keys=OFF")
     raw.execute("ALTER TABLE freehold_accounts RENAME TO somewhere_else")
@@ -329,7 +333,11 @@ async def insert(world: World, raw: sqlite3.Connection) -> Insert:
         ("pages", {"owner": "mary", "book": "mary's book"}, "NOT NULL"),
         ("pages", {"owner": "mary", "text": "…"}, "NOT NULL"),
         ("pages", {"book": "mary's book", "text": "…"}, "NOT NULL"),
-        ("pages", {"owner": "mary", "book": "mary's book", "text": "…", "back": "bob's page", "back__owner": "mary"}, "FOREIGN"),
+        (
+            "pages",
+            {"owner": "mary", "book": "mary's book", "text": "…", "back": "bob's page", "back__owner": "mary"},
+            "FOREIGN",
+        ),
         ("pages", {"owner": "mary", "book": "mary's book", "text": "…", "back": "bob's page"}, "CHECK"),
         ("pages", {"owner": "mary", "book": "mary's book", "text": "…", "back__owner": "bob"}, "CHECK"),
         ("books", {"owner": NEVER}, "FOREIGN KEY"),
@@ -341,7 +349,11 @@ async def insert(world: World, raw: sqlite3.Connection) -> Insert:
         ("books", {"owner": "mary", "hot": 2}, "CHECK"),
         ("books", {"owner": "mary", "stars": 6}, "CHECK"),
         ("books", {"owner": "mary", "created_at": None}, "NOT NULL"),
-        ("freehold_memberships", {"resource": "book", "record": "mary's book", "account": NEVER, "role": "reader"}, "FOREIGN"),
+        (
+            "freehold_memberships",
+            {"resource": "book", "record": "mary's book", "account": NEVER, "role": "reader"},
+            "FOREIGN",
+        ),
     ],
 )
 async def test_the_database_itself_refuses(insert: Insert, table: str, values: dict[str, Any], why: str) -> None:
@@ -356,8 +368,8 @@ async def test_the_database_itself_refuses(insert: Insert, table: str, values: d
 
 async def test_the_database_itself_keeps_children_with_their_owner(insert: Insert, raw: sqlite3.Connection) -> None:
     for change in (
-        "UPDATE pages SET owner = (SELECT owner FROM books WHERE id = \"bob's book\") WHERE id = \"mary's page\"",
-        "UPDATE pages SET book = \"bob's book\" WHERE id = \"mary's page\"",
+        'UPDATE pages SET owner = (SELECT owner FROM books WHERE id = "bob\'s book") WHERE id = "mary\'s page"',
+        'UPDATE pages SET book = "bob\'s book" WHERE id = "mary\'s page"',
     ):
         with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
             raw.execute(change.replace('"mary\'s page"', "'mary''s page'").replace('"bob\'s book"', "'bob''s book'"))

@@ -49,10 +49,14 @@ async def names(world: World, actor: Actor) -> list[str]:
 async def test_what_is_not_committed_never_was(world: World) -> None:
     mary = await world.person("mary")
     left: list[str] = []
-    with pytest.raises(Oops):
+
+    async def raising() -> None:
         async with world.store.work() as work:
             left.append(await add(world, work, mary, "raised"))
             raise Oops
+
+    with pytest.raises(Oops):
+        await raising()
     async with world.store.work() as work:
         left.append(await add(world, work, mary, "left alone"))
     assert await names(world, mary) == []
@@ -65,11 +69,15 @@ async def test_what_is_not_committed_never_was(world: World) -> None:
 
 async def test_what_was_committed_stays_whatever_follows(world: World) -> None:
     mary = await world.person("mary")
-    with pytest.raises(Oops):
+
+    async def keeping() -> None:
         async with world.store.work() as work:
             await add(world, work, mary, "kept")
             await work.commit()
             raise Oops
+
+    with pytest.raises(Oops):
+        await keeping()
     assert await names(world, mary) == ["kept"]
 
 

@@ -23,7 +23,14 @@ from tests.application.world import EXAMPLES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SIX = ["clinic", "conduit", "invoices", "market", "notes", "tracker"]
-SMALL = "app: trial\nresources:\n  note:\n    owner: account\n    fields: {title: text}\n    can: {create: signed in, read: owner}\n"
+SMALL = """\
+app: trial
+resources:
+  note:
+    owner: account
+    fields: {title: text}
+    can: {create: signed in, read: owner}
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +74,14 @@ def test_check_says_what_is_public_and_who_may_do_what(name: str) -> None:
     assert {"resource", "action", "who", "line", "column"} == set(found["rights"][0])
 
 
-MISTAKES = "app: trial\nresources:\n  note:\n    owner: acount\n    fields: {title: txt}\n    can: {create: [signed in], reed: owner}\n"
+MISTAKES = """\
+app: trial
+resources:
+  note:
+    owner: acount
+    fields: {title: txt}
+    can: {create: [signed in], reed: owner}
+"""
 
 
 def test_check_names_every_mistake_with_its_place(folder: Path) -> None:
@@ -169,7 +183,9 @@ def test_a_short_secret_is_refused_and_not_shown(folder: Path, monkeypatch: pyte
         assert "hunter2" not in said.output
 
 
-@pytest.mark.parametrize("arguments", [(), ("frob",), ("serve", "--port", "0"), ("serve", "--port", "x"), ("serve", "--workers", "0")])
+@pytest.mark.parametrize(
+    "arguments", [(), ("frob",), ("serve", "--port", "0"), ("serve", "--port", "x"), ("serve", "--workers", "0")]
+)
 def test_wrong_usage_is_code_2(arguments: tuple[str, ...]) -> None:
     assert run(*arguments).exit_code == 2
 
@@ -189,7 +205,9 @@ class Served:
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.port = free_port()
         script = folder.parent / "freehold-script.py"
-        script.write_text("from entrypoints.cli import main\n\nif __name__ == '__main__':\n    main()\n", encoding="utf-8")
+        script.write_text(
+            "from entrypoints.cli import main\n\nif __name__ == '__main__':\n    main()\n", encoding="utf-8"
+        )
         self.log = folder.parent / "said.txt"
         with self.log.open("w") as output:
             self.process = subprocess.Popen(  # noqa: S603
@@ -203,6 +221,7 @@ class Served:
             )
 
     def said(self) -> str:
+        """Everything on both outputs."""
         return self.log.read_text(encoding="utf-8")
 
     def until(self, what: Callable[[], Any]) -> Any:
@@ -286,13 +305,18 @@ def test_serve_with_workers_ends_cleanly_and_refuses_another_specification(folde
     server = Served(folder, "serve", "--workers", "2")
     served.append(server)
     assert server.until(lambda: server.request("GET", "/health/ready")) == (200, {"status": "ok"})
-    answers = [server.request("POST", "/auth/register", {"email": f"m{i}@example.com", "password": "correct horse"}) for i in range(6)]
+    answers = [
+        server.request("POST", "/auth/register", {"email": f"m{i}@example.com", "password": "correct horse"})
+        for i in range(6)
+    ]
     tokens = [answer[1]["access_token"] for answer in answers if answer is not None]
     for token in tokens:
         assert (server.request("GET", "/auth/me", token=token) or (0,))[0] == 200, "every worker knows the keys"
     assert server.end() == 0
     assert "Traceback" not in server.said()
-    (folder / "freehold.yaml").write_text(SMALL.replace("{title: text}", "{title: text, hot: yes/no}"), encoding="utf-8")
+    (folder / "freehold.yaml").write_text(
+        SMALL.replace("{title: text}", "{title: text, hot: yes/no}"), encoding="utf-8"
+    )
     before = (folder / "freehold.db").read_bytes()
     there = sorted(path.name for path in folder.iterdir())
     for arguments in (("serve", folder), ("serve", folder, "--json"), ("serve", folder, "--workers", "2")):
@@ -300,7 +324,9 @@ def test_serve_with_workers_ends_cleanly_and_refuses_another_specification(folde
         assert refused.exit_code == 1
         assert "different: notes" in refused.output
     assert (folder / "freehold.db").read_bytes() == before
-    assert sorted(path.name for path in folder.iterdir()) == there
+    # a connection that only reads makes these two, empty, as long as the database is in WAL mode
+    beside = {"freehold.db-shm", "freehold.db-wal"}
+    assert sorted({path.name for path in folder.iterdir()} - beside) == there
 
 
 def test_a_taken_port_is_said_in_one_sentence(folder: Path) -> None:

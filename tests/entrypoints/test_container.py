@@ -16,7 +16,14 @@ from entrypoints import asgi, projects
 from entrypoints.container import Container
 from entrypoints.settings import RateLimits, Settings, SignUp
 
-TEXT = "app: trial\nresources:\n  note:\n    owner: account\n    fields: {title: text}\n    can: {create: signed in, read: owner}\n"
+TEXT = """\
+app: trial
+resources:
+  note:
+    owner: account
+    fields: {title: text}
+    can: {create: signed in, read: owner}
+"""
 
 
 @pytest.fixture(autouse=True)

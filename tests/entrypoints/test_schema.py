@@ -70,7 +70,10 @@ def path(tmp_path: Path) -> Path:
         insert("books", id=f"b{i}", shelf="s1", title=f"T{i}", state="read" if i else "new", **back)
         insert("notes", id=f"n{i}", book=f"b{i}", text="…")
         insert("marks", id=f"m{i}", book=f"b{i}", book__owner=MARY)
-    connection.execute("INSERT INTO freehold_memberships (resource, record, account, role) VALUES ('shelf', 's1', ?, 'reader')", (MARY,))
+    connection.execute(
+        "INSERT INTO freehold_memberships (resource, record, account, role) VALUES ('shelf', 's1', ?, 'reader')",
+        (MARY,),
+    )
     connection.close()
     return path
 
@@ -79,7 +82,9 @@ def contents(path: Path) -> dict[str, list[dict[str, Any]]]:
     """Every row of every table, by table."""
     connection = sqlite3.connect(path)
     connection.row_factory = sqlite3.Row
-    names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+    names = [
+        name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+    ]
     found = {name: [dict(row) for row in connection.execute(f"SELECT * FROM {name}")] for name in names}  # noqa: S608
     connection.close()
     return found
@@ -112,11 +117,19 @@ KEPT: dict[str, list[tuple[str, str]]] = {
     "one more value": [("one of new, read", "one of new, read, lost")],
     "a bound that all values keep": [("size: integer", "size: {type: integer, min: 7, max: 8}")],
     "a field becomes optional": [("{title: text,", "{title: {type: text, optional: yes},")],
-    "something unique that is": [("  book:\n    owner: shelf\n", "  book:\n    owner: shelf\n    unique: title per shelf\n")],
+    "something unique that is": [
+        ("  book:\n    owner: shelf\n", "  book:\n    owner: shelf\n    unique: title per shelf\n")
+    ],
     "another rule": [("read: whoever can read shelf, update", "read: owner, update")],
-    "a public rule, and its index": [("read: whoever can read shelf, update", "read: [owner, anyone when state is new], update")],
-    "another answer to a deletion": [("when_gone: delete}}\n    can: {create: owner", "when_gone: empty}}\n    can: {create: owner")],
-    "a new resource below": [("  mark:\n", "  word:\n    owner: note\n    fields: {text: text}\n    can: {create: owner}\n  mark:\n")],
+    "a public rule, and its index": [
+        ("read: whoever can read shelf, update", "read: [owner, anyone when state is new], update")
+    ],
+    "another answer to a deletion": [
+        ("when_gone: delete}}\n    can: {create: owner", "when_gone: empty}}\n    can: {create: owner")
+    ],
+    "a new resource below": [
+        ("  mark:\n", "  word:\n    owner: note\n    fields: {text: text}\n    can: {create: owner}\n  mark:\n")
+    ],
     "everything at once": [
         (" old: {type: text, optional: yes},", ""),
         ("{title: text,", "{title: {type: text, length: 1 to 9}, hot: yes/no,"),
@@ -127,14 +140,21 @@ KEPT: dict[str, list[tuple[str, str]]] = {
 REFUSED: dict[str, list[tuple[str, str]]] = {
     "a new field that must be given": [("name: text,", "name: text, more: text,")],
     "a field with values is gone": [("name: text,", "")],
-    "a resource with records is gone": [("  mark:\n    owner: account\n    fields: {book: {type: book, when_gone: delete}}\n    can: {create: signed in, read: owner, delete: owner}\n", "")],
+    "a resource with records is gone": [
+        (
+            "  mark:\n    owner: account\n    fields: {book: {type: book, when_gone: delete}}\n    can: {create: signed in, read: owner, delete: owner}\n",
+            "",
+        )
+    ],
     "one value less": [("one of new, read", "one of new, lost")],
     "a tighter bound": [("size: integer", "size: {type: integer, min: 8}")],
     "a shorter text": [("{title: text,", "{title: {type: text, length: 3 to 9},")],
     "a field that is empty must be given": [("old: {type: text, optional: yes}", "old: text")],
     "something unique that is not": [("    roles: reader\n", "    roles: reader\n    unique: name per owner\n")],
     "another kind of parent": [("    owner: book\n", "    owner: shelf\n")],
-    "a reference to something else": [("book: {type: book, when_gone: delete}}", "book: {type: shelf, when_gone: delete}}")],
+    "a reference to something else": [
+        ("book: {type: book, when_gone: delete}}", "book: {type: shelf, when_gone: delete}}")
+    ],
 }
 
 
@@ -144,14 +164,29 @@ def test_what_fits_is_kept(path: Path, change: str) -> None:
     projects.bring_up(path, wanted, allow_losses=False)
     after = contents(path)
     for table, rows in before.items():
-        common = [{name: row[name] for name in now} for row, now in zip(rows, after[table], strict=True) if now.keys() <= row.keys()]
+        common = [
+            {name: row[name] for name in now}
+            for row, now in zip(rows, after[table], strict=True)
+            if now.keys() <= row.keys()
+        ]
         kept = [{name: now[name] for name in row if name in now} for row, now in zip(rows, after[table], strict=True)]
-        assert kept == [{name: value for name, value in row.items() if name in after[table][0]} for row in rows] or not rows
+        assert (
+            kept == [{name: value for name, value in row.items() if name in after[table][0]} for row in rows]
+            or not rows
+        )
         assert len(common) in (0, len(rows))
     intact(path, wanted)
 
 
-@pytest.mark.parametrize(("field", "value"), [("{type: integer, default: 5}", 5), ("yes/no", 0), ("'one of a, b'", "a"), ("{type: decimal, optional: yes}", None)])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("{type: integer, default: 5}", 5),
+        ("yes/no", 0),
+        ("'one of a, b'", "a"),
+        ("{type: decimal, optional: yes}", None),
+    ],
+)
 def test_a_new_field_holds_its_first_value(path: Path, field: str, value: Any) -> None:
     projects.bring_up(path, tables(("name: text,", f"name: text, more: {field},")), allow_losses=False)
     assert [row["more"] for row in contents(path)["shelves"]] == [value, value]

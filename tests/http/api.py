@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 from dependency_injector import providers
@@ -33,7 +33,8 @@ class Api:
         self.container.clock.override(providers.Object(self.world.clock))
         self.container.store.override(providers.Object(store))
         self.app: FastAPI = asgi.create_app(self.container)
-        self.document: dict[str, Any] = json.loads(json.dumps(self.app.openapi()))
+        self.described = Described.of(specification, self.app)
+        self.document = self.described.document
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://freehold.test")
         self.tokens: dict[Actor, str] = {}
         self.prefix = f"/v{specification.major}"
@@ -108,7 +109,7 @@ class Api:
             (kind,) = declared["content"]
             assert response.headers["content-type"].partition(";")[0] == kind, where
             schema = declared["content"][kind]["schema"]
-            validator = OAS31Validator(schema | {"components": self.document["components"]}, format_checker=oas31_format_checker)
+            validator = self.described.validator(schema)
             assert [error.message for error in validator.iter_errors(response.json())] == [], where
             self._hold_model(schema.get("$ref", ""), response.json())
 
@@ -126,8 +127,33 @@ class Api:
         assert ("retry-after" in response.headers) is (response.status_code in (429, 503))
 
     def _hold_model(self, ref: str, body: Any) -> None:
-        for resource in self.world.specification.resources.values():
-            made = models(self.world.specification, resource)
-            for model in (made.answer, made.page):
-                if ref.endswith(f"/{model.__name__}"):
-                    model.model_validate(body)
+        name = ref.rpartition("/")[2]
+        if name in self.described.models:
+            self.described.models[name].model_validate(body)
+
+
+class Described:
+    """What an API says of itself: OpenAPI, and the models that it is rendered from."""
+
+    known: ClassVar[dict[int, "Described"]] = {}
+
+    def __init__(self, specification: Specification, app: FastAPI) -> None:
+        self.document: dict[str, Any] = json.loads(json.dumps(app.openapi()))
+        made = [models(specification, resource) for resource in specification.resources.values()]
+        self.models = {model.__name__: model for each in made for model in (each.answer, each.page)}
+        self.validators: dict[str, OAS31Validator] = {}
+
+    @staticmethod
+    def of(specification: Specification, app: FastAPI) -> "Described":
+        """Made once for a specification, which is always the same object here: it takes longer than most tests."""
+        if id(specification) not in Described.known:
+            Described.known[id(specification)] = Described(specification, app)
+        return Described.known[id(specification)]
+
+    def validator(self, schema: dict[str, Any]) -> OAS31Validator:
+        """For a schema of the document."""
+        text = json.dumps(schema)
+        if text not in self.validators:
+            whole = schema | {"components": self.document["components"]}
+            self.validators[text] = OAS31Validator(whole, format_checker=oas31_format_checker)
+        return self.validators[text]

@@ -19,7 +19,13 @@ from tests.http.api import PROBLEM, Api
 from tests.http.test_records import EVERYTHING
 
 PUBLIC = {
-    *("POST /auth/register", "POST /auth/login", "POST /auth/refresh", "POST /auth/token", "GET /.well-known/jwks.json"),
+    *(
+        "POST /auth/register",
+        "POST /auth/login",
+        "POST /auth/refresh",
+        "POST /auth/token",
+        "GET /.well-known/jwks.json",
+    ),
     *("HEAD /", "HEAD /docs"),
     *("GET /", "GET /health/live", "GET /health/ready", "GET /openapi.json"),
     *("GET /docs", "GET /docs/start.js", "GET /docs/{asset}"),
@@ -69,23 +75,33 @@ class Away(MemoryStore):
 
     @property
     def records(self) -> Any:
+        """See the port."""
         self._fail()
         return super().records
 
     @property
     def sessions(self) -> Any:
+        """See the port."""
         self._fail()
         return super().sessions
 
     def work(self) -> Any:
+        """See the port."""
         self._fail()
         return super().work()
 
     async def ready(self) -> bool:
+        """See the port."""
         return self.failure is None
 
 
-CALLS = (("GET", f"notes/{NEVER}"), ("GET", "notes"), ("PATCH", f"notes/{NEVER}"), ("GET", "/auth/me"), ("POST", "/auth/refresh"))
+CALLS = (
+    ("GET", f"notes/{NEVER}"),
+    ("GET", "notes"),
+    ("PATCH", f"notes/{NEVER}"),
+    ("GET", "/auth/me"),
+    ("POST", "/auth/refresh"),
+)
 
 
 async def test_a_database_that_is_away_is_said_to_be() -> None:
@@ -94,7 +110,11 @@ async def test_a_database_that_is_away_is_said_to_be() -> None:
     mary = await api.person("mary")
     store.failure = Unavailable()
     for method, path in (*CALLS, ("GET", "/health/ready")):
-        body = {"json": {"refresh_token": "x"} if "auth" in path else {"title": "x"}} if method in ("POST", "PATCH") else {}
+        body = (
+            {"json": {"refresh_token": "x"} if "auth" in path else {"title": "x"}}
+            if method in ("POST", "PATCH")
+            else {}
+        )
         answer = await api.call(mary, method, path, **body)
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable"), path
     assert (await api.get(None, "/health/live")).status_code == 200
@@ -144,7 +164,9 @@ async def test_openapi_is_valid_and_as_it_was(name: str, request: pytest.Fixture
 def lines(document: dict[str, Any]) -> list[str]:
     """A document with one line for each operation and schema, so that a difference names what differs."""
     said = [(f"{method.upper()} {path}", operation) for path, method, operation in operations(document)]
-    said += [(f"{kind} {name}", found) for kind, all_of in document["components"].items() for name, found in all_of.items()]
+    said += [
+        (f"{kind} {name}", found) for kind, all_of in document["components"].items() for name, found in all_of.items()
+    ]
     said.append(("document", {name: found for name, found in document.items() if name not in ("paths", "components")}))
     return [f"{name} {json.dumps(found, ensure_ascii=False, sort_keys=True)}" for name, found in said]
 
@@ -234,6 +256,7 @@ class Links(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """See `HTMLParser`."""
         given = dict(attrs)
         self.found += [str(value) for name, value in attrs if name in ("src", "href", "action", "srcset", "data")]
         self.inline += [name for name in given if name.startswith("on") or name == "style"]
@@ -241,6 +264,7 @@ class Links(HTMLParser):
             self.inline.append("script")
 
     def handle_data(self, data: str) -> None:
+        """See `HTMLParser`."""
         self.text.append(data)
 
 
@@ -295,7 +319,11 @@ async def test_answers_are_not_kept_by_caches() -> None:
     for answer in (await api.get(mary, "boxes"), await api.get(mary, f"boxes/{record_id}")):
         assert answer.headers["cache-control"] == "private, no-cache"
         assert "authorization" in answer.headers["vary"].lower()
-    for answer in (await api.get(mary, f"boxes/{NEVER}"), await api.get(None, "boxes"), await api.get(mary, "/auth/me")):
+    for answer in (
+        await api.get(mary, f"boxes/{NEVER}"),
+        await api.get(None, "boxes"),
+        await api.get(mary, "/auth/me"),
+    ):
         assert answer.headers["cache-control"] == "no-store"
 
 
@@ -307,7 +335,9 @@ async def test_other_origins_are_not_let_in() -> None:
 
 async def test_signing_up_and_using_the_api_from_end_to_end() -> None:
     api = await Api.of(example("notes"))
-    made = await api.call(None, "POST", "/auth/register", json={"email": "mary@example.com", "password": "correct horse"})
+    made = await api.call(
+        None, "POST", "/auth/register", json={"email": "mary@example.com", "password": "correct horse"}
+    )
     assert made.status_code == 201
     assert made.headers["cache-control"] == "no-store"
     headers = {"authorization": f"Bearer {made.json()['access_token']}"}

@@ -53,7 +53,9 @@ async def test_a_path_that_leads_nowhere_is_a_problem(api: Api, mary: Actor, pat
         ("/openapi.json", "GET"),
     ],
 )
-async def test_a_method_that_is_not_offered_names_those_that_are(api: Api, mary: Actor, path: str, allowed: str) -> None:
+async def test_a_method_that_is_not_offered_names_those_that_are(
+    api: Api, mary: Actor, path: str, allowed: str
+) -> None:
     for method in ("PUT", "TRACE", "CONNECT", "OPTIONS", "FROB", "DELETE", "PATCH", "POST"):
         if method in allowed.split(", "):
             continue
@@ -79,7 +81,9 @@ async def test_a_method_is_not_overridden(api: Api, mary: Actor) -> None:
 # --- who asks ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", ["", "Bearer", "Bearer ", "Bearer x", "Basic bWFyeTpwYXNz", "bearer a.b.c", "Bearer \u00e9"])
+@pytest.mark.parametrize(
+    "value", ["", "Bearer", "Bearer ", "Bearer x", "Basic bWFyeTpwYXNz", "bearer a.b.c", "Bearer \u00e9"]
+)
 async def test_a_token_that_is_not_one_is_refused_and_not_ignored(value: str) -> None:
     api = await Api.of(example("notes"))
     for path in ("/v1/notes", f"/v1/notes/{NEVER}", "/auth/me"):
@@ -146,7 +150,8 @@ async def test_a_body_that_is_longer_than_it_says_is_too_large_all_the_same(api:
     headers.append((b"authorization", f"Bearer {api.tokens[mary]}".encode()))
     scope = {"type": "http", "http_version": "1.1", "method": "POST", "path": "/v3/boxes", "raw_path": b"/v3/boxes"}
     await api.app(
-        scope | {"query_string": b"", "root_path": "", "scheme": "http", "headers": headers, "client": None, "server": None},
+        scope
+        | {"query_string": b"", "root_path": "", "scheme": "http", "headers": headers, "client": None, "server": None},
         receive,
         send,
     )
@@ -154,7 +159,9 @@ async def test_a_body_that_is_longer_than_it_says_is_too_large_all_the_same(api:
     assert handed <= LARGEST_BODY + 2 * 65536
 
 
-@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "application/merge-patch+json", "application/jsonx"])
+@pytest.mark.parametrize(
+    "kind", ["", "text/plain", "application/x-www-form-urlencoded", "application/merge-patch+json", "application/jsonx"]
+)
 async def test_a_body_of_another_type_is_not_read(api: Api, mary: Actor, kind: str) -> None:
     refused = await post(api, mary, b'{"name": "x"}', kind)
     assert (refused.status_code, refused.json()["code"]) == (415, "unsupported_media_type")
@@ -170,20 +177,33 @@ async def test_a_type_may_have_parameters_and_any_case(api: Api, mary: Actor) ->
 # --- what it says --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        *(b"", b" ", b"{", b"{'name': 'x'}", b'{"name": "x",}', b'{"name": "x"} {}', b"\xff\xfe{}", b'{"name": "\xff"}'),
-        *(b'{"name": "a", "name": "b"}', b'{"extra": {"a": 1, "a": 2}, "name": "x"}', b'{"name": NaN}'),
-        *(b'{"name": "x", "weight": NaN}', b'{"name": "x", "weight": -Infinity}', b'{"name": "x", "extra": [Infinity]}'),
-        *(b"\xef\xbb\xbf{}", b'{"name": "\xc0\x80"}', b'{"name": "\xed\xa0\x80"}', b'{"name": "a\nb"}'),
-        b'{"name": "x", "extra": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-        b'{"name": "x", "extra": ' + b"[" * 65 + b"]" * 65 + b"}",
-    ],
-)
-async def test_what_is_not_strict_json_is_malformed(api: Api, mary: Actor, content: bytes) -> None:
-    refused = await post(api, mary, content)
-    assert refused.status_code == 400, refused.text
+NOT_JSON = [
+    *(
+        b"",
+        b" ",
+        b"{",
+        b"{'name': 'x'}",
+        b'{"name": "x",}',
+        b'{"name": "x"} {}',
+        b"\xff\xfe{}",
+        b'{"name": "\xff"}',
+    ),
+    *(b'{"name": "a", "name": "b"}', b'{"extra": {"a": 1, "a": 2}, "name": "x"}', b'{"name": NaN}'),
+    *(
+        b'{"name": "x", "weight": NaN}',
+        b'{"name": "x", "weight": -Infinity}',
+        b'{"name": "x", "extra": [Infinity]}',
+    ),
+    *(b"\xef\xbb\xbf{}", b'{"name": "\xc0\x80"}', b'{"name": "\xed\xa0\x80"}', b'{"name": "a\nb"}'),
+    b'{"name": "x", "extra": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    b'{"name": "x", "extra": ' + b"[" * 65 + b"]" * 65 + b"}",
+]
+
+
+async def test_what_is_not_strict_json_is_malformed(api: Api, mary: Actor) -> None:
+    for content in NOT_JSON:
+        refused = await post(api, mary, content)
+        assert refused.status_code == 400, (content[:50], refused.text)
 
 
 async def test_nesting_has_a_deepest(api: Api, mary: Actor) -> None:
@@ -196,36 +216,55 @@ async def test_nesting_has_a_deepest(api: Api, mary: Actor) -> None:
 
 HUGE = "1" + "0" * 400
 WRONG: list[tuple[str, str]] = [
-    *(("name", text) for text in ("null", "1", '""', '"' + "x" * 21 + '"', r'"\u0000"', r'"\ud800"', r'"\udc00\ud800"', "[]", "{}")),
-    *(("size", text) for text in ("null", '"1"', "true", "-1", "1.5", HUGE, "-" + HUGE, "1e400", "9007199254740992", "1e300")),
+    *(
+        ("name", text)
+        for text in ("null", "1", '""', '"' + "x" * 21 + '"', r'"\u0000"', r'"\ud800"', r'"\udc00\ud800"', "[]", "{}")
+    ),
+    *(
+        ("size", text)
+        for text in ("null", '"1"', "true", "-1", "1.5", HUGE, "-" + HUGE, "1e400", "9007199254740992", "1e300")
+    ),
     *(("weight", text) for text in ('"1"', "true", HUGE, "1e400", "-1e999", "[]")),
     *(("price", text) for text in ("1", "1.5", '"1.555"', '"1e3"', '"+1"', '"01"', '""', '"NaN"', f'"{HUGE}"', '"١"')),
     *(("full", text) for text in ("null", "0", "1", '"true"')),
     *(("kind", text) for text in ("null", '"barrel"', '""', '"Crate"', "1")),
-    *(("due", text) for text in ('"2026-02-30"', '"2026-1-1"', '"20260101"', "20260101", '"2026-01-01T00:00:00Z"', '"0000-01-01"')),
-    *(("at", text) for text in ('"2026-01-01"', '"2026-01-01T00:00:00"', '"2026-01-01T24:00:01Z"', "0", '"2026-01-01T00:00:60Z"')),
+    *(
+        ("due", text)
+        for text in ('"2026-02-30"', '"2026-1-1"', '"20260101"', "20260101", '"2026-01-01T00:00:00Z"', '"0000-01-01"')
+    ),
+    *(
+        ("at", text)
+        for text in ('"2026-01-01"', '"2026-01-01T00:00:00"', '"2026-01-01T24:00:01Z"', "0", '"2026-01-01T00:00:60Z"')
+    ),
     *(("at", text) for text in ('"0001-01-01T00:00:00+23:59"', '"9999-12-31T23:59:59-23:59"')),
     *(("extra", text) for text in (r'"\u0000"', r'["\ud800"]', r'{"\u0000": 1}', HUGE, "[1e400]")),
-    *(("inside", text) for text in ('"x"', "1", f'"{NEVER}"', f'"{NEVER}x"', '"{00000000-0000-7000-8000-000000000000}"')),
+    *(
+        ("inside", text)
+        for text in ('"x"', "1", f'"{NEVER}"', f'"{NEVER}x"', '"{00000000-0000-7000-8000-000000000000}"')
+    ),
     *(("mail", text) for text in ('"x"', '"a@b"', '"a b@c.de"', r'"a@b.de\u0000"')),
     *(("page", text) for text in ('"x"', '"javascript:alert(1)"', '"http://"', '"http://[x"', '"http://a:b/"')),
     *(("code", text) for text in ('"AB"', '"ABCD"', r'"ABC\n"', '"abc"')),
-    *((name, "1") for name in ("id", "owner", "created_at", "updated_at", "surprise", "f_name", "", "__class__", "model_config")),
+    *(
+        (name, "1")
+        for name in ("id", "owner", "created_at", "updated_at", "surprise", "f_name", "", "__class__", "model_config")
+    ),
 ]
 
 
-@pytest.mark.parametrize(("field", "text"), WRONG)
-async def test_a_wrong_value_is_refused_by_name(api: Api, mary: Actor, field: str, text: str) -> None:
+@pytest.mark.parametrize("field", sorted({field for field, _ in WRONG}))
+async def test_a_wrong_value_is_refused_by_name(api: Api, mary: Actor, field: str) -> None:
     record_id = await api.make(mary, "boxes", name="Lid")
-    name = "" if field == "name" else '"name": "x", '
-    content = f'{{{name}{json.dumps(field)}: {text}}}'.encode()
     patch = {"content-type": "application/json"}
-    for refused in (
-        await post(api, mary, content),
-        await api.call(mary, "PATCH", f"boxes/{record_id}", content=content, headers=patch),
-    ):
-        assert refused.status_code == 422, refused.text
-        assert [error["field"] for error in refused.json()["errors"]] == [field or "body"]
+    for text in [text for name, text in WRONG if name == field]:
+        name = "" if field == "name" else '"name": "x", '
+        content = f"{{{name}{json.dumps(field)}: {text}}}".encode()
+        for refused in (
+            await post(api, mary, content),
+            await api.call(mary, "PATCH", f"boxes/{record_id}", content=content, headers=patch),
+        ):
+            assert refused.status_code == 422, (text, refused.text)
+            assert [error["field"] for error in refused.json()["errors"]] == [field or "body"], text
     assert (await api.get(mary, f"boxes/{record_id}")).json()["name"] == "Lid"
 
 
@@ -235,7 +274,15 @@ async def test_a_body_is_an_object(api: Api, mary: Actor, content: bytes) -> Non
 
 
 async def test_text_comes_back_as_it_went_in(api: Api, mary: Actor) -> None:
-    for text in ("\u0001\u001f", "\u2028\u2029</script>", "e\u0301", "\U0001f98a", "\ufffe\uffff", "'; DROP TABLE boxes; --", "%s %(x)s :name"):
+    for text in (
+        "\u0001\u001f",
+        "\u2028\u2029</script>",
+        "e\u0301",
+        "\U0001f98a",
+        "\ufffe\uffff",
+        "'; DROP TABLE boxes; --",
+        "%s %(x)s :name",
+    ):
         made = await api.call(mary, "POST", "boxes", json={"name": text[:20] or "x", "extra": {text: text}})
         assert made.json()["name"] == text[:20]
         assert made.json()["extra"] == {text: text}
@@ -250,7 +297,9 @@ VALUES = st.recursive(
     | st.integers()
     | st.floats()
     | st.text(st.characters(codec=None, exclude_categories=[]), max_size=25)
-    | st.sampled_from(["2026-01-01", "2026-01-01T00:00:00Z", "1.50", NEVER, "crate", "ABC", "a@b.de", 10**400, -(2**53)]),
+    | st.sampled_from(
+        ["2026-01-01", "2026-01-01T00:00:00Z", "1.50", NEVER, "crate", "ABC", "a@b.de", 10**400, -(2**53)]
+    ),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=5,
 )
@@ -285,7 +334,9 @@ async def test_no_bytes_break_anything(api: Api, mary: Actor, content: bytes) ->
 
 
 NAMES = st.sampled_from(["limit", "sort", "cursor", "count", "q", "fields", *FIELDS, "created_at"])
-QUERIES = st.lists(st.tuples(NAMES, st.text(max_size=12) | st.sampled_from(["1", "-size", "true", NEVER, "a,b", "\\,"])), max_size=4)
+QUERIES = st.lists(
+    st.tuples(NAMES, st.text(max_size=12) | st.sampled_from(["1", "-size", "true", NEVER, "a,b", "\\,"])), max_size=4
+)
 
 
 @FUZZ
@@ -296,7 +347,11 @@ async def test_no_query_breaks_anything(api: Api, mary: Actor, query: list[tuple
 
 
 @FUZZ
-@given(st.binary(max_size=40).map(lambda raw: "".join(chr(byte) if 33 <= byte < 127 and byte != 35 else f"%{byte:02x}" for byte in raw)))
+@given(
+    st.binary(max_size=40).map(
+        lambda raw: "".join(chr(byte) if 33 <= byte < 127 and byte != 35 else f"%{byte:02x}" for byte in raw)
+    )
+)
 async def test_no_raw_query_or_path_breaks_anything(api: Api, mary: Actor, text: str) -> None:
     assert (await api.get(mary, f"boxes?{text}")).status_code in (200, 400, 422)
     safe = text.replace("?", "%3f").replace("/", "%2f")

@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 import httpx
-import pytest
 
 from domain.ownership import Actor
 from tests.application.world import NEVER, example, specification
@@ -127,7 +126,9 @@ async def test_a_validator_is_of_what_this_caller_sees(any_api: Apis) -> None:
     api = await any_api(example("invoices"))
     mary, bob = await api.people("mary", "bob")
     business = await api.make(mary, "businesses", name="Peas")
-    client = await api.make(mary, "clients", business=business, name="B", address="", portal=bob.account, credit_limit="1")
+    client = await api.make(
+        mary, "clients", business=business, name="B", address="", portal=bob.account, credit_limit="1"
+    )
     path = f"clients/{client}"
     before = await api.get(bob, path)
     assert "credit_limit" not in before.json()
@@ -199,7 +200,9 @@ async def test_hidden_and_missing_are_alike_byte_for_byte(any_api: Apis) -> None
 async def test_pages_lead_to_one_another(any_api: Apis) -> None:
     api = await any_api(EVERYTHING)
     mary, bob = await api.people("mary", "bob")
-    ids = [await api.make(mary, "boxes", name=f"B{i % 3}", size=i, kind="crate" if i % 2 else "big box") for i in range(7)]
+    ids = [
+        await api.make(mary, "boxes", name=f"B{i % 3}", size=i, kind="crate" if i % 2 else "big box") for i in range(7)
+    ]
     seen, url = [], "boxes?limit=3&sort=name,-size&count=true"
     while url:
         page = await api.get(mary, url)
@@ -251,27 +254,33 @@ async def test_a_cursor_that_was_changed_or_belongs_elsewhere_is_refused(any_api
     for wrong in (*flipped, *other):
         refused = await api.get(mary, f"boxes?limit=1&name=B&cursor={wrong}")
         assert (refused.status_code, refused.json()["code"]) == (400, "bad_cursor"), wrong
-    for actor, query in ((bob, "name=B"), (mary, "name=C"), (mary, ""), (mary, "name=B&sort=size"), (mary, "name=B&size=1")):
+    for actor, query in (
+        (bob, "name=B"),
+        (mary, "name=C"),
+        (mary, ""),
+        (mary, "name=B&sort=size"),
+        (mary, "name=B&size=1"),
+    ):
         assert (await api.get(actor, f"boxes?{query}&cursor={cursor}")).status_code == 400
     assert (await api.get(mary, f"plans?cursor={cursor}")).status_code == 400
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        *("limit=0", "limit=201", "limit=-1", "limit=x", "limit=", "limit=1.0", "limit=%C2%B2", "limit=1&limit=2"),
-        *("sort=", "sort=extra", "sort=--size", "sort=size,size", "sort=size,-size", "sort=surprise", "sort=inside"),
-        *("surprise=1", "Name=x", "size[]=1", "size_gt=x", "extra=1", "count=yes", "count=", "full=True", "full=1"),
-        *("size=", "size=x", "size=1e400", f"size={10**400}", "weight=nan", "weight=inf", "weight=1e400", "price=1,"),
-        *("due=2026-02-30", "at=yesterday", "kind=barrel", "inside=x", "name=%00", "cursor=a&cursor=b", "owner=x"),
-    ],
-)
-async def test_a_query_that_says_nothing_sensible_is_refused(query: str) -> None:
+SENSELESS = [
+    *("limit=0", "limit=201", "limit=-1", "limit=x", "limit=", "limit=1.0", "limit=%C2%B2", "limit=1&limit=2"),
+    *("sort=", "sort=extra", "sort=--size", "sort=size,size", "sort=size,-size", "sort=surprise", "sort=inside"),
+    *("surprise=1", "Name=x", "size[]=1", "size_gt=x", "extra=1", "count=yes", "count=", "full=True", "full=1"),
+    *("size=", "size=x", "size=1e400", f"size={10**400}", "weight=nan", "weight=inf", "weight=1e400", "price=1,"),
+    *("due=2026-02-30", "at=yesterday", "kind=barrel", "inside=x", "name=%00", "cursor=a&cursor=b", "owner=x"),
+]
+
+
+async def test_a_query_that_says_nothing_sensible_is_refused() -> None:
     api = await Api.of(EVERYTHING)
     mary = await api.person("mary")
-    refused = await api.get(mary, f"boxes?{query}")
-    assert refused.status_code == 422, refused.text
-    assert [error["field"] for error in refused.json()["errors"]] == [query.partition("=")[0]]
+    for query in SENSELESS:
+        refused = await api.get(mary, f"boxes?{query}")
+        assert refused.status_code == 422, (query, refused.text)
+        assert [error["field"] for error in refused.json()["errors"]] == [query.partition("=")[0]]
 
 
 async def test_members_over_http(any_api: Apis) -> None:
@@ -313,14 +322,16 @@ async def test_members_over_http(any_api: Apis) -> None:
 
 
 async def test_an_answer_of_nothing_where_the_record_can_no_longer_be_opened(any_api: Apis) -> None:
-    api = await any_api(specification("""
+    api = await any_api(
+        specification("""
 resources:
   pass:
     plural: passes
     owner: account
     fields: {holder: {type: account, optional: yes}, state: "one of fresh, used"}
     can: {create: signed in, read: [owner when state is fresh, holder when state is used], update: owner}
-"""))
+""")
+    )
     mary = await api.person("mary")
     record_id = await api.make(mary, "passes", state="fresh")
     done = await api.call(mary, "PATCH", f"passes/{record_id}", json={"state": "used"})
@@ -358,6 +369,11 @@ async def test_who_is_nobody_does_not_learn_the_names_of_hidden_fields(any_api: 
     mary = await api.person("mary")
     for query in ("email=x@y.example", "sort=email"):
         assert (await api.get(mary, f"profiles?{query}")).status_code == 200
-        refused, unknown = await api.get(None, f"profiles?{query}"), await api.get(None, f"profiles?{query.replace('email', 'surprise')}")
+        refused, unknown = (
+            await api.get(None, f"profiles?{query}"),
+            await api.get(None, f"profiles?{query.replace('email', 'surprise')}"),
+        )
         assert refused.status_code == unknown.status_code == 422
-        assert refused.json()["errors"][0]["message"].replace("email", "") == unknown.json()["errors"][0]["message"].replace("surprise", "")
+        assert refused.json()["errors"][0]["message"].replace("email", "") == unknown.json()["errors"][0][
+            "message"
+        ].replace("surprise", "")

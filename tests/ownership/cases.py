@@ -235,12 +235,12 @@ class _Cases:
         ]
         if self.resource.ladder is not None:
             named.append(("members", self.members))
-        named += [(f"sort by {name}", self._sorted(name)) for name in self.sortable]
-        named += [(f"filter by {name}", self._filtered(name)) for name in self.filterable]
-        if len(self.sortable) > 1:
-            named.append(("sort by two", self._sorted(*self.sortable[-2:])))
+        named += [(f"sort by {name}", self._sorted(i % 2 == 0, name)) for i, name in enumerate(self.sortable)]
+        named += [(f"filter by {name}", self._filtered(i % 2 == 0, name)) for i, name in enumerate(self.filterable)]
+        if len(self.sortable) > 2:
+            named.append(("sort by two", self._sorted(True, *self.sortable[-2:])))
         if len(self.filterable) > 1:
-            named.append(("filter by two", self._filtered(*self.filterable[-2:])))
+            named.append(("filter by two", self._filtered(False, *self.filterable[-2:])))
         return (Case(f"{what} {self.name}", ask) for what, ask in named)
 
     @cached_property
@@ -303,36 +303,42 @@ class _Cases:
             reading.records().page(reading.world.stale, Query(self.name, (), (Sort("id", True),), 1), NOW)
         )
 
-    def _sorted(self, *names: str) -> Callable[[Reading], Answers]:
+    def _sorted(self, walked: bool, *names: str) -> Callable[[Reading], Answers]:
+        """By these names in both directions: downwards page by page if `walked`, upwards if not; whole the other way.
+
+        Every list that is walked another way is a statement more to build; for nobody one order has to do.
+        """
+
         def ask(reading: Reading) -> Answers:
             for number, actor in enumerate(reading.world.everybody):
                 if actor.account is None and names != ("updated_at",):
                     continue
                 for down in (False, True):
-                    keys = (*names, "id")
-                    order = tuple(Sort(name, down != bool(i)) for i, name in enumerate(keys))
-                    query = Query(self.name, (), order, 1 + number % 3)
+                    order = tuple(Sort(name, down != bool(i)) for i, name in enumerate((*names, "id")))
+                    query = Query(self.name, (), order, 1 + number % 3 if down == walked else 50)
                     yield from self._walk(reading, actor, (number, "down" if down else "up"), query)
 
         return ask
 
-    def _filtered(self, *names: str) -> Callable[[Reading], Answers]:
+    def _filtered(self, several: bool, *names: str) -> Callable[[Reading], Answers]:
+        """By each value that a record has; if `several`, by two values at once and for nobody too."""
+
         def ask(reading: Reading) -> Answers:
-            wanted = list(zip(*(self._seen(reading.world, name) for name in names), strict=False))
+            wanted = list(zip(*(self._seen(reading.world, name, several) for name in names), strict=False))
             for number, actor in enumerate(reading.world.everybody):
-                for values in wanted:
+                for values in wanted if actor.account is not None or several else ():
                     filters = tuple(Filter(name, asked) for name, asked in zip(names, values, strict=True))
                     query = Query(self.name, filters, (Sort("id", True),), 50, counted=True)
                     yield from self._walk(reading, actor, (number, values), query)
 
         return ask
 
-    def _seen(self, world: World, name: str) -> list[tuple[Any, ...]]:
+    def _seen(self, world: World, name: str, several: bool) -> list[tuple[Any, ...]]:
         """Every value that a record has, alone; then the first and the last together."""
         records = world.of(self.name)
         found = [r.parent if name == self.resource.parent else r.values[name] for r in records]
         values = list(dict.fromkeys(value for value in found if value is not None))
-        return [(value,) for value in values] + ([(values[0], values[-1])] if len(values) > 1 else [])
+        return [(value,) for value in values] + ([(values[0], values[-1])] if several and len(values) > 1 else [])
 
     def _walk(self, reading: Reading, actor: Actor, label: tuple[Any, ...], query: Query) -> Answers:
         """Page after page, as far as there can be any."""

@@ -123,8 +123,9 @@ def _asked(specification: Specification, resource: Resource) -> Iterator[tuple[P
             yield from _unfold(specification, resource, (hop,), target.rule(needed), done)
     for name in opened_by(specification, resource):
         hop = Hop(name, specification.target(resource.name, name))
+        target = specification.resources[hop.resource]
         for needed in ("share", "open"):
-            yield from _unfold(specification, resource, (hop,), specification.resources[hop.resource].rule(needed), done)
+            yield from _unfold(specification, resource, (hop,), target.rule(needed), done)
 
 
 def visible_hops(resource: Resource) -> Iterator[tuple[Hop, str]]:
