@@ -22,7 +22,7 @@ class RateLimits(StrEnum):
 
 
 class Settings(BaseSettings):
-    """Each is an environment variable with the prefix `FREEHOLD_`; what is unknown or wrong stops the start."""
+    """Each is an environment variable with the prefix `FREEHOLD_`; what is wrong stops the start."""
 
     model_config = SettingsConfigDict(env_prefix="FREEHOLD_", extra="ignore", hide_input_in_errors=True)
 

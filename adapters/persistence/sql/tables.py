@@ -33,8 +33,11 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    cast,
     column,
     func,
+    not_,
+    or_,
     true,
 )
 from sqlalchemy.orm import backref, registry, relationship
@@ -223,7 +226,10 @@ def _field_args(specification: Specification, resource: Resource, field: Field, 
 
 
 def _check(field: Field, name: str) -> ColumnElement[bool] | None:
-    """What the database itself refuses of a value; NULL passes, NOT NULL is the column's."""
+    """What the database itself refuses of a value; NULL passes, NOT NULL is the column's.
+
+    SQLite stores anything anywhere: without these a text would stay in a column that has become one of numbers.
+    """
     value: ColumnClause[Any] = column(name)
     match field.kind:
         case Kind.YES_NO:
@@ -232,9 +238,18 @@ def _check(field: Field, name: str) -> ColumnElement[bool] | None:
             return value.in_(field.values)
         case Kind.TEXT if field.length is not None:
             return func.length(value).between(*field.length)
-        case Kind.INTEGER | Kind.NUMBER if field.minimum is not None or field.maximum is not None:
+        case Kind.INTEGER | Kind.NUMBER:
             low = true() if field.minimum is None else value >= field.minimum
-            return and_(low, true() if field.maximum is None else value <= field.maximum)
+            high = true() if field.maximum is None else value <= field.maximum
+            return and_(value == cast(value, Integer if field.kind is Kind.INTEGER else Float), low, high)
+        case Kind.DECIMAL:
+            return not_(value.bool_op("GLOB")("*[^-.0-9]*"))
+        case Kind.DATE:
+            return value.like("____-__-__")
+        case Kind.TIME:
+            return value.like("____-__-__T__:__:__.______Z")
+        case Kind.JSON:
+            return or_(value.is_(None), func.json_valid(value) == 1)  # of NULL some versions say 0
         case _:
             return None
 
