@@ -18,9 +18,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = ("domain", "application", "adapters", "entrypoints")
 EXAMPLES = sorted(
-    file.parent.name
-    for file in REPOSITORY.glob("examples/*/freehold.yaml")
-    if not (file.parent / "app.py").exists()
+    file.parent.name for file in REPOSITORY.glob("examples/*/freehold.yaml") if not (file.parent / "app.py").exists()
 )
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="looks for programs in bin/")
