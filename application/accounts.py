@@ -1,4 +1,4 @@
-"""Accounts: sign up, see oneself, change the password. Each use case commits itself."""
+"""Accounts: sign up, see oneself, change the password, leave for good. Each use case commits itself."""
 
 from application.ports import Clock, Ids, Passwords, Store
 from application.sessions import Device, Scope, SessionUseCases, SignedIn, accepted
@@ -68,10 +68,33 @@ class AccountUseCases:
         password_hash = await self._passwords.hash(new)
         now = self._clock.now()
         async with self._store.work() as work:
+            session = await work.sessions.get(str(actor.session))
+            if session is None or not session.alive(now):
+                raise NotAuthenticated
             account = await work.accounts.get(found.id)
             if account is None or account.password_hash != found.password_hash:
                 raise Conflict("The password was changed in the meantime.", code="changed")
             await work.accounts.save(account.with_password(password_hash))
             await self._sessions.end(work, actor, Scope.OTHERS, now)
             await work.audit.add(Event.of("password_changed", account.id, now, actor.session))
+            await work.commit()
+
+    async def delete(self, actor: Actor, password: str) -> None:
+        """Delete the caller's account and all that it owns but what is kept. Raises `Invalid` for a wrong password."""
+        found = await self.me(actor)
+        (password,) = accepted(password=(presented_password, password))
+        right, _ = await self._passwords.verify(password, found.password_hash)
+        if not right:
+            raise Invalid(errors=(FieldError("password", "wrong", "This is not the present password."),))
+        now = self._clock.now()
+        async with self._store.work() as work:
+            account = await work.accounts.get(found.id)
+            session = await work.sessions.get(str(actor.session))
+            if account is None or session is None or not session.alive(now):
+                raise NotAuthenticated
+            if account.password_hash != found.password_hash:
+                raise Conflict("The password was changed in the meantime.", code="changed")
+            await work.records.close_account(account.id, Account.tombstone(self._ids.new(), now), now)
+            # in nobody's log: what the account did before is no longer told to be its own either
+            await work.audit.add(Event.of("account_deleted", None, now))
             await work.commit()

@@ -54,9 +54,16 @@ class Sort:
     descending: bool
 
 
+SORTED_CHARACTERS = 200
+"""of a text that an order looks at: a cursor carries them, and must fit into a URL"""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A page of a list. `order` ends with a sort by `id`; `after` holds the last seen record's value for each key."""
+    """A page of a list. `order` ends with a sort by `id`; `after` holds the last seen record's value for each key.
+
+    Texts are sorted by their first `SORTED_CHARACTERS`, and by the next key where those are equal.
+    """
 
     resource: str
     filters: tuple[Filter, ...]
@@ -128,6 +135,13 @@ class Records(RecordsRead, Protocol):
         """Delete the record and all below it; references elsewhere are emptied or follow, as the specification says.
 
         Raises `Conflict` where it is gone or not the actor's to delete.
+        """
+
+    async def close_account(self, account: str, tombstone: Account, now: datetime) -> None:
+        """Delete the account and all that it owns, locked or not, with its sessions and memberships.
+
+        Kept records, what is above and what is below them pass to the tombstone, which is stored only where
+        something does. References to what goes are emptied or follow; what named the account becomes None.
         """
 
     async def membership(

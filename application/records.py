@@ -19,7 +19,7 @@ from domain.errors import (
 )
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result
 from domain.ownership import Actor, Facts
-from domain.record import Record, accept_changes, accept_new, create
+from domain.record import accept_changes, accept_new, create
 from domain.specification.analysis import anonymous_could
 from domain.specification.model import Field, Kind, Resource, Specification
 
@@ -129,8 +129,8 @@ class RecordUseCases:
                 now,
             )
             facts = await records.imagine(actor, record, now)
-            await _check_members(work, facts, set(model.fields), now)
             judge_creation(actor, facts, body)
+            await _check_accounts(work, facts, set(given), None, now)
             await records.add(actor, record, now)
             seen = await records.view(actor, resource, record.id, now)
             if seen is None:
@@ -166,13 +166,12 @@ class RecordUseCases:
                 return await records.view(actor, resource, record_id, now)
             targets = await self._targets(work, actor, model, change.fields, change.moves_to, now)
             record = old.record.edit(change.fields, now)
-            checked = set(change.fields)
             if change.moves_to is not None and model.parent is not None:
                 record = record.moved(targets[model.parent].record, now)
-                checked = set(model.fields)
             new = await records.imagine(actor, record, now)
-            await _check_members(work, new, checked, now)
             judge_result(actor, new, change)
+            moved = model.parent if change.moves_to is not None else None
+            await _check_accounts(work, new, set(change.fields), moved, now)
             await records.save(actor, old.record, record, now)
             seen = await records.view(actor, resource, record_id, now)
             await work.commit()
@@ -207,7 +206,7 @@ class RecordUseCases:
         """The parent and every referred record that a message names, by field name.
 
         Raises `Invalid` naming those that the actor cannot open (the parent) or read (a reference), the same for
-        hidden and missing ones, and the accounts that do not exist.
+        hidden and missing ones.
         """
         found: dict[str, Facts] = {}
         errors = []
@@ -219,8 +218,6 @@ class RecordUseCases:
             value = given.get(field.name)
             if value is not None and field.kind is Kind.REFERENCE:
                 wanted.append((field.name, str(field.target), value, "read"))
-            elif value is not None and field.kind is Kind.ACCOUNT and await work.accounts.get(value) is None:
-                errors.append(FieldError(field.name, "not_found", "There is no such account."))
         for name, target, target_id, action in wanted:
             facts = await work.records.load(actor, target, target_id, now, action)
             if facts is None:
@@ -247,24 +244,31 @@ async def _check_expected(
         raise PreconditionFailed
 
 
-async def _opens(work: Work, account: str, record: Record, now: datetime) -> bool:
-    """Whether there is such an account and it can open the record."""
-    there = await work.accounts.get(account) is not None
-    return there and await work.records.opens(account, record.resource, record.id, now)
+async def _check_accounts(work: Work, facts: Facts, written: set[str], moved: str | None, now: datetime) -> None:
+    """The accounts that are written exist, and those of `member of` fields can open that record (`Invalid`).
 
-
-async def _check_members(work: Work, facts: Facts, names: set[str], now: datetime) -> None:
-    """Each `member of` field names an account that can open the record whose member it must be."""
+    Asked after the caller's right to write: who may open a record is not told to others. A move asks for every
+    `member of` field; what the caller did not write is refused as a matter of the new place, the parent `moved` to.
+    """
     errors = []
     for field in facts.resource.fields.values():
         account = facts.record.values[field.name]
-        if field.kind is not Kind.MEMBER or account is None or field.name not in names:
+        if account is None or not (field.name in written or (moved and field.kind is Kind.MEMBER)):
             continue
-        target = facts.follow(field.path)
-        if target is None or not await _opens(work, account, target.record, now):
-            errors.append(FieldError(field.name, "not_a_member", f"This account cannot open the {field.target}."))
+        if field.kind is Kind.ACCOUNT and await work.accounts.get(account) is None:
+            errors.append(FieldError(field.name, "not_found", "There is no such account."))
+        elif field.kind is Kind.MEMBER and not await _is_member(work, facts.follow(field.path), account, now):
+            name = field.name if field.name in written else str(moved)
+            errors.append(FieldError(name, "not_a_member", f"An account named here cannot open the {field.target}."))
     if errors:
         raise Invalid(errors=tuple(errors))
+
+
+async def _is_member(work: Work, target: Facts | None, account: str, now: datetime) -> bool:
+    """Whether there is such an account and it can open the record."""
+    if target is None or await work.accounts.get(account) is None:
+        return False
+    return await work.records.opens(account, target.record.resource, target.record.id, now)
 
 
 def _copied(targets: Mapping[str, Facts], field: Field) -> Any:

@@ -28,6 +28,11 @@ class Account:
     disabled: bool = False
     """cannot sign in or refresh; whoever disables an account ends its sessions in the same unit of work"""
 
+    @classmethod
+    def tombstone(cls, account_id: str, now: datetime) -> "Account":
+        """Nobody: what owns the kept records of a deleted account. No address and no password can be its own."""
+        return cls(account_id, f"{account_id} is gone", "!", now, disabled=True)
+
     def with_password(self, password_hash: str) -> "Account":
         """The same account under another password, or the same one hashed in a newer way."""
         return replace(self, password_hash=password_hash)

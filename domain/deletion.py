@@ -1,6 +1,10 @@
-"""What goes when a record goes: everything below it, what follows by reference, and what forbids it."""
+"""What goes when a record goes: everything below it, what follows by reference, and what forbids it.
 
-from collections.abc import Iterator
+And what goes when an account goes: all that it owns but what is kept, which nothing forbids.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 from domain.ownership import Facts, locked, locked_above
 from domain.record import Record
@@ -19,11 +23,40 @@ def referring(specification: Specification, target: str) -> Iterator[tuple[Resou
 
 def going(facts: Facts) -> dict[str, Facts]:
     """The record and all that goes with it, by id: children, and referring records with `when_gone: delete`."""
-    found = {facts.record.id: facts}
-    waiting = [facts]
-    specification = facts.world.specification
+    return _going([facts], lambda _: False)
+
+
+def closing(owned: Iterable[Facts]) -> tuple[dict[str, Facts], dict[str, Facts]]:
+    """What goes with an account and what passes to its tombstone, by id, given all the records that it owns.
+
+    Neither a lock nor a reference forbids it, and what refers with `when_gone: delete` goes too, whoever owns it.
+    What outlives an account never goes: such a reference of its own is emptied.
+    """
+    mine = list(owned)
+    gone = _going([at for at in mine if not outlives(at)], outlives)
+    return gone, {at.record.id: at for at in mine if at.record.id not in gone}
+
+
+def outlives(facts: Facts) -> bool:
+    """Whether a record stays when an account goes: a kept one does, with all that is above and below it."""
+    return any(at.resource.keep for at in chain(facts.above(), _below(facts)))
+
+
+def _below(facts: Facts) -> Iterator[Facts]:
+    for child in facts.world.specification.children(facts.resource.name):
+        for record in facts.world.tying(child.name, facts.resource.name, facts.record.id):
+            at = Facts(record, facts.world)
+            yield at
+            yield from _below(at)
+
+
+def _going(start: Iterable[Facts], stays: Callable[[Facts], bool]) -> dict[str, Facts]:
+    """The records and all that goes with them, by id, except what stays."""
+    found = {facts.record.id: facts for facts in start}
+    waiting = list(found.values())
     while waiting:
         at = waiting.pop()
+        specification = at.world.specification
         ties = [(child.name, str(child.parent)) for child in specification.children(at.resource.name)]
         ties += [
             (resource.name, field.name)
@@ -32,9 +65,10 @@ def going(facts: Facts) -> dict[str, Facts]:
         ]
         for link, back in ties:
             for record in at.world.tying(link, back, at.record.id):
-                if record.id not in found:
-                    found[record.id] = Facts(record, at.world)
-                    waiting.append(found[record.id])
+                further = Facts(record, at.world)
+                if record.id not in found and not stays(further):
+                    found[record.id] = further
+                    waiting.append(further)
     return found
 
 

@@ -26,6 +26,7 @@ DECIMAL_PATTERN = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?"
 UUID_PATTERN = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 EMAIL_PATTERN = r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f.]+(\.[^@\s\x00-\x1f\x7f.]+)+"
 _DECIMAL = re.compile(DECIMAL_PATTERN)
+_NUMBER = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,4})?", re.ASCII)
 _UUID = re.compile(UUID_PATTERN)
 _EMAIL = re.compile(EMAIL_PATTERN)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -72,10 +73,9 @@ def from_query(field: Field, text: str) -> Any:
             raise ValueRefused("not_yes_no", "This must be true or false.")
         return text == "true"
     if field.kind in (Kind.INTEGER, Kind.NUMBER):
-        try:
-            number = int(text) if field.kind is Kind.INTEGER else float(text)
-        except ValueError as error:
-            raise ValueRefused("not_a_number", "This must be a number.") from error
+        if not _NUMBER.fullmatch(text):
+            raise ValueRefused("not_a_number", "This must be a number.")
+        number = int(text) if field.kind is Kind.INTEGER and text.lstrip("-").isdigit() else float(text)
         return _CHECKS[field.kind](_unbounded(field), number)
     return _CHECKS[field.kind](_unbounded(field), text)
 

@@ -68,6 +68,12 @@ class PasswordChange(Body):
     new_password: NewPassword
 
 
+class AccountDeletion(Body):
+    """The present password: nobody is deleted by a session alone."""
+
+    password: Password
+
+
 class AccountAnswer(BaseModel):
     """An account, as its owner sees it."""
 
@@ -245,6 +251,20 @@ def auth_router(identity: Identity, accounts: AccountUseCases, sessions: Session
         response.headers["cache-control"] = "no-store"
         return AccountAnswer.of(await accounts.me(actor))
 
+    @router.delete(
+        "/auth/me",
+        operation_id="delete_account",
+        summary="Delete my account and what it owns, for good",
+        status_code=204,
+        response_class=Response,
+        responses=problems(401, 409, *body_errors),
+        openapi_extra=reads(AccountDeletion) | signed_in,
+    )
+    async def delete_account(request: Request, actor: Annotated[Actor, Depends(identity)]) -> None:
+        await sessions.require(actor)
+        body = await _body(request, AccountDeletion)
+        await accounts.delete(actor, body["password"])
+
     @router.post(
         "/auth/password",
         operation_id="change_password",
@@ -290,7 +310,14 @@ def auth_router(identity: Identity, accounts: AccountUseCases, sessions: Session
     return router
 
 
-BODIES: list[type[BaseModel]] = [Registration, Credentials, RefreshRequest, LogoutRequest, PasswordChange]
+BODIES: list[type[BaseModel]] = [
+    Registration,
+    Credentials,
+    RefreshRequest,
+    LogoutRequest,
+    PasswordChange,
+    AccountDeletion,
+]
 """the bodies' models, which OpenAPI names by reference"""
 
 

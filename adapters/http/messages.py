@@ -76,6 +76,9 @@ async def _read(scope: Scope, receive: Receive, types: tuple[bytes, ...]) -> byt
     body = bytes(message.get("body", b""))
     while message.get("more_body"):
         message = await receive()
+        if message["type"] == "http.disconnect":
+            # what came may look whole and mean something else
+            raise Malformed("The body ended early.", code="incomplete_body")
         body += message.get("body", b"")
         if len(body) > LARGEST_BODY:
             raise ContentTooLarge

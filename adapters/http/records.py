@@ -7,6 +7,7 @@ it without FastAPI's dependency solver: it calls the same identity, reads the bo
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute, APIRouter
@@ -131,8 +132,8 @@ class RecordHandlers:
         body = encode(answer if found.total is None else answer | {"total": found.total})
         if found.next_cursor is None:
             return Answer(200, body)
-        kept = [p for p in query_string.decode().split("&") if p and not p.startswith("cursor=")]
-        next_page = "&".join([*kept, f"cursor={found.next_cursor}"])
+        kept = [(name, text) for name, text in parse_qsl(query_string.decode(), True) if name != "cursor"]
+        next_page = urlencode([*kept, ("cursor", found.next_cursor)])
         return Answer(200, body, ((b"link", f'<{self.path}?{next_page}>; rel="next"'.encode()),))
 
     async def create(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:

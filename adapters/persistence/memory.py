@@ -15,8 +15,9 @@ from adapters.persistence.memory_identity import (
     MemorySessions,
     MemorySigningKeys,
 )
-from application.ports import Filter, Page, Query, Sort, View
-from domain.deletion import going, left_referring, obstacles
+from application.ports import SORTED_CHARACTERS, Filter, Page, Query, Sort, View
+from domain.account import Account
+from domain.deletion import closing, going, left_referring, obstacles
 from domain.errors import Conflict, NotAuthenticated
 from domain.membership import Membership
 from domain.ownership import Actor, Facts, decide, may, seen, view
@@ -96,7 +97,7 @@ class MemoryRecords:
         for record in self._state.records[query.resource].values():
             facts = Facts(record, world)
             if may("read", actor, facts) and all(_passes(f, actor, facts) for f in query.filters):
-                rows.append((tuple(seen(key.field, actor, facts) for key in query.order), facts))
+                rows.append((tuple(self._sorted_by(key.field, actor, facts) for key in query.order), facts))
         order, types = query.order, [self._type(query.resource, key.field) for key in query.order]
         comparable = cmp_to_key(partial(_compare, order=order))
         rows.sort(key=lambda row: comparable(row[0]))
@@ -110,6 +111,11 @@ class MemoryRecords:
         rows = rows[: query.limit]
         last = tuple(map(to_json, types, rows[-1][0])) if more else None
         return Page([view(actor, facts) for _, facts in rows], last, total)
+
+    def _sorted_by(self, name: str, actor: Actor, facts: Facts) -> Any:
+        value = seen(name, actor, facts)
+        is_text = self._type(facts.resource.name, name).kind is Kind.TEXT
+        return value[:SORTED_CHARACTERS] if is_text and value is not None else value
 
     async def opens(self, account: str, resource: str, record_id: str, now: datetime) -> bool:
         """See the port."""
@@ -174,15 +180,27 @@ class MemoryRecords:
         facts = await self.imagine(actor, record, now)
         if record.id not in self._state.records[record.resource] or not may("delete", actor, facts):
             raise _changed()
-        gone = going(facts)
-        emptied = [(tie.id, name.name, tie.resource) for at in gone.values() for name, tie in left_referring(at, gone)]
-        for record_id, name, resource in emptied:
-            stored = self._state.records[resource]
-            values = {**stored[record_id].values, name: None}
-            stored[record_id] = replace(stored[record_id], values=values)
-        for at in gone.values():
-            del self._state.records[at.record.resource][at.record.id]
-        self._forget_members(set(gone))
+        self._drop(going(facts))
+
+    async def close_account(self, account: str, tombstone: Account, now: datetime) -> None:
+        """See the port."""
+        world = MemoryWorld(self._specification, now, self._state)
+        every = [Facts(record, world) for records in self._state.records.values() for record in records.values()]
+        gone, passing = closing(at for at in every if at.record.owner == account)
+        self._drop(gone)
+        for resource, records in self._state.records.items():
+            for record in list(records.values()):
+                values = {
+                    name: None if value == account and self._specification.names_account(resource, name) else value
+                    for name, value in record.values.items()
+                }
+                owner = tombstone.id if record.id in passing else record.owner
+                records[record.id] = replace(record, owner=owner, values=values)
+        for key in [key for key in self._state.memberships if key[1] == account]:
+            del self._state.memberships[key]
+        self._state.identity.forget(account)
+        if passing:
+            self._state.identity.accounts[tombstone.id] = tombstone
 
     async def membership(
         self, actor: Actor, resource: str, record_id: str, account: str, now: datetime
@@ -252,6 +270,17 @@ class MemoryRecords:
                     self._state.records[child.name][record.id] = carried
                     waiting.append(carried)
         self._forget_members(ended)
+
+    def _drop(self, gone: dict[str, Facts]) -> None:
+        """Delete records, and empty the references to them from what stays."""
+        emptied = [(tie.id, name.name, tie.resource) for at in gone.values() for name, tie in left_referring(at, gone)]
+        for record_id, name, resource in emptied:
+            stored = self._state.records[resource]
+            values = {**stored[record_id].values, name: None}
+            stored[record_id] = replace(stored[record_id], values=values)
+        for at in gone.values():
+            del self._state.records[at.record.resource][at.record.id]
+        self._forget_members(set(gone))
 
     def _forget_members(self, records: set[str]) -> None:
         for key in [key for key in self._state.memberships if key[0] in records]:

@@ -1,7 +1,7 @@
 """Accounts, sessions, the audit log and the signing keys in plain Python."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from application.ports import SigningKey
 from domain.account import Account
@@ -29,6 +29,16 @@ class IdentityState:
         return IdentityState(
             dict(self.accounts), dict(self.sessions), dict(self.tokens), list(self.events), dict(self.keys)
         )
+
+    def forget(self, account: str) -> None:
+        """Delete an account with its sessions; its events stay, nobody's."""
+        self.accounts.pop(account, None)
+        ended = {session.id for session in self.sessions.values() if session.account == account}
+        for session in ended:
+            del self.sessions[session]
+        for token in [token for token in self.tokens.values() if token.session in ended]:
+            del self.tokens[token.hash]
+        self.events[:] = [replace(event, account=None) if event.account == account else event for event in self.events]
 
 
 class MemoryAccounts:

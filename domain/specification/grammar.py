@@ -14,7 +14,8 @@ from domain.specification.model import Place
 from domain.specification.node import Scalar
 from domain.specification.text import Mistake, tick
 
-NAME = re.compile(r"[a-z][a-z0-9_]*")
+NAME = re.compile(r"[a-z](_?[a-z0-9])*_?")
+"""two underscores in a row are the engine's: `listing__owner` is the column beside `listing`"""
 LONGEST_NAME = 40
 GRAMMAR_WORDS = frozenset({"and", "or", "only", "when"})
 

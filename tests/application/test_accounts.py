@@ -1,4 +1,4 @@
-"""Signing up and changing the password, without a database."""
+"""Signing up, changing the password and leaving, without a database."""
 
 # ruff: noqa: D102  the names say it
 
@@ -8,10 +8,12 @@ from dataclasses import replace
 import pytest
 
 from adapters.clock import UuidV7
+from adapters.passwords import PasslibPasswords
 from adapters.persistence.memory import MemoryStore
 from adapters.sealing import TokenSuccessors
 from application.accounts import AccountUseCases
 from application.sessions import Device, Scope, SessionUseCases, SignedIn
+from domain.account import Account
 from domain.errors import Conflict, Forbidden, Invalid, NotAuthenticated
 from domain.ownership import ANONYMOUS, Actor
 from tests.doubles import PlainPasswords, PlainTokens, SetClock, memory_store
@@ -24,9 +26,11 @@ class World:
 
     def __init__(self, *, sign_up_open: bool = True) -> None:
         self.store: MemoryStore = memory_store()
-        clock, ids, passwords = SetClock(), UuidV7(), PlainPasswords()
-        self.sessions = SessionUseCases(self.store, clock, ids, passwords, PlainTokens(), TokenSuccessors())
-        self.use_cases = AccountUseCases(self.store, clock, ids, passwords, self.sessions, sign_up_open=sign_up_open)
+        clock, ids, self.passwords = SetClock(), UuidV7(), PlainPasswords()
+        self.sessions = SessionUseCases(self.store, clock, ids, self.passwords, PlainTokens(), TokenSuccessors())
+        self.use_cases = AccountUseCases(
+            self.store, clock, ids, self.passwords, self.sessions, sign_up_open=sign_up_open
+        )
 
     async def register(self, email: str = "mary@example.com", password: str = "passw0rd") -> SignedIn:  # noqa: S107
         return await self.use_cases.register(email, password, DEVICE)
@@ -120,3 +124,86 @@ async def test_without_a_live_session_there_is_no_me() -> None:
             await world.use_cases.me(actor)
         with pytest.raises(NotAuthenticated):
             await world.use_cases.change_password(actor, "passw0rd", "another one")
+
+
+async def test_an_account_deletes_itself() -> None:
+    world = World()
+    first, second = await world.register(), await world.sessions.login("mary@example.com", "passw0rd", DEVICE)
+    await world.use_cases.delete(actor_of(second), "passw0rd")
+    for signed_in in (first, second):
+        with pytest.raises(NotAuthenticated):
+            await world.use_cases.me(actor_of(signed_in))
+        with pytest.raises(NotAuthenticated):
+            await world.sessions.refresh(signed_in.refresh_token, DEVICE)
+    with pytest.raises(NotAuthenticated):
+        await world.sessions.login("mary@example.com", "passw0rd", DEVICE)
+    assert world.events() == ["registered", "login", "account_deleted", "login_failed"]
+    assert {event.account for event in world.store.state.identity.events} == {None}
+    assert world.store.state.identity.accounts == {}
+    assert (await world.register()).account.id != first.account.id, "the address is free again"
+
+
+@pytest.mark.parametrize(("password", "code"), [("Passw0rd", "wrong"), ("", "wrong"), ("x" * 257, "length")])
+async def test_an_account_is_not_deleted_without_its_password(password: str, code: str) -> None:
+    world = World()
+    signed_in = await world.register()
+    with pytest.raises(Invalid) as caught:
+        await world.use_cases.delete(actor_of(signed_in), password)
+    assert [(error.field, error.code) for error in caught.value.errors] == [("password", code)]
+    assert await world.use_cases.me(actor_of(signed_in)) == signed_in.account
+    assert world.events() == ["registered"]
+
+
+async def test_of_many_deletions_at_once_one_is_done() -> None:
+    world = World()
+    actor = actor_of(await world.register())
+    done = await asyncio.gather(*(world.use_cases.delete(actor, "passw0rd") for _ in range(5)), return_exceptions=True)
+    assert sorted(type(each).__name__ for each in done) == ["NoneType"] + ["NotAuthenticated"] * 4
+
+
+@pytest.mark.parametrize("meanwhile", ["signed out", "password changed"])
+async def test_what_changes_while_the_password_is_verified_stops_a_deletion(meanwhile: str) -> None:
+    world = World()
+    actor = actor_of(await world.register())
+    deletion = asyncio.create_task(world.use_cases.delete(actor, "passw0rd"))
+    await asyncio.sleep(0)
+    assert world.passwords.verified
+    async with world.store.work() as work:
+        account, session = await work.accounts.get(str(actor.account)), await work.sessions.get(str(actor.session))
+        assert account is not None
+        assert session is not None
+        if meanwhile == "signed out":
+            await work.sessions.save(session.revoke(session.created_at))
+        else:
+            await work.accounts.save(account.with_password("another"))
+        await work.commit()
+    with pytest.raises(NotAuthenticated if meanwhile == "signed out" else Conflict):
+        await deletion
+    assert await world.store.accounts.get(str(actor.account)) is not None
+
+
+async def test_without_a_live_session_nothing_is_deleted() -> None:
+    world = World()
+    signed_in = await world.register()
+    await world.sessions.logout(actor_of(signed_in), Scope.CURRENT)
+    for actor in (ANONYMOUS, actor_of(signed_in)):
+        with pytest.raises(NotAuthenticated):
+            await world.use_cases.delete(actor, "passw0rd")
+
+
+async def test_nobody_signs_in_or_registers_as_a_tombstone() -> None:
+    world = World()
+    tombstone = Account.tombstone(UuidV7().new(), (await world.register()).account.created_at)
+    async with world.store.work() as work:
+        await work.accounts.add(tombstone)
+        await work.commit()
+    for attempt in (
+        world.sessions.login(tombstone.email, tombstone.password_hash, DEVICE),
+        world.use_cases.register(tombstone.email, "passw0rd", DEVICE),
+    ):
+        with pytest.raises(Invalid) as caught:
+            await attempt
+        assert [error.code for error in caught.value.errors] == ["not_an_email"]
+    hashing = PasslibPasswords(memory_kib=8, passes=1)
+    assert await hashing.verify(tombstone.password_hash, tombstone.password_hash) == (False, None)
+    hashing.close()

@@ -208,7 +208,8 @@ resources:
     )
     mary, bob = await world.people("mary", "bob")
     seat = await world.make(mary, "seat", holder=bob.account)
-    await refusal(world.records.update(bob, "seat", seat, {"holder": NEVER}), Invalid, "holder")
+    await refusal(world.records.update(mary, "seat", seat, {"holder": NEVER}), Invalid, "holder")
+    await refusal(world.records.update(bob, "seat", seat, {"holder": NEVER}), Forbidden, "holder")
     await refusal(world.records.update(bob, "seat", seat, {"holder": None, "note": "x"}), Forbidden, "holder", "note")
     assert (await world.records.update(mary, "seat", seat, {"holder": None}) or {})["holder"] is None
     await refusal(world.records.get(bob, "seat", seat), NotFound)
@@ -304,7 +305,7 @@ async def test_member_of_is_checked_when_written_and_when_moved() -> None:
     await refusal(world.records.create(mary, "task", task | {"assignee": bob.account}), Invalid, "assignee")
     await world.share("project", first, bob, "contributor")
     task_id = await world.make(mary, "task", **task, assignee=bob.account)
-    await refusal(world.records.update(ann, "task", task_id, {"project": second}), Invalid, "assignee")
+    await refusal(world.records.update(ann, "task", task_id, {"project": second}), Invalid, "project")
     moved = await world.records.update(ann, "task", task_id, {"project": second, "assignee": None})
     assert (moved or {})["project"] == second
     await refusal(world.records.get(bob, "task", task_id), NotFound)

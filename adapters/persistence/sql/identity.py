@@ -113,20 +113,13 @@ class SqlAccounts:
 
     async def add(self, account: Account) -> None:
         """See the port."""
-        values = {"id": account.id, "created_at": stored_time(account.created_at)}
-        await self._write(self._statements.add_account, account, values)
+        await self._write(self._statements.add_account, account_values(account))
 
     async def save(self, account: Account) -> None:
         """See the port."""
-        await self._write(self._statements.save_account, account, {"key": account.id})
+        await self._write(self._statements.save_account, account_values(account) | {"key": account.id})
 
-    async def _write(self, prepared: Prepared, account: Account, values: dict[str, Any]) -> None:
-        values |= {
-            "email": account.email,
-            "password_hash": account.password_hash,
-            "staff": account.staff,
-            "disabled": int(account.disabled),
-        }
+    async def _write(self, prepared: Prepared, values: dict[str, Any]) -> None:
         try:
             await self._connection.run(prepared, values)
         except Broken as error:
@@ -239,6 +232,18 @@ class SqlSigningKeys:
             await self._connection.run(self._statements.add_signing_key, values)
         except Broken as error:
             raise Conflict("There is an active signing key already.") from error
+
+
+def account_values(account: Account) -> dict[str, Any]:
+    """An account's columns."""
+    return {
+        "id": account.id,
+        "email": account.email,
+        "password_hash": account.password_hash,
+        "created_at": stored_time(account.created_at),
+        "staff": account.staff,
+        "disabled": int(account.disabled),
+    }
 
 
 def _account(row: Row) -> Account:

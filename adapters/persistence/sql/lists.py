@@ -17,10 +17,11 @@ from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.rules import ME, At, From, RuleCompiler, Term
 from adapters.persistence.sql.tables import owner_column
-from application.ports import Sort
+from application.ports import SORTED_CHARACTERS, Sort
 from domain.specification.model import (
     AccountField,
     Engine,
+    Kind,
     Owner,
     Path,
     Role,
@@ -42,8 +43,8 @@ class ListShape:
     """What makes two list queries the same statement: names, not values."""
 
     resource: str
-    filters: tuple[tuple[str, int], ...]
-    """field and number of values"""
+    filters: tuple[tuple[str, bool], ...]
+    """field, and whether there are several values"""
     order: tuple[Sort, ...]
     after: tuple[bool, ...] | None
     """for each key of the order, whether the last seen value was not empty; None on the first page"""
@@ -82,10 +83,19 @@ class ListCompiler:
 
     def order_by(self, table: From) -> list[ColumnElement[Any]]:
         """The order, over what the caller sees."""
-        return [_directed(key, sort) for sort, key in zip(self._shape.order, self._keys(table), strict=True)]
+        return [_directed(key, sort) for sort, key in zip(self._shape.order, self.keys(table), strict=True)]
 
-    def _keys(self, table: From) -> list[ColumnElement[Any]]:
-        return [self._rules.seen(sort.field, At(table, self._shape.resource)) for sort in self._shape.order]
+    def keys(self, table: From) -> list[ColumnElement[Any]]:
+        """What is sorted by, as the caller sees it."""
+        return [self._key(sort.field, At(table, self._shape.resource)) for sort in self._shape.order]
+
+    def _key(self, name: str, at: At) -> ColumnElement[Any]:
+        """Of texts only so much as a cursor can carry (see `application.ports.Query`)."""
+        seen = self._rules.seen(name, at)
+        fields = self._rules.specification.resources[at.resource].fields
+        if name not in fields or self._rules.specification.value_field(at.resource, name).kind is not Kind.TEXT:
+            return seen
+        return func.substr(seen, 1, SORTED_CHARACTERS)
 
     def _possible(self, branch: Branch) -> bool:
         """Whether a caller of this kind could satisfy it at all."""
@@ -99,7 +109,7 @@ class ListCompiler:
 
     def _cut(self, at: At, condition: ColumnElement[bool]) -> Select[Any]:
         """The first ids in the list's order that satisfy a condition, the filters and the cursor; with the keys."""
-        keys = [key.label(f"key_{i}") for i, key in enumerate(self._keys(at.table))]
+        keys = [key.label(f"key_{i}") for i, key in enumerate(self.keys(at.table))]
         listed = and_(condition, self.filters(at), self._after(at))
         return select(at.table.c.id, *keys).where(listed).order_by(*self.order_by(at.table)).limit(LIMIT)
 
@@ -153,7 +163,7 @@ class ListCompiler:
     def _if(self, condition: ColumnElement[bool], walked: Select[Any]) -> Select[Any]:
         """For callers of whom the condition does not hold nothing is walked: it is asked first, and once."""
         once, at = select(literal(1)).where(condition).subquery(), self._rows()
-        keys = [key.label(f"key_{i}") for i, key in enumerate(self._keys(at.table))]
+        keys = [key.label(f"key_{i}") for i, key in enumerate(self.keys(at.table))]
         return select(at.table.c.id, *keys).select_from(once.join(at.table, at.table.c.id.in_(walked)))
 
     def _start_elsewhere(self, path: Path, term: Term) -> "Start | None":
@@ -192,7 +202,7 @@ class ListCompiler:
         condition = and_(hook == end, self._all(branch, inner, start.answers))
         newest = self._cut(inner, condition if bound is None else and_(condition, bound(inner.table)))
         few = newest.with_only_columns(inner.table.c.id).correlate_except(inner.table)
-        keys = [key.label(f"key_{i}") for i, key in enumerate(self._keys(at.table))]
+        keys = [key.label(f"key_{i}") for i, key in enumerate(self.keys(at.table))]
         found = source.join(at.table, at.table.c.id.in_(few))
         return select(at.table.c.id, *keys).select_from(found).where(start.mine)
 
@@ -210,8 +220,10 @@ class ListCompiler:
         """Each filter over what the caller sees."""
         return and_(true(), *(self._filter(at, i, *asked) for i, asked in enumerate(self._shape.filters)))
 
-    def _filter(self, at: At, number: int, name: str, count: int) -> ColumnElement[bool]:
-        equal = at.table.c[name].in_([param(f"f{number}_{n}") for n in range(count)])
+    def _filter(self, at: At, number: int, name: str, many: bool) -> ColumnElement[bool]:
+        column, value = at.table.c[name], param(f"f{number}")
+        several = select(func.json_each(value).table_valued("value").c.value)
+        equal = column.in_(several) if many else column == value
         guard = self._rules.guard(name, at.resource)
         return equal if guard is None else and_(equal, guard(at))
 
@@ -222,7 +234,7 @@ class ListCompiler:
         alternatives = []
         equal: list[ColumnElement[bool]] = []
         for i, (sort, present) in enumerate(zip(self._shape.order, self._shape.after, strict=True)):
-            key, last = self._rules.seen(sort.field, at), param(f"a{i}")
+            key, last = self._key(sort.field, at), param(f"a{i}")
             if present:
                 beyond = or_(key < last, key.is_(None)) if sort.descending else key > last
             else:

@@ -5,17 +5,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import Table, and_, delete, insert, or_, select
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.connection import Broken, Connection, Prepared, param
 from adapters.persistence.sql.facts import Footprint, Snapshot, at_ways
-from adapters.persistence.sql.identity import alive_statement, session_alive, staff_statement
+from adapters.persistence.sql.identity import account_values, alive_statement, session_alive, staff_statement
 from adapters.persistence.sql.lists import ListShape
 from adapters.persistence.sql.statements import ACCOUNT, NOBODY, SESSION, Caller, Statements
 from adapters.persistence.sql.views import stored_time, to_stored
 from application.ports import Page, Query, View
+from domain.account import Account
 from domain.errors import Conflict, NotAuthenticated
 from domain.membership import Membership
 from domain.ownership import Actor, Facts
@@ -67,15 +69,15 @@ class SqlRecords:
     async def page(self, actor: Actor, query: Query, now: datetime) -> Page:
         """See the port."""
         after = None if query.after is None else tuple(value is not None for value in query.after)
-        counts = tuple((asked.field, len(asked.values)) for asked in query.filters)
+        counts = tuple((asked.field, len(asked.values) > 1) for asked in query.filters)
         shape = ListShape(query.resource, counts, query.order, after)
         prepared, columns = self._statements.page(shape, _caller(actor))
         values = _principal(actor, now)
         values["limit"] = query.limit + 1
         for i, asked in enumerate(query.filters):
             field = self._statements.column_type(query.resource, asked.field)
-            for n, value in enumerate(asked.values):
-                values[f"f{i}_{n}"] = value if field is None else to_stored(field, value)
+            stored = [value if field is None else to_stored(field, value) for value in asked.values]
+            values[f"f{i}"] = stored[0] if len(stored) == 1 else msgspec.json.encode(stored).decode()
         for i, last in enumerate(query.after or ()):
             values[f"a{i}"] = last
         rows = await self._connection.rows(prepared, values)
@@ -189,13 +191,14 @@ class SqlRecords:
     async def add(self, actor: Actor, record: Record, now: datetime) -> None:
         """See the port."""
         caller, values = _caller(actor), _principal(actor, now)
-        await self._check_limit(record.resource, record.owner, room=1)
-        stored = {
-            f"v_{name}": value for name, value in self._statements.records[record.resource].stored(record).items()
-        }
-        added = await self._run(self._statements.insert(record.resource, caller), values | stored)
+        record_values = self._statements.records[record.resource].stored(record)
+        stored = {f"v_{name}": value for name, value in record_values.items()}
+        if await self._run(self._statements.insert(record.resource, caller), values | stored) != 1:
+            await self._check_session(actor, values)
+            raise _changed()
+        await self._check_limit(record.resource, record.owner)
         created = self._statements.created(record.resource, caller)
-        if added != 1 or not await self._connection.rows(created, values | {"id": record.id}):
+        if not await self._connection.rows(created, values | {"id": record.id}):
             raise _changed()
 
     async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
@@ -212,7 +215,7 @@ class SqlRecords:
             await self._end_own(actor, after)
         if before.owner != after.owner:
             for resource in (after.resource, *self._statements.below(after.resource)):
-                await self._check_limit(resource, after.owner, room=0)
+                await self._check_limit(resource, after.owner)
 
     async def obstacles(self, actor: Actor, record: Record, now: datetime) -> tuple[str, ...]:
         """See the port."""
@@ -227,6 +230,12 @@ class SqlRecords:
         if await self._run(self._statements.delete(record.resource, _caller(actor)), values) != 1:
             raise _changed()
         await self._end_own(actor, record)
+
+    async def close_account(self, account: str, tombstone: Account, now: datetime) -> None:
+        """See the port."""
+        values = account_values(tombstone) | {"account": account}
+        for prepared in self._statements.close_account():
+            await self._run(prepared, values)
 
     async def membership(
         self, actor: Actor, resource: str, record_id: str, account: str, now: datetime
@@ -266,13 +275,13 @@ class SqlRecords:
         """The membership that the right to delete or move may have come from."""
         await self._run(self._memberships.end, {"record": record.id, "account": actor.account})
 
-    async def _check_limit(self, resource: str, owner: str, room: int) -> None:
-        """Raise `Conflict` unless the owner has no more than its limit less `room`."""
+    async def _check_limit(self, resource: str, owner: str) -> None:
+        """Raise `Conflict` where the owner has more than its limit."""
         limit = self._statements.specification.resources[resource].limit
         if limit is None:
             return
         ((owned,),) = await self._connection.rows(self._statements.owned(resource), {"owner": owner})
-        if owned > limit - room:
+        if owned > limit:
             raise Conflict(f"There can be at most {limit} of these per owner.", code="limit_reached")
 
     async def _run(self, prepared: Prepared, values: dict[str, Any]) -> int:

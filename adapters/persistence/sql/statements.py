@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.builtin import MembershipRow
+from adapters.persistence.sql.closing import ClosingCompiler
 from adapters.persistence.sql.connection import Prepared, param
 from adapters.persistence.sql.facts import FactsColumns, Footprint, footprint
 from adapters.persistence.sql.identity import session_alive
@@ -80,6 +81,7 @@ class Statements:
         self.delete = cache(self._delete)
         self.obstacles = cache(self._obstacles)
         self.end_memberships = cache(self._end_memberships)
+        self.close_account = cache(self._close_account)
         self.owned = cache(self._owned)
         self.members = cache(self._members)
 
@@ -108,8 +110,7 @@ class Statements:
         compiler, table = self._compilers[caller.signed_in], self.tables.of[shape.resource].alias()
         columns = ViewColumns(compiler, self.specification.resources[shape.resource], table)
         listed = ListCompiler(compiler, shape)
-        at = At(table, shape.resource)
-        keys = [compiler.seen(sort.field, at).label(f"key_{i}") for i, sort in enumerate(shape.order)]
+        keys = [key.label(f"key_{i}") for i, key in enumerate(listed.keys(table))]
         found = (
             select(*columns.columns, *keys)
             .where(table.c.id.in_(listed.ids()), _alive(caller))
@@ -182,11 +183,12 @@ class Statements:
         table, model = self.tables.of[resource], self.specification.resources[resource]
         values = self._bound(model, self.records[resource].names)
         if model.parent is None:
-            return self._prepare(insert(table).values(values))
+            alone = select(*values.values()).where(_alive(caller))
+            return self._prepare(insert(table).from_select(list(values), alone))
         above = self.tables.of[model.parent].alias()
         allowed = self._compilers[caller.signed_in].may("open", At(above, model.parent))
         there = and_(above.c.id == param(f"v_{model.parent}"), above.c.owner == param("v_owner"))
-        chosen = select(*values.values()).select_from(above).where(there, allowed)
+        chosen = select(*values.values()).select_from(above).where(there, allowed, _alive(caller))
         return self._prepare(insert(table).from_select(list(values), chosen))
 
     def _created(self, resource: str, caller: Caller) -> Prepared:
@@ -325,6 +327,10 @@ class Statements:
         own = and_(_MEMBERS.c.record == ID, func.coalesce(_MEMBERS.c.account == ME, false()))
         ended = _MEMBERS.c.record.in_(select(gone.c.id))
         return self._prepare(delete(_MEMBERS).where(ended, not_(own)))
+
+    def _close_account(self) -> tuple[Prepared, ...]:
+        """Delete an account and what it owns, one after the other; what is kept passes to a tombstone."""
+        return tuple(map(self._prepare, ClosingCompiler(self.tables).statements()))
 
     def column_type(self, resource: str, name: str) -> Field | None:
         """The type of a field's values; None for the parent, an id."""

@@ -154,14 +154,12 @@ class Reading:
             self._copy(record)
             if bad:
                 return refuse(422, "what these fields name cannot be read or is not there", bad, may={*named, *unknown})
-            bad = {name for name in named if not self._member(record, resource.fields[name])}
-            if bad:
-                return refuse(422, "what these fields name is no member", bad - unknown, may=unknown)
             forbidden = self._forbidden_creation(who, record, body)
-            if unknown:
-                return refuse(422, "there is no such account", unknown) | (forbidden or {})
             if forbidden:
                 return forbidden
+            bad = {name for name in named if not self._member(record, resource.fields[name])}
+            if bad | unknown:
+                return refuse(422, "what these fields name is no member, or no account", bad | unknown)
             collision = world.collision(record)
             why = self._because("create", record, who)
         if collision:
@@ -254,13 +252,12 @@ class Reading:
                 if spec_field.kind == "member of" and asked and after.values.get(spec_field.name) is not None:
                     bad |= set() if self._member(after, spec_field) else {spec_field.name}
         unknown = self._unknown_accounts(resource, changed)
-        if bad:
-            return refuse(422, "what these fields name is no member", bad - unknown, may=unknown)
         refused = self._refused_after(who, record, after, changed)
-        if unknown:
-            return refuse(422, "there is no such account", unknown) | (refused or {})
         if refused:
             return refused
+        if bad | unknown:
+            must = {name for name in bad | unknown if name in changed}
+            return refuse(422, "what these fields name is no member, or no account", must, may=changed)
         with world.supposing(after):
             disturbed = [after, *(world.below(after) if moved else [])]
             collision = next(filter(None, (world.collision(other) for other in disturbed)), None)
