@@ -149,11 +149,16 @@ async def test_what_refers_follows_or_is_emptied(any_world: Worlds) -> None:
     answer = await world.make(bob, "letter", answers=following)
     receipt = await world.make(bob, "receipt", letter=answer, text="Paid")
     other = await world.make(bob, "letter", house=None)
+    twin = await world.make(bob, "house", name="His", twin=house)
+    room = await world.make(bob, "room", house=twin, done=True)
+    await world.share("room", room, ann, "tenant")
     before = (await everything(world)).records["letter"][following]
     assert (before.values["host"], before.values["friend"]) == (mary.account, ann.account)
     await close(world, mary)
     state = await everything(world)
     assert list(state.records["letter"]) == [other]
+    assert not state.records["house"]
+    assert not state.records["room"]
     assert state.records["receipt"][receipt].values["letter"] is None, "kept, it does not follow"
     assert not state.memberships
 
