@@ -44,7 +44,8 @@ class ValueRefused(ValueError):
 
 def instant_text(moment: datetime) -> str:
     """RFC 3339 in UTC: `2026-11-23T09:30:00Z`, with six digits where there are microseconds."""
-    text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S") if moment.year >= 1000 else moment.isoformat()[:19]
+    moment = moment.astimezone(UTC)
+    text = f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}"
     return f"{text}.{moment.microsecond:06d}Z" if moment.microsecond else f"{text}Z"
 
 

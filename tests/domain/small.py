@@ -33,7 +33,7 @@ class Small:
         self.state = State(IdentityState(), {name: {} for name in self.specification.resources})
         self.now = now
 
-    def put(self, resource: str, name: str, above: str | Actor = MARY, **values: Any) -> Facts:
+    def put(self, resource: str, name: str, above: str | Actor = MARY, /, **values: Any) -> Facts:
         """Store a record below another one, or owned by an account; what is not said is its initial value."""
         model = self.specification.resources[resource]
         parent = None if isinstance(above, Actor) else self._record(above)
@@ -47,14 +47,16 @@ class Small:
     def give(self, actor: Actor, role: str, record: str, ends: datetime | None = None) -> None:
         """Make an account a member."""
         resource = self._record(record).resource
-        self.state.memberships[record, str(actor.account)] = Membership(resource, record, str(actor.account), role, ends)
+        self.state.memberships[record, str(actor.account)] = Membership(
+            resource, record, str(actor.account), role, ends
+        )
 
     def staff(self, actor: Actor, role: str) -> None:
         """Give an account an instance-wide role."""
         name = str(actor.account)
         self.state.identity.accounts[name] = Account(name, f"{name}@example.org", "", self.now, role)
 
-    def at(self, name: str, **changed: Any) -> Facts:
+    def at(self, name: str, /, **changed: Any) -> Facts:
         """A record, as it is or as it would be, in this world."""
         record = self._record(name)
         world = MemoryWorld(self.specification, self.now, self.state)

@@ -143,7 +143,9 @@ def test_staff_roles_are_instance_wide_and_need_to_be_named(role: str | None, he
     assert readers(silent) == {"mary"}
 
 
-@pytest.mark.parametrize(("role", "tied", "held"), [("keeper", True, True), ("guest", True, False), ("keeper", False, False)])
+@pytest.mark.parametrize(
+    ("role", "tied", "held"), [("keeper", True, True), ("guest", True, False), ("keeper", False, False)]
+)
 def test_through_a_link_record_a_container_opens_what_it_ties(role: str, tied: bool, held: bool) -> None:
     small, _ = folders("keeper through item.shelf")
     small.put("shelf", "shelf", MARY)
@@ -153,7 +155,9 @@ def test_through_a_link_record_a_container_opens_what_it_ties(role: str, tied: b
     assert readers(small) == ({"bob"} if held else set())
 
 
-@pytest.mark.parametrize(("action", "held"), [("read", {"bob"}), ("open", {"bob", "engine"}), ("create", {"mary", "bob", "carol"})])
+@pytest.mark.parametrize(
+    ("action", "held"), [("read", {"bob"}), ("open", {"bob", "engine"}), ("create", {"mary", "bob", "carol"})]
+)
 def test_whoever_can_asks_the_rule_of_the_record_above(action: str, held: set[str]) -> None:
     small, _ = folders(f"whoever can {action} folder")
     small.give(BOB, "viewer", "folder")
@@ -214,7 +218,9 @@ resources:
         ("kind is plain and size is set", {"kind": "secret", "size": 1}, False),
     ],
 )
-def test_a_missing_value_satisfies_no_comparison_but_is_empty(condition: str, values: dict[str, Any], held: bool) -> None:
+def test_a_missing_value_satisfies_no_comparison_but_is_empty(
+    condition: str, values: dict[str, Any], held: bool
+) -> None:
     small, _ = folders(f"anyone when {condition}")
     small.put("folder", "other", BOB, boss="bob", open=True)
     paper = small.put("paper", "paper", "folder", **values)
@@ -315,7 +321,9 @@ def test_the_engine_opens_everything_and_appears_only_where_it_is_written() -> N
     small, paper = folders("owner")
     assert [may(action, ENGINE, paper).allowed for action in ("open", "read", "update")] == [True, False, False]
     assert not decide(paper.resource.rule("open"), ENGINE, paper)
-    small = Small("resources:\n  a:\n    owner: account\n    fields: {b: text}\n    can: {read: owner, update: engine}\n")
+    small = Small(
+        "resources:\n  a:\n    owner: account\n    fields: {b: text}\n    can: {read: owner, update: engine}\n"
+    )
     assert may("update", ENGINE, small.put("a", "a", MARY))
 
 

@@ -4,14 +4,14 @@ A term is compiled at a position: a table in the statement and the hops that sti
 an EXISTS on the record it leads to; one that ends in a membership needs no more than the id in front of it. Each
 `on_…` method compiles one word of the language; the mutation tests replace them one by one.
 
-Nothing compiled here stands under a NOT, so that a comparison with NULL (an empty field, a caller without an
+Nothing but an EXISTS stands under a NOT here, so that a comparison with NULL (an empty field, a caller without an
 account) is as good as false.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, assert_never
 
 from sqlalchemy import ColumnElement, FromClause, Table, and_, case, collate, exists, false, or_, select, true
 from sqlalchemy.sql.expression import Alias
@@ -238,8 +238,11 @@ class RuleCompiler:
                 return self.on_past(column, self._now(condition, at))
             case Test.FUTURE:
                 return self.on_future(column, self._now(condition, at))
-            case _:
+            case Test.SET:
                 return self.on_set(column)
+            case Test.EMPTY:
+                raise AssertionError("`is empty` asks for the way too")
+        assert_never(condition.test)
 
     def on_is(self, condition: Condition, column: ColumnElement[Any]) -> ColumnElement[bool]:
         """`is a or b`."""
