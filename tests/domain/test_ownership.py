@@ -1,5 +1,6 @@
 """Rules decided over facts: every form of `who`, every condition, reasons, and what holds in every world."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -250,7 +251,7 @@ def test_404_or_403() -> None:
     small, paper = folders("helper")
     assert decide(paper.resource.rule("update"), MARY, paper)
     assert not may("update", MARY, paper)
-    small, paper = folders("[helper, owner]")
+    _small, paper = folders("[helper, owner]")
     assert may("update", MARY, paper)
     assert may("open", BOB, paper)
     assert not may("update", BOB, paper)
@@ -404,7 +405,7 @@ def test_a_stronger_role_can_do_whatever_a_weaker_one_can(random: Random) -> Non
         for role in reversed(ladder.roles):
             world.state.memberships[key] = replace(membership, role=role, expires_at=None)
             rights.append({(f.record.id, a) for f in world.every() for a in ACTIONS if may(a, actor, f)})
-        assert all(weaker <= stronger for weaker, stronger in zip(rights, rights[1:], strict=False))
+        assert all(weaker <= stronger for weaker, stronger in itertools.pairwise(rights))
         del world.state.memberships[key]
         without = {(f.record.id, a) for f in world.every() for a in ACTIONS if may(a, actor, f)}
         assert without <= rights[0]

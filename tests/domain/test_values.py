@@ -27,8 +27,7 @@ def code(kind: Kind, value: Any, **options: Any) -> str | None:
     try:
         accept(field(kind, **options), value)
     except ValueRefused as refused:
-        assert str(refused)
-        return refused.code
+        return refused.code if str(refused) else "refused without a word"
     return None
 
 

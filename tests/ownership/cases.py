@@ -35,7 +35,7 @@ from domain.judging import judge_change, judge_creation, judge_deletion, judge_r
 from domain.ownership import Actor, Facts, decide, locked, locked_above, may, seen, view
 from domain.record import Record, writable
 from domain.specification.model import ENGINE_FIELDS, Kind, Resource, Specification
-from tests.ownership.worlds import NOW, World, draw, store
+from tests.ownership.worlds import DAY, NOW, World, draw, store
 
 T = TypeVar("T")
 NEW = "ffffffff-ffff-4fff-8fff-ffffffffffff"
@@ -200,7 +200,7 @@ class Case:
             for wanted, given in zip_longest(expected, found, fillvalue=nothing):
                 if wanted != given:
                     return f"{self.name}: {wanted[0]}\n  domain: {wanted[1]}\n  here:   {given[1]}"
-        except Exception as error:  # noqa: BLE001 - a missing fact or a wrong statement is a difference too
+        except Exception as error:
             return f"{self.name}: raises {type(error).__name__}: {error}"
         return None
 
@@ -282,7 +282,9 @@ class _Cases:
             for action in ("open", "read"):
                 facts = done(reading.records().load(actor, self.name, record.id, NOW, action))
                 yield (*label, action), facts if facts is None else facts.record
-        yield ("no session",), answer(reading.records().load(reading.world.stale, self.name, NEW, NOW))
+        for record in reading.world.of(self.name):
+            label = ("no session", record.id)
+            yield label, answer(reading.records().load(reading.world.stale, self.name, record.id, NOW))
 
     def members(self, reading: Reading) -> Answers:
         """The member list, and each single membership."""
@@ -295,12 +297,13 @@ class _Cases:
     # --- lists -----------------------------------------------------------------------------
 
     def list(self, reading: Reading) -> Answers:
-        """The whole list, newest first, in pages of one, two and three."""
+        """The whole list, newest first and last, in pages of one, two and three."""
         for number, actor in enumerate(reading.world.everybody):
-            for limit in (1, 2, 3):
-                yield from self._walk(reading, actor, (number,), Query(self.name, (), (Sort("id", True),), limit))
-        yield ("no session",), answer(
-            reading.records().page(reading.world.stale, Query(self.name, (), (Sort("id", True),), 1), NOW)
+            for limit, down in ((1, True), (2, False), (3, True)):
+                yield from self._walk(reading, actor, (number,), Query(self.name, (), (Sort("id", down),), limit))
+        yield (
+            ("no session",),
+            answer(reading.records().page(reading.world.stale, Query(self.name, (), (Sort("id", True),), 1), NOW)),
         )
 
     def _sorted(self, walked: bool, *names: str) -> Callable[[Reading], Answers]:
@@ -455,6 +458,11 @@ class _Cases:
         """Change a record's time, and its parent to each other."""
         for label, actor, record in self._each(reading):
             later = record.edit({}, NOW.replace(microsecond=999999))
+            stale = replace(record, updated_at=NOW - DAY), replace(record, owner=reading.world.accounts[-1])
+            for before in stale:
+                yield from self._write(
+                    reading, (*label, "stale"), lambda r, a=actor, b=before, c=later: r.save(a, b, c, NOW)
+                )
             places = [later]
             if self.resource.parent is not None:
                 parents = [at for at in reading.world.of(self.resource.parent) if at.id != record.parent]

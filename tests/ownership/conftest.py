@@ -32,7 +32,7 @@ def few_collections() -> Iterator[None]:
     """Thousands of statements are built here: looking for garbage among all that stays would take half of the time."""
     before = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(100_000, 20, 1000)
+    gc.set_threshold(50_000, 10, 5)
     yield
     gc.set_threshold(*before)
     gc.unfreeze()

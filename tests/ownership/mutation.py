@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from domain.specification.model import ACTIONS
+
 MOST_STEPS = 300_000
 """nodes that one run may come by: a mutant that goes in circles is stopped"""
 
@@ -112,12 +114,12 @@ class _Writer(ast.NodeTransformer):
 
     # --- the walk ----------------------------------------------------------------------------
 
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:  # noqa: N802
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         """Methods only: what stands in the class itself is no behaviour."""
         node.body = [self.visit(part) if isinstance(part, ast.FunctionDef) else part for part in node.body]
         return node
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """The body; not the annotations."""
         outside = self._function, self._returns_condition
         self._function = f"{outside[0]}.{node.name}" if outside[0] else node.name
@@ -126,7 +128,7 @@ class _Writer(ast.NodeTransformer):
         self._function, self._returns_condition = outside
         return node
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:  # noqa: N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         """The value, inside of functions."""
         if self._function and node.value is not None:
             node.value = self.visit(node.value)
@@ -138,7 +140,7 @@ class _Writer(ast.NodeTransformer):
         node.body = [self.visit(part) for part in node.body]
         return node
 
-    def visit_Return(self, node: ast.Return) -> ast.AST:  # noqa: N802
+    def visit_Return(self, node: ast.Return) -> ast.AST:
         """A condition as a whole: dropped, denied, negated."""
         if node.value is None or not self._returns_condition or _source(node.value) == "None":
             return self.generic_visit(node)
@@ -148,11 +150,11 @@ class _Writer(ast.NodeTransformer):
         node.value = self._beside(node.value, [*self._forms(node.value), *map(_parsed, whole)])
         return node
 
-    def visit_Assert(self, node: ast.Assert) -> ast.AST:  # noqa: N802
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
         """No behaviour."""
         return node
 
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:  # noqa: N802
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
         """Only names."""
         return node
 
@@ -196,7 +198,7 @@ class _Writer(ast.NodeTransformer):
                 yield ast.Call(ast.Attribute(owner, _OPPOSITES[attr], ast.Load()), node.args, node.keywords)
             case ast.Call(func=ast.Attribute(value=owner, attr=attr)) if attr in _LEFT_OUT:
                 yield owner
-            case ast.Call(func=ast.Attribute(value=owner, attr=attr)) if (other := self._shapes.get(attr)):
+            case ast.Call(func=ast.Attribute(value=owner, attr=attr)) if other := self._shapes.get(attr):
                 for name in other:
                     yield ast.Call(ast.Attribute(owner, name, ast.Load()), node.args, node.keywords)
             case ast.Compare(left=left, ops=[operator], comparators=[right]):
@@ -218,6 +220,8 @@ class _Writer(ast.NodeTransformer):
                 yield _parsed(f"{_source(node)}[:-1]")
             case ast.Attribute(value=ast.Name(id="condition"), attr="values"):
                 yield _parsed(f"__wider__(self, {_source(node)})")
+            case ast.Constant(value=str(action)) if action in ACTIONS:
+                yield ast.Constant("read" if action == "open" else "open")
             case ast.Name(id="NOW" | "TODAY" as name):
                 yield ast.Name("TODAY" if name == "NOW" else "NOW", ast.Load())
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -93,6 +94,7 @@ resources:
       who: {type: member of club, optional: yes}
       next: {type: visit, optional: yes, when_gone: empty}
       home: {type: club, when_gone: block}
+      other: {type: club, optional: yes}
       name: copy of club.name
       host: copy of home.owner
       seen: yes/no
@@ -127,7 +129,7 @@ resources:
       label: text
     can:
       create: whoever can open visit
-      read: [visit.guest, owner]
+      read: [visit.guest, owner, whoever can create visit]
       update: owner
       delete: owner
   medal:
@@ -136,11 +138,72 @@ resources:
     fields:
       visit: {type: visit, optional: yes}
       badge: badge
+      poster: poster
     can:
       create: signed in
-      read: [owner, visit.next.by, visit.club.owner, visit.next.home.chair, badge.visit.guest]
+      read: [owner, visit.next.by, visit.club.owner, visit.home.owner, visit.next.home.chair, badge.visit.guest]
       update: owner
-      delete: [owner, whoever can delete badge]
+      delete: [owner, whoever can delete badge, whoever can read poster]
+      open: [whoever can read poster.wall, whoever can delete poster]
+  wall:
+    owner: account
+    roles: keeper > watcher
+    fields: {high: yes/no}
+    can:
+      create: signed in
+      read: anyone
+      update: [owner, watcher]
+      delete: signed in
+      share: watcher
+      members: watcher
+  poster:
+    owner: wall
+    limit: 4 per owner
+    fields: {text: text, medal: {type: medal, optional: yes, read: [wall.keeper, owner]}}
+    can:
+      create: signed in
+      read: [anyone, whoever can delete wall]
+      update: owner
+      move: [wall.keeper, wall.watcher]
+      delete: [whoever can share wall, owner]
+  pin:
+    owner: poster
+    limit: 5 per owner
+    fields: {colour: "one of red, blue", price: {type: decimal, optional: yes, read: [owner, wall.watcher]}}
+    steps: {colour: {red -> blue: wall.keeper}}
+    can:
+      create: owner
+      read: anyone
+      update: owner
+  stamp:
+    owner: poster
+    keep: yes
+    fields: {colour: text}
+    can: {create: owner, read: owner, delete: owner}
+  leaf:
+    owner: account
+    fields: {poster: {type: poster, when_gone: delete}, text: text}
+    can:
+      create: signed in
+      open: whoever can read poster
+      read: [whoever can delete poster, whoever can delete poster.wall, watcher through tie.wall]
+      update: keeper through tie.wall
+  tie:
+    owner: wall
+    fields: {leaf: {type: leaf, when_gone: delete}}
+    can: {create: owner, read: owner}
+  note:
+    owner: account
+    fields:
+      mark: {type: integer, optional: yes, read: [owner, anyone when day is empty]}
+      day: date, optional
+      ends: time, optional
+    can:
+      create: signed in
+      open: anyone when mark is set
+      read: [owner, signed in when day is past]
+      update: [owner, anyone when ends is past]
+      delete: [owner, anyone when day is future]
 """
 
 
@@ -169,12 +232,17 @@ _POOLS: dict[Kind, tuple[Any, ...]] = {
     Kind.TEXT: ("alpha", "bravo", "delta", "été", "a, b", "😀", "mary@example.org", "https://example.org/a"),
     Kind.INTEGER: (0, 1, 2, 10),
     Kind.NUMBER: (0.5, 10, 9.0, -1.5),
-    Kind.DECIMAL: ("1.5", "1.50", "10", "9", "-2", "0.0"),
+    Kind.DECIMAL: ("1.5", "1.50", "10", "9", "-2", "0.0", "0.125"),
     Kind.YES_NO: (True, False),
     Kind.DATE: tuple(str(NOW.date() + n * DAY) for n in (-1, 0, 1)),
     Kind.TIME: tuple((NOW + moment).isoformat() for moment in (-DAY, -INSTANT, 0 * DAY, INSTANT, DAY)),
     Kind.JSON: (0, "a", True, [], {"a": [1, 1.5, None]}),
 }
+
+
+def json_values(kind: Kind) -> tuple[Any, ...]:
+    """Values of a kind as they are sent."""
+    return _POOLS.get(kind, ())
 
 
 class Values:
@@ -251,11 +319,12 @@ class World:
 class Draw:
     """Draws one world; the same for the same state of `random`."""
 
-    def __init__(self, specification: Specification, random: Random, each: int = 6) -> None:
+    def __init__(self, specification: Specification, random: Random, each: int = 8) -> None:
         """`each`: how many records of every resource to try."""
         self._specification = specification
         self._random = random
         self._each = each
+        self._ids = 0
         self._values = Values(specification)
         self.state = State(IdentityState(), {name: {} for name in specification.resources})
         self._checks = MemoryRecords(specification, self.state)
@@ -275,8 +344,9 @@ class Draw:
         return World(self._specification, self.state)
 
     def id(self) -> str:
-        """A UUID, in no order."""
-        text = f"{self._random.getrandbits(128):032x}"
+        """A UUID, in no order, and never one twice, whoever draws."""
+        self._ids += 1
+        text = blake2b(str(self._ids).encode(), digest_size=16).hexdigest()
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def _chance(self, likely: float) -> bool:
@@ -368,7 +438,7 @@ class Draw:
                 self.state.memberships[record_id, account] = membership
 
 
-def draw(specification: Specification, seed: int, each: int = 6) -> World:
+def draw(specification: Specification, seed: int, each: int = 8) -> World:
     """The world with this seed."""
     return Draw(specification, Random(seed), each).world()  # noqa: S311 - seeded on purpose
 
