@@ -248,7 +248,7 @@ def test_an_author_who_loses_membership() -> None:
 
 def test_404_or_403() -> None:
     """Whoever cannot open may do nothing; whoever can, may do what is granted."""
-    small, paper = folders("helper")
+    _, paper = folders("helper")
     assert decide(paper.resource.rule("update"), MARY, paper)
     assert not may("update", MARY, paper)
     _small, paper = folders("[helper, owner]")

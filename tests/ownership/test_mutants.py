@@ -28,6 +28,20 @@ def wider(compiler: Any, narrow: Any) -> list[Any]:
     return [*words, *range(20)] if narrow[0] in (True, False) or narrow[0] in words else ["", "bravo", *range(20)]
 
 
+EQUIVALENT: tuple[tuple[str, str, str], ...] = (
+    # function, wrong form (with * for any text), why no answer can differ
+    ("exists", "joined is None", "both are given or neither is"),
+    ("exists", "further is None", "both are given or neither is"),
+    ("exists", "way.first", "a way that has a table has its first condition"),
+    ("may", "'read'", "`open` includes `read`: to ask for it too is no more"),
+    ("may", "'open'", "`open` includes `read`: to ask for it too is no more (of `create`, see below)"),
+    ("term", "self.on_signed_in()", "an anonymous caller never comes to where it is asked: both are true"),
+    ("term", "self.on_anyone()", "an anonymous caller never comes to where it is asked: both are true"),
+    ("term", "true()", "that is what `anyone` and `signed in` compile to"),
+    ("term", "false()", "that is what `engine` compiles to"),
+)
+
+
 @dataclass(frozen=True)
 class Run:
     """One case of the corpus, with the nodes that it comes by."""
