@@ -152,16 +152,12 @@ class MemoryRecords:
     async def add(self, actor: Actor, record: Record, now: datetime) -> None:
         """See the port."""
         self._check_unique(record)
+        self._check_limit(record)
         self._state.records[record.resource][record.id] = record
         facts = await self.imagine(actor, record, now)
         if not (may("create", actor, facts) and may("open", actor, facts)):
             del self._state.records[record.resource][record.id]
             raise _changed()
-        try:
-            self._check_limit(record)
-        except Conflict:
-            del self._state.records[record.resource][record.id]
-            raise
 
     async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
         """See the port."""

@@ -196,10 +196,10 @@ class SqlRecords:
         if await self._run(self._statements.insert(record.resource, caller), values | stored) != 1:
             await self._check_session(actor, values)
             raise _changed()
+        await self._check_limit(record.resource, record.owner)
         created = self._statements.created(record.resource, caller)
         if not await self._connection.rows(created, values | {"id": record.id}):
             raise _changed()
-        await self._check_limit(record.resource, record.owner)
 
     async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
         """See the port."""
