@@ -17,7 +17,6 @@ from domain.ownership import Actor, may
 from tests.ownership.cases import Case, Domain, Sql, Trial, cases
 from tests.ownership.worlds import INSTANT, NOW, World, draw, specifications, store
 
-
 OPEN = {"boards", "random 18"}
 """known to differ in the code of a conflict, and in a deletion whose right comes from what goes along; to be mended"""
 
