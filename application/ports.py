@@ -153,10 +153,13 @@ class Records(RecordsRead, Protocol):
         """
 
     async def put_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
-        """Store a membership, in place of the account's present one."""
+        """Store a membership, in place of the account's present one.
+
+        Raises `Conflict` where that is not the actor's to do (see `domain.judging.may_put_membership`).
+        """
 
     async def end_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
-        """Remove a membership."""
+        """Remove a membership. Raises `Conflict` where it is gone or not the actor's to end."""
 
 
 # --- accounts and sessions -----------------------------------------------------------------

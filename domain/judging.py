@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.errors import FieldError, Forbidden
+from domain.membership import Membership, within
 from domain.ownership import (
     Actor,
     Facts,
@@ -126,10 +127,37 @@ def sharing_cap(actor: Actor, facts: Facts) -> str | None:
         return None
     cap: str | None = None
     for grant in matching(facts.resource.rule("share"), actor, facts):
-        if not any(isinstance(who, Role) and not who.path for who in grant.who):
+        if not by_own_ladder(grant):
             return ladder.roles[0]
         cap = facts.world.role(facts.record.id, str(actor.account))
     return cap
+
+
+def may_put_membership(actor: Actor, facts: Facts, new: Membership, present: Membership | None) -> bool:
+    """Whether the actor may store a membership on the record, in place of the account's present one.
+
+    By sharing: within its cap, as the present one must be where it still counts. Or by joining itself.
+    """
+    ladder = facts.resource.ladder
+    if ladder is None:
+        return False
+    cap = sharing_cap(actor, facts)
+    weakest_own = new.account == actor.account and new.role == ladder.weakest
+    joining = ladder.join_open and weakest_own and may("open", actor, facts).allowed
+    replacing = present is None or not present.live(facts.world.now) or within(ladder, present.role, cap)
+    return replacing and (joining or within(ladder, new.role, cap))
+
+
+def may_end_membership(actor: Actor, facts: Facts, present: Membership) -> bool:
+    """Whether the actor may end a membership on the record: its own always, another's within its cap."""
+    ladder = facts.resource.ladder
+    own = actor.account is not None and present.account == actor.account
+    return own or (ladder is not None and within(ladder, present.role, sharing_cap(actor, facts)))
+
+
+def by_own_ladder(grant: Grant) -> bool:
+    """Whether a grant of `share` comes with a role of the very ladder that is shared by, which caps it."""
+    return any(isinstance(who, Role) and not who.path for who in grant.who)
 
 
 def _throughs(specification: Specification) -> set[Through]:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cmp_to_key, partial
+from itertools import islice
 from typing import Any
 
 from adapters.persistence.memory_identity import (
@@ -19,6 +20,7 @@ from application.ports import SORTED_CHARACTERS, Filter, Page, Query, Sort, View
 from domain.account import Account
 from domain.deletion import closing, going, left_referring, obstacles
 from domain.errors import Conflict, NotAuthenticated
+from domain.judging import may_end_membership, may_put_membership
 from domain.membership import Membership
 from domain.ownership import Actor, Facts, decide, may, seen, view
 from domain.record import Record
@@ -151,13 +153,14 @@ class MemoryRecords:
 
     async def add(self, actor: Actor, record: Record, now: datetime) -> None:
         """See the port."""
+        facts = await self.imagine(actor, record, now)
+        if not all(may("open", actor, above) for above in islice(facts.above(), 1, 2)):
+            raise _changed()
         self._check_unique(record)
+        if not (may("create", actor, facts) and may("open", actor, facts)):
+            raise _changed()
         self._check_limit(record)
         self._state.records[record.resource][record.id] = record
-        facts = await self.imagine(actor, record, now)
-        if not (may("create", actor, facts) and may("open", actor, facts)):
-            del self._state.records[record.resource][record.id]
-            raise _changed()
 
     async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
         """See the port."""
@@ -212,11 +215,24 @@ class MemoryRecords:
 
     async def put_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
         """See the port."""
-        self._state.memberships[membership.record, membership.account] = membership
+        key = membership.record, membership.account
+        facts = self._facts(membership, now)
+        if facts is None or not may_put_membership(actor, facts, membership, self._state.memberships.get(key)):
+            raise _changed()
+        self._state.memberships[key] = membership
 
     async def end_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
         """See the port."""
-        self._state.memberships.pop((membership.record, membership.account), None)
+        key = membership.record, membership.account
+        facts, present = self._facts(membership, now), self._state.memberships.get(key)
+        if facts is None or present is None or not may_end_membership(actor, facts, present):
+            raise _changed()
+        del self._state.memberships[key]
+
+    def _facts(self, membership: Membership, now: datetime) -> Facts | None:
+        """The record that a membership is of."""
+        record = self._state.records[membership.resource].get(membership.record)
+        return None if record is None else Facts(record, MemoryWorld(self._specification, now, self._state))
 
     def _type(self, resource: str, name: str) -> Field:
         """The type of a sort key: a field's own, or that of an engine's field."""

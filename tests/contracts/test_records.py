@@ -530,9 +530,44 @@ async def test_a_membership_is_one_and_ends(world: World) -> None:
     assert not await world.store.records.opens(account, "shelf", shelf.id, now + timedelta(microseconds=1))
     async with world.store.work() as work:
         await work.records.end_membership(mary, Membership("shelf", shelf.id, account, "editor", None), now)
-        await work.records.end_membership(mary, Membership("shelf", shelf.id, account, "editor", None), now)
+        with pytest.raises(Conflict):
+            await work.records.end_membership(mary, Membership("shelf", shelf.id, account, "editor", None), now)
         await work.commit()
     assert await present() is None
+
+
+async def test_a_membership_is_refused_where_it_is_not_the_actors_to_give_or_take(world: World) -> None:
+    mary, bob, ann = await world.people("mary", "bob", "ann")
+    shelf, now = new(world, mary, "shelf", name="Garden"), world.clock.now()
+    await store(world, mary, shelf)
+    await world.share("shelf", shelf.id, ann, "viewer")
+
+    async def put(actor: Actor, member: Actor, role: str) -> None:
+        async with world.store.work() as work:
+            given = Membership("shelf", shelf.id, str(member.account), role, None)
+            await work.records.put_membership(actor, given, now)
+            await work.commit()
+
+    async def end(actor: Actor, member: Actor) -> None:
+        async with world.store.work() as work:
+            ended = Membership("shelf", shelf.id, str(member.account), "viewer", None)
+            await work.records.end_membership(actor, ended, now)
+            await work.commit()
+
+    for actor in (bob, ann, ANONYMOUS):
+        for attempt in (put(actor, bob, "viewer"), put(actor, ann, "editor")):
+            with pytest.raises(Conflict):
+                await attempt
+    for actor in (bob, ANONYMOUS):
+        with pytest.raises(Conflict):
+            await end(actor, ann)
+    await put(mary, bob, "editor")
+    await put(mary, ann, "editor")
+    await end(ann, ann)
+    async with world.store.work() as work:
+        assert await work.records.membership(mary, "shelf", shelf.id, str(ann.account), now) is None
+        found = await work.records.membership(mary, "shelf", shelf.id, str(bob.account), now)
+        assert found == Membership("shelf", shelf.id, str(bob.account), "editor", None)
 
 
 # --- at the same moment --------------------------------------------------------------------

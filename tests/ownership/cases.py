@@ -12,7 +12,6 @@ import sqlite3
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
@@ -32,6 +31,7 @@ from adapters.persistence.sql.tables import build
 from application.ports import Filter, Query, Records, Sort
 from domain.errors import Conflict, Forbidden, Refusal
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result, sharing_cap
+from domain.membership import Membership
 from domain.ownership import Actor, Facts, decide, locked, locked_above, may, seen, view
 from domain.record import Record, writable
 from domain.specification.model import ENGINE_FIELDS, Kind, Resource, Specification
@@ -87,40 +87,11 @@ class Reading(Protocol):
     def trial(self) -> Any:
         """A context that gives the port for writing; everything is undone at its end."""
 
-    def held(self) -> tuple[Any, Any]:
-        """Every record and membership that is stored now."""
+    def held(self) -> dict[str, Record | None]:
+        """Every record that is stored now."""
 
-
-class Guarded(MemoryRecords):
-    """The memory adapter with the part of the port's contract that it leaves to the use cases: whose write it is."""
-
-    async def add(self, actor: Actor, record: Record, now: datetime) -> None:
-        """Refuse what the actor may not create here."""
-        facts = await self.imagine(actor, record, now)
-        above = list(facts.above())[1:2]
-        self._check_limit(record)
-        if not all(may("open", actor, parent) for parent in above):
-            raise Conflict("", code="changed")
-        self._check_unique(record)
-        if not (may("create", actor, facts) and may("open", actor, facts)):
-            raise Conflict("", code="changed")
-        await super().add(actor, record, now)
-
-    async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
-        """Refuse what no grant of update, move or step allows."""
-        facts = await self.imagine(actor, before, now)
-        resource = facts.resource
-        stepping = [step.rule for steps in resource.steps.values() for step in steps]
-        writing = (resource.rule("update"), resource.rule("move"), *stepping)
-        if not may("open", actor, facts) or not any(decide(rule, actor, facts) for rule in writing):
-            raise Conflict("", code="changed")
-        await super().save(actor, before, after, now)
-
-    async def remove(self, actor: Actor, record: Record, now: datetime) -> None:
-        """Refuse what the actor may not delete."""
-        if not may("delete", actor, await self.imagine(actor, record, now)):
-            raise Conflict("", code="changed")
-        await super().remove(actor, record, now)
+    def shared(self) -> dict[tuple[str, str], str]:
+        """The role of every membership that is stored now, by record and account."""
 
 
 class Domain:
@@ -132,7 +103,7 @@ class Domain:
 
     def records(self) -> Records:
         """See `Reading`."""
-        return Guarded(self.world.specification, self._state)
+        return MemoryRecords(self.world.specification, self._state)
 
     @contextmanager
     def trial(self) -> Iterator[Records]:
@@ -141,10 +112,13 @@ class Domain:
         yield self.records()
         self._state = self.world.state
 
-    def held(self) -> tuple[Any, Any]:
+    def held(self) -> dict[str, Record | None]:
         """See `Reading`."""
-        records = {record.id: record for found in self._state.records.values() for record in found.values()}
-        return records, {key: membership.role for key, membership in self._state.memberships.items()}
+        return {record.id: record for found in self._state.records.values() for record in found.values()}
+
+    def shared(self) -> dict[tuple[str, str], str]:
+        """See `Reading`."""
+        return {key: membership.role for key, membership in self._state.memberships.items()}
 
 
 class Sql:
@@ -171,15 +145,29 @@ class Sql:
         finally:
             self._connection.execute("ROLLBACK")
 
-    def held(self) -> tuple[Any, Any]:
+    def held(self) -> dict[str, Record | None]:
         """See `Reading`."""
         records: dict[str, Record | None] = {}
         for name, columns in self._statements.records.items():
             found = Prepared(select(*columns.columns(self._statements.tables.of[name], "")), DIALECT)
             records |= {row[0]: columns.record(row) for row in self._connection.execute(found.sql)}
+        return records
+
+    def shared(self) -> dict[tuple[str, str], str]:
+        """See `Reading`."""
         members = builtin.table_of(builtin.MembershipRow)
         rows = self._connection.execute(f"SELECT record, account, role FROM {members.name}")  # noqa: S608
-        return records, {(record, account): role for record, account, role in rows}
+        return {(record, account): role for record, account, role in rows}
+
+
+def memberships(reading: Reading) -> Any:
+    """What a sharing can change."""
+    return reading.shared()
+
+
+def everything(reading: Reading) -> Any:
+    """What a deletion can change."""
+    return reading.held(), reading.shared()
 
 
 # --- the table -----------------------------------------------------------------------------
@@ -234,7 +222,7 @@ class _Cases:
             ("remove", self.remove),
         ]
         if self.resource.ladder is not None:
-            named.append(("members", self.members))
+            named += [("members", self.members), ("share", self.share)]
         named += [(f"sort by {name}", self._sorted(i % 2 == 0, name)) for i, name in enumerate(self.sortable)]
         named += [(f"filter by {name}", self._filtered(i % 2 == 0, name)) for i, name in enumerate(self.filterable)]
         if len(self.sortable) > 2:
@@ -477,11 +465,34 @@ class _Cases:
         for label, actor, record in self._each(reading):
             yield from self._write(reading, label, lambda r, a=actor, b=record: r.remove(a, b, NOW))
 
-    def _write(self, reading: Reading, label: Any, write: Callable[[Records], Coroutine[Any, Any, None]]) -> Answers:
-        """What became of it, and all that is stored then."""
+    def share(self, reading: Reading) -> Answers:
+        """Give each role of the record to each account, by everybody, and end each membership."""
+        ladder = self.resource.ladder
+        assert ladder is not None
+        for label, actor, record in self._each(reading):
+            for number, account in enumerate(reading.world.accounts):
+                for role in ladder.roles:
+                    given = Membership(self.name, record.id, account, role, NOW + DAY)
+                    about = (*label, number, role)
+                    yield from self._write(
+                        reading, about, lambda r, a=actor, m=given: r.put_membership(a, m, NOW), memberships
+                    )
+                ended = Membership(self.name, record.id, account, ladder.weakest, None)
+                yield from self._write(
+                    reading, (*label, number), lambda r, a=actor, m=ended: r.end_membership(a, m, NOW), memberships
+                )
+
+    def _write(
+        self,
+        reading: Reading,
+        label: Any,
+        write: Callable[[Records], Coroutine[Any, Any, None]],
+        looked_at: Callable[[Reading], Any] = everything,
+    ) -> Answers:
+        """What became of it, and what is stored then."""
         with reading.trial() as records:
             outcome = answer(write(records))
-            yield label, outcome if outcome is not None else reading.held()
+            yield label, outcome if outcome is not None else looked_at(reading)
 
 
 def decisions(actor: Actor, facts: Facts) -> Iterator[tuple[Any, Any]]:

@@ -17,11 +17,8 @@ from domain.ownership import Actor, may
 from tests.ownership.cases import Case, Domain, Sql, Trial, cases
 from tests.ownership.worlds import INSTANT, NOW, World, draw, specifications, store
 
-OPEN = {"boards", "random 18"}
-"""known to differ in the code of a conflict, and in a deletion whose right comes from what goes along; to be mended"""
 
-
-@pytest.mark.parametrize("name", [name for name in specifications() if name not in OPEN])
+@pytest.mark.parametrize("name", specifications())
 def test_sql_and_domain_agree(name: str, trial: Callable[[str], Trial], report: list[str]) -> None:
     tried = trial(name)
     statements = Statements(tried.tables, DIALECT)

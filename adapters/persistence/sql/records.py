@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, and_, delete, insert, or_, select
+from sqlalchemy import Table, and_, delete, func, or_, select
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.builtin import MembershipRow
@@ -33,12 +33,12 @@ class MembershipStatements:
     def __init__(self, dialect: Dialect) -> None:
         """Prepare them."""
         named = and_(_MEMBERS.c.record == param("record"), _MEMBERS.c.account == param("account"))
+        every = select(func.json_each(param("records")).table_valued("value").c.value)
         alive = or_(param("session").is_(None), session_alive(param("session"), param("now")))
         of_resource = _MEMBERS.c.resource == param("resource")
         found = select(_MEMBERS.c.role, _MEMBERS.c.expires_at).where(named, of_resource, alive)
         self.find = Prepared(found, dialect)
-        self.put = Prepared(insert(_MEMBERS).values({c.name: param(c.name) for c in _MEMBERS.c}), dialect)
-        self.end = Prepared(delete(_MEMBERS).where(named), dialect)
+        self.end_all = Prepared(delete(_MEMBERS).where(_MEMBERS.c.record.in_(every)), dialect)
         self.alive = Prepared(alive_statement(), dialect)
         self.staff = Prepared(staff_statement(), dialect)
 
@@ -196,10 +196,10 @@ class SqlRecords:
         if await self._run(self._statements.insert(record.resource, caller), values | stored) != 1:
             await self._check_session(actor, values)
             raise _changed()
-        await self._check_limit(record.resource, record.owner)
         created = self._statements.created(record.resource, caller)
         if not await self._connection.rows(created, values | {"id": record.id}):
             raise _changed()
+        await self._check_limit(record.resource, record.owner)
 
     async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
         """See the port."""
@@ -211,8 +211,7 @@ class SqlRecords:
         if await self._run(self._statements.update(after.resource, names, _caller(actor)), values) != 1:
             raise _changed()
         if before.parent != after.parent:
-            await self._end_memberships(actor, after, following=False)
-            await self._end_own(actor, after)
+            await self._end_memberships(await self._shared(after, following=False))
         if before.owner != after.owner:
             for resource in (after.resource, *self._statements.below(after.resource)):
                 await self._check_limit(resource, after.owner)
@@ -225,11 +224,11 @@ class SqlRecords:
 
     async def remove(self, actor: Actor, record: Record, now: datetime) -> None:
         """See the port."""
-        await self._end_memberships(actor, record, following=True)
+        shared = await self._shared(record, following=True)
         values = _principal(actor, now) | {"id": record.id}
         if await self._run(self._statements.delete(record.resource, _caller(actor)), values) != 1:
             raise _changed()
-        await self._end_own(actor, record)
+        await self._end_memberships(shared)
 
     async def close_account(self, account: str, tombstone: Account, now: datetime) -> None:
         """See the port."""
@@ -250,30 +249,38 @@ class SqlRecords:
 
     async def put_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
         """See the port."""
-        await self.end_membership(actor, membership, now)
         ends = membership.expires_at
-        values = {
+        values = _principal(actor, now) | {
             "resource": membership.resource,
             "record": membership.record,
             "account": membership.account,
             "role": membership.role,
             "expires_at": None if ends is None else stored_time(ends),
         }
-        await self._run(self._memberships.put, values)
+        changing, adding = self._statements.put_membership(membership.resource, _caller(actor))
+        if not await self._run(changing, values) and not await self._run(adding, values):
+            await self._check_session(actor, values)
+            raise _changed()
 
     async def end_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
         """See the port."""
-        named = {"record": membership.record, "account": membership.account}
-        await self._run(self._memberships.end, named)
+        values = _principal(actor, now) | {"record": membership.record, "account": membership.account}
+        if not await self._run(self._statements.end_membership(membership.resource, _caller(actor)), values):
+            await self._check_session(actor, values)
+            raise _changed()
 
-    async def _end_memberships(self, actor: Actor, record: Record, following: bool) -> None:
-        prepared = self._statements.end_memberships(record.resource, following)
-        if prepared is not None:
-            await self._run(prepared, {"id": record.id, "me": actor.account})
+    async def _shared(self, record: Record, following: bool) -> list[str]:
+        """The ids of the records with members among a record and what goes (or moves) with it.
 
-    async def _end_own(self, actor: Actor, record: Record) -> None:
-        """The membership that the right to delete or move may have come from."""
-        await self._run(self._memberships.end, {"record": record.id, "account": actor.account})
+        Asked before it goes, for then nothing leads there any more; the memberships end after it, for the right to
+        delete it may come from one of them.
+        """
+        prepared = self._statements.shared(record.resource, following)
+        return [] if prepared is None else [row[0] for row in await self._connection.rows(prepared, {"id": record.id})]
+
+    async def _end_memberships(self, records: list[str]) -> None:
+        if records:
+            await self._run(self._memberships.end_all, {"records": msgspec.json.encode(records).decode()})
 
     async def _check_limit(self, resource: str, owner: str) -> None:
         """Raise `Conflict` where the owner has more than its limit."""

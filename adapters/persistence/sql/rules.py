@@ -19,6 +19,7 @@ from sqlalchemy.sql.expression import Alias
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow
 from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.tables import Tables, owner_column
+from domain.judging import by_own_ladder
 from domain.specification.model import (
     AccountField,
     Anyone,
@@ -265,6 +266,17 @@ class RuleCompiler:
     def on_future(self, column: ColumnElement[Any], now: ColumnElement[Any]) -> ColumnElement[bool]:
         """`is future`."""
         return column > now
+
+    def may_give(self, role: ColumnElement[str], at: At) -> ColumnElement[bool]:
+        """Whether the caller may give a role of the record's ladder, or take it (see `domain.judging.sharing_cap`)."""
+        resource = self.specification.resources[at.resource]
+        assert resource.ladder is not None, "only resources with roles are shared"
+        capped = or_(
+            *(and_(role == given, self.on_role(resource.ladder.at_least(given), at)) for given in resource.ladder.roles)
+        )
+        grants = resource.rule("share")
+        shares = or_(false(), *(and_(self.on_grant(g, at), capped if by_own_ladder(g) else true()) for g in grants))
+        return and_(shares, self.on_rule(resource.rule("open"), at))
 
     def locked(self, at: At) -> ColumnElement[bool]:
         """Whether the lock of the record at the position holds."""

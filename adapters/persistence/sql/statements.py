@@ -80,7 +80,9 @@ class Statements:
         self.update = cache(self._update)
         self.delete = cache(self._delete)
         self.obstacles = cache(self._obstacles)
-        self.end_memberships = cache(self._end_memberships)
+        self.shared = cache(self._shared)
+        self.put_membership = cache(self._put_membership)
+        self.end_membership = cache(self._end_membership)
         self.close_account = cache(self._close_account)
         self.owned = cache(self._owned)
         self.members = cache(self._members)
@@ -232,6 +234,44 @@ class Statements:
                 values[owner_column(field.name)] = found.scalar_subquery()
         return values
 
+    # --- memberships ---------------------------------------------------------------------
+
+    def _put_membership(self, resource: str, caller: Caller) -> tuple[Prepared, Prepared]:
+        """A membership in place of the account's present one, or a new one: see `domain.judging.may_put_membership`."""
+        compiler, ladder = self._compilers[caller.signed_in], self.specification.resources[resource].ladder
+        assert ladder is not None, "only resources with roles have members"
+        shared, role = self.tables.of[resource].alias(), param("role")
+        at = At(shared, resource)
+        joining = and_(param("account") == ME, role == ladder.weakest, compiler.may("open", at))
+        giving = or_(compiler.may_give(role, at), joining if ladder.join_open else false())
+        ended = not_(compiler.on_expiry(_MEMBERS))
+        replacing = or_(ended, compiler.may_give(_MEMBERS.c.role, at))
+        changed = (
+            update(_MEMBERS)
+            .values(role=role, expires_at=param("expires_at"))
+            .where(_named(resource), self._on_shared(shared, and_(giving, replacing)), _alive(caller))
+        )
+        values = {column.name: param(column.name) for column in _MEMBERS.c}
+        present = exists(select(literal(1)).where(_named(resource)).correlate_except(_MEMBERS))
+        added = (
+            select(*values.values())
+            .select_from(shared)
+            .where(shared.c.id == param("record"), not_(present), giving, _alive(caller))
+        )
+        return self._prepare(changed), self._prepare(insert(_MEMBERS).from_select(list(values), added))
+
+    def _end_membership(self, resource: str, caller: Caller) -> Prepared:
+        """The end of a membership: see `domain.judging.may_end_membership`."""
+        compiler, shared = self._compilers[caller.signed_in], self.tables.of[resource].alias()
+        taking = self._on_shared(shared, compiler.may_give(_MEMBERS.c.role, At(shared, resource)))
+        own = _MEMBERS.c.account == ME
+        return self._prepare(delete(_MEMBERS).where(_named(resource), or_(own, taking), _alive(caller)))
+
+    def _on_shared(self, shared: From, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+        """A condition on the record that a membership is of."""
+        found = select(literal(1)).select_from(shared).where(shared.c.id == _MEMBERS.c.record, condition)
+        return exists(found.correlate_except(shared))
+
     # --- deleting ------------------------------------------------------------------------
 
     def _gone(self, resource: str, following: bool = True) -> Any:
@@ -316,17 +356,12 @@ class Statements:
         hop = self._compilers[True].on_hop(At(table, chain[0]), Hop(chain[1], chain[1]), above)
         return select(self._root_id(above, chain[1:])).where(hop).correlate_except(above).scalar_subquery()
 
-    def _end_memberships(self, resource: str, following: bool) -> Prepared | None:
-        """End every membership on a record and on what goes (or moves) with it; None where there can be none.
-
-        Not yet the caller's own on the record itself: the right to delete or move it may come from that.
-        """
+    def _shared(self, resource: str, following: bool) -> Prepared | None:
+        """The records with members among a record and what goes (or moves) with it; None where there can be none."""
         if not any(self.specification.resources[name].ladder for name in self._going(resource, following)):
             return None
         gone = self._gone(resource, following)
-        own = and_(_MEMBERS.c.record == ID, func.coalesce(_MEMBERS.c.account == ME, false()))
-        ended = _MEMBERS.c.record.in_(select(gone.c.id))
-        return self._prepare(delete(_MEMBERS).where(ended, not_(own)))
+        return self._prepare(select(_MEMBERS.c.record).where(_MEMBERS.c.record.in_(select(gone.c.id))).distinct())
 
     def _close_account(self) -> tuple[Prepared, ...]:
         """Delete an account and what it owns, one after the other; what is kept passes to a tombstone."""
@@ -343,6 +378,12 @@ class Statements:
 
     def _prepare(self, statement: Any) -> Prepared:
         return Prepared(statement, self._dialect)
+
+
+def _named(resource: str) -> ColumnElement[bool]:
+    """An account's membership on a record."""
+    record, account = _MEMBERS.c.record == param("record"), _MEMBERS.c.account == param("account")
+    return and_(record, account, _MEMBERS.c.resource == resource)
 
 
 def _alive(caller: Caller) -> ColumnElement[bool]:

@@ -1,0 +1,46 @@
+"""The inner layers import nothing of the outside: a list of what they may import, not of what they may not."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+PURE = {
+    "bisect", "collections", "contextlib", "dataclasses", "datetime", "decimal", "difflib", "enum", "functools",
+    "graphlib", "hashlib", "itertools", "json", "math", "operator", "re", "string", "typing", "unicodedata", "urllib",
+    "uuid", "warnings",
+}  # fmt: skip
+"""modules of the standard library that neither read nor write, know no time and draw no lots"""
+ALLOWED = {"domain": PURE | {"domain"}, "application": PURE | {"domain", "application", "secrets"}}
+IMPURE = {"now", "today", "utcnow", "fromtimestamp", "open", "print", "input", "uuid1", "uuid4", "exec", "eval"}
+"""what the pure modules and the language itself offer all the same"""
+FILES = [path for layer in ALLOWED for path in sorted((PROJECT / layer).rglob("*.py"))]
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports say whence"
+            yield str(node.module)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_only_pure_modules_are_imported(path: Path) -> None:
+    allowed = ALLOWED[path.relative_to(PROJECT).parts[0]]
+    assert {name.split(".")[0] for name in imported(ast.parse(path.read_text("utf-8")))} <= allowed
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_nothing_asks_for_the_time_or_the_outside(path: Path) -> None:
+    """The clock and the sealer of a port are the way, and only use cases have one."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        if isinstance(node.func, ast.Name):
+            assert node.func.id not in IMPURE, node.lineno
+        elif isinstance(node.func, ast.Attribute) and node.func.attr in IMPURE:
+            assert ast.unparse(node.func) in ("self._clock.now", "self._sealer.open"), node.lineno
