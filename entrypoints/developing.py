@@ -105,14 +105,18 @@ async def _seed(container: Container, url: str) -> str:
 
 
 async def _next(folder: Path, ask: bool, console: Console) -> Container:
-    """Wait until the file changed to a specification that can be served; say why, as long as it cannot."""
+    """Wait until the file changed to a specification that can be served; say why, as long as it cannot.
+
+    Nothing is asked meanwhile: whoever is served would wait for the answer.
+    """
     async for _ in awatch(folder, watch_filter=lambda _, path: Path(path).name == reports.FILE, recursive=False):
         try:
-            return _prepare(folder, ask, console)
+            return _prepare(folder, False, console)
         except SpecificationInvalid as error:
             reports.print_problems(console, folder / reports.FILE, error)
         except SchemaDiffers as error:
-            console.print(f"Still serving what was there. {error}", style="red", highlight=False, soft_wrap=True)
+            hint = " Start again to be asked." if ask else ""
+            console.print(f"Still serving what was there. {error}{hint}", style="red", highlight=False, soft_wrap=True)
     raise KeyboardInterrupt
 
 

@@ -1,6 +1,6 @@
 """A project folder: a new one from a starter, its database brought up to date, and the two accounts of the tour."""
 
-import shutil
+import re
 from pathlib import Path
 
 from adapters.persistence.sql import migrating, schema
@@ -32,13 +32,20 @@ def make(folder: Path, starter: str) -> None:
     if (folder / FILE).exists():
         raise FileExistsError(f"{folder / FILE} is there already")
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(examples() / starter / FILE, folder / FILE)
+    text = (examples() / starter / FILE).read_text(encoding="utf-8")
+    (folder / FILE).write_text(text.replace(f"app: {starter}\n", f"app: {app_name(folder)}\n", 1), encoding="utf-8")
     ignored = folder / ".gitignore"
     if not ignored.exists():
         ignored.write_text(IGNORED, encoding="utf-8")
     readme = folder / "README.md"
     if not readme.exists():
         readme.write_text(_readme(folder.resolve().name), encoding="utf-8")
+
+
+def app_name(folder: Path) -> str:
+    """A folder's name as the name of an app; `app` where nothing of it fits."""
+    words = re.sub(r"[^a-z0-9]+", "_", folder.resolve().name.lower()).strip("_")
+    return re.sub(r"^[0-9_]+", "", words) or "app"
 
 
 def bring_up(database: Path, tables: Tables, *, allow_losses: bool) -> schema.Differences:

@@ -118,6 +118,7 @@ def test_new_writes_a_project_that_can_be_served(tmp_path: Path, name: str) -> N
     assert (said.exit_code, str(folder) in said.stdout) == (0, True)
     assert {path.name for path in folder.iterdir()} == {"freehold.yaml", ".gitignore", "README.md"}
     assert run("check", folder).exit_code == 0
+    assert (folder / "freehold.yaml").read_text("utf-8").splitlines()[0].split("#")[0].rstrip() == "app: app"
     before = (folder / "freehold.yaml").read_bytes()
     again = run("new", folder, "--from", "notes")
     assert (again.exit_code, "there already" in again.stderr) == (1, True)
@@ -125,6 +126,15 @@ def test_new_writes_a_project_that_can_be_served(tmp_path: Path, name: str) -> N
     ignored = (folder / ".gitignore").read_text(encoding="utf-8")
     assert "freehold.db" in ignored
     assert ".freehold-secret" in ignored
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"), [("My Shop-2", "my_shop_2"), ("2nd", "nd"), ("42", "app"), ("é", "app"), ("app_", "app")]
+)
+def test_an_app_is_named_after_its_folder(folder: str, name: str, tmp_path: Path) -> None:
+    assert projects.app_name(tmp_path / folder) == name
+    projects.make(tmp_path / folder, "notes")
+    assert run("check", tmp_path / folder).exit_code == 0
 
 
 def test_new_keeps_what_is_there_and_knows_its_examples(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def _compare(connection: sqlite3.Connection, tables: Tables) -> Differences:
     changed = [name for name, made in wanted.items() if name in present and present[name] != made]
     vanished = [name for name in present if name not in wanted]
     losses = [
-        f"table {name} has {count} records"
+        f"`{name}` ({_records(count)}) vanished from the specification"
         for name in vanished
         if (count := connection.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0])  # noqa: S608
     ]
@@ -116,7 +116,7 @@ def _lost_columns(connection: sqlite3.Connection, wanted: Table) -> list[str]:
             count = f"SELECT count({_quoted(column)}) FROM {_quoted(wanted.name)}"  # noqa: S608
             kept = connection.execute(count).fetchone()[0]
             if kept:
-                found.append(f"column {column} of {wanted.name} has {kept} values")
+                found.append(f"`{column}` of `{wanted.name}` (set in {_records(kept)}) vanished")
     return found
 
 
@@ -184,6 +184,10 @@ def _initial(tables: Tables, wanted: Table) -> dict[str, Any]:
     resource = next(r for r in tables.specification.resources.values() if r.plural == wanted.name)
     found = {name: to_stored(field, field.initial) for name, field in resource.fields.items()}
     return found | {owner_column(field.name): None for field in resource.references()}
+
+
+def _records(count: int) -> str:
+    return "1 record" if count == 1 else f"{count} records"
 
 
 def _quoted(name: str) -> str:
