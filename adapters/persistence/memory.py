@@ -1,7 +1,7 @@
 """The store in plain Python: the domain's own decisions over dictionaries. For tests, trials and as an oracle."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,13 +18,14 @@ from adapters.persistence.memory_identity import (
 )
 from application.ports import SORTED_CHARACTERS, Filter, Page, Query, Sort, View
 from domain.account import Account
-from domain.deletion import closing, going, left_referring, obstacles
+from domain.deletion import closing, obstacles
 from domain.errors import Conflict, NotAuthenticated
 from domain.judging import may_end_membership, may_put_membership
 from domain.membership import Membership
 from domain.ownership import Actor, Facts, decide, may, seen, view
 from domain.record import Record
-from domain.specification.model import ENGINE_FIELDS, Field, Kind, Resource, Specification, Unique
+from domain.snapshot import Snapshot
+from domain.specification.model import ENGINE_FIELDS, Field, Kind, Specification
 from domain.values import accept, to_json
 
 
@@ -34,9 +35,7 @@ class State:
 
     identity: IdentityState
     records: dict[str, dict[str, Record]]
-    """by resource, then id"""
     memberships: dict[tuple[str, str], Membership] = field(default_factory=dict)
-    """by record and account"""
 
     def copy(self) -> "State":
         """An independent state; the values themselves never change."""
@@ -46,36 +45,9 @@ class State:
             dict(self.memberships),
         )
 
-
-@dataclass(frozen=True)
-class MemoryWorld:
-    """The whole state as facts."""
-
-    specification: Specification
-    now: datetime
-    state: State
-    imagined: Record | None = None
-    """a record as it would be, also where it refers to itself"""
-
-    def record(self, resource: str, record_id: str) -> Record | None:
-        """See `World`."""
-        if self.imagined is not None and self.imagined.id == record_id:
-            return self.imagined
-        return self.state.records[resource].get(record_id)
-
-    def role(self, record_id: str, account: str) -> str | None:
-        """See `World`."""
-        membership = self.state.memberships.get((record_id, account))
-        return membership.role if membership is not None and membership.live(self.now) else None
-
-    def staff(self, account: str) -> str | None:
-        """See `World`."""
-        found = self.state.identity.accounts.get(account)
-        return None if found is None else found.staff
-
-    def tying(self, link: str, back: str, record_id: str) -> Iterable[Record]:
-        """See `World`."""
-        return [record for record in self.state.records[link].values() if record.target(back) == record_id]
+    def at(self, specification: Specification, now: datetime) -> Snapshot:
+        """The same dictionaries, as the domain looks at them."""
+        return Snapshot(specification, now, self.identity.accounts, self.records, self.memberships)
 
 
 class MemoryRecords:
@@ -94,7 +66,7 @@ class MemoryRecords:
     async def page(self, actor: Actor, query: Query, now: datetime) -> Page:
         """See the port."""
         self._check_session(actor, now)
-        world = MemoryWorld(self._specification, now, self._state)
+        world = self._at(now)
         rows: list[tuple[tuple[Any, ...], Facts]] = []
         for record in self._state.records[query.resource].values():
             facts = Facts(record, world)
@@ -144,53 +116,54 @@ class MemoryRecords:
         record = self._state.records[resource].get(record_id)
         if record is None:
             return None
-        facts = Facts(record, MemoryWorld(self._specification, now, self._state))
+        facts = self._at(now).facts(record)
         return facts if may(action, actor, facts) else None
 
     async def imagine(self, actor: Actor, record: Record, now: datetime) -> Facts:
         """See the port."""
-        return Facts(record, MemoryWorld(self._specification, now, self._state, record))
+        return self._at(now).imagine(record)
 
     async def add(self, actor: Actor, record: Record, now: datetime) -> None:
         """See the port."""
-        facts = await self.imagine(actor, record, now)
+        world = self._at(now)
+        facts = world.imagine(record)
         if not all(may("open", actor, above) for above in islice(facts.above(), 1, 2)):
             raise _changed()
-        self._check_unique(record)
+        world.check_unique(record)
         if not (may("create", actor, facts) and may("open", actor, facts)):
             raise _changed()
-        self._check_limit(record)
-        self._state.records[record.resource][record.id] = record
+        world.check_limit(record)
+        world.put(record)
 
     async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
         """See the port."""
-        records = self._state.records[after.resource]
-        if records.get(before.id) != before or not _may_change(actor, await self.imagine(actor, before, now)):
+        world = self._at(now)
+        if world.record(after.resource, before.id) != before or not _may_change(actor, world.facts(before)):
             raise _changed()
-        self._check_unique(after)
+        world.check_unique(after)
         if before.owner != after.owner:
-            self._check_limit(after)
-        records[after.id] = after
-        if before.parent != after.parent:
-            self._carry(after)
+            world.check_limit(after)
+        if before.parent == after.parent:
+            world.put(after)
+        else:
+            world.move(after)
 
     async def obstacles(self, actor: Actor, record: Record, now: datetime) -> tuple[str, ...]:
         """See the port."""
-        return obstacles(Facts(record, MemoryWorld(self._specification, now, self._state)))
+        return obstacles(self._at(now).facts(record))
 
     async def remove(self, actor: Actor, record: Record, now: datetime) -> None:
         """See the port."""
-        facts = await self.imagine(actor, record, now)
-        if record.id not in self._state.records[record.resource] or not may("delete", actor, facts):
+        world = self._at(now)
+        if world.record(record.resource, record.id) is None or not may("delete", actor, world.facts(record)):
             raise _changed()
-        self._drop(going(facts))
+        world.remove(record)
 
     async def close_account(self, account: str, tombstone: Account, now: datetime) -> None:
         """See the port."""
-        world = MemoryWorld(self._specification, now, self._state)
-        every = [Facts(record, world) for records in self._state.records.values() for record in records.values()]
-        gone, passing = closing(at for at in every if at.record.owner == account)
-        self._drop(gone)
+        world = self._at(now)
+        gone, passing = closing(at for at in world.every() if at.record.owner == account)
+        world.drop(gone)
         for resource, records in self._state.records.items():
             for record in list(records.values()):
                 values = {
@@ -232,7 +205,10 @@ class MemoryRecords:
     def _facts(self, membership: Membership, now: datetime) -> Facts | None:
         """The record that a membership is of."""
         record = self._state.records[membership.resource].get(membership.record)
-        return None if record is None else Facts(record, MemoryWorld(self._specification, now, self._state))
+        return None if record is None else self._at(now).facts(record)
+
+    def _at(self, now: datetime) -> Snapshot:
+        return self._state.at(self._specification, now)
 
     def _type(self, resource: str, name: str) -> Field:
         """The type of a sort key: a field's own, or that of an engine's field."""
@@ -247,60 +223,6 @@ class MemoryRecords:
         session = self._state.identity.sessions.get(actor.session)
         if session is None or session.account != actor.account or not session.alive(now):
             raise NotAuthenticated
-
-    def _check_unique(self, record: Record) -> None:
-        resource = self._specification.resources[record.resource]
-        for unique in resource.unique:
-            key = _unique_key(resource, unique, record)
-            if key is not None and any(
-                other.id != record.id and _unique_key(resource, unique, other) == key
-                for other in self._state.records[record.resource].values()
-            ):
-                raise Conflict(f"Another record has this {' and '.join(unique.fields)}.", code="not_unique")
-
-    def _check_limit(self, record: Record) -> None:
-        limit = self._specification.resources[record.resource].limit
-        if limit is None:
-            return
-        owned = sum(
-            1
-            for other in self._state.records[record.resource].values()
-            if other.owner == record.owner and other.id != record.id
-        )
-        if owned >= limit:
-            raise Conflict(f"There can be at most {limit} of these per owner.", code="limit_reached")
-
-    def _carry(self, moved: Record) -> None:
-        """Give what is below a moved record its new owner, and end the memberships of all of it."""
-        waiting = [moved]
-        ended = set()
-        while waiting:
-            at = waiting.pop()
-            ended.add(at.id)
-            for child in self._specification.children(at.resource):
-                for record in [r for r in self._state.records[child.name].values() if r.parent == at.id]:
-                    carried = replace(record, owner=moved.owner)
-                    self._check_unique(carried)
-                    if record.owner != carried.owner:
-                        self._check_limit(carried)
-                    self._state.records[child.name][record.id] = carried
-                    waiting.append(carried)
-        self._forget_members(ended)
-
-    def _drop(self, gone: dict[str, Facts]) -> None:
-        """Delete records, and empty the references to them from what stays."""
-        emptied = [(tie.id, name.name, tie.resource) for at in gone.values() for name, tie in left_referring(at, gone)]
-        for record_id, name, resource in emptied:
-            stored = self._state.records[resource]
-            values = {**stored[record_id].values, name: None}
-            stored[record_id] = replace(stored[record_id], values=values)
-        for at in gone.values():
-            del self._state.records[at.record.resource][at.record.id]
-        self._forget_members(set(gone))
-
-    def _forget_members(self, records: set[str]) -> None:
-        for key in [key for key in self._state.memberships if key[0] in records]:
-            del self._state.memberships[key]
 
 
 class MemoryWork:
@@ -383,16 +305,3 @@ def _compare(left: tuple[Any, ...], right: tuple[Any, ...], order: tuple[Sort, .
         less = a is None or (b is not None and a < b)
         return -1 if less != key.descending else 1
     return 0
-
-
-def _unique_key(resource: Resource, unique: Unique, record: Record) -> tuple[Any, ...] | None:
-    """What must differ between records; None where an empty value keeps it from colliding."""
-    match unique.per:
-        case "everywhere":
-            scope: str | None = ""
-        case "owner":
-            scope = record.owner
-        case name:
-            scope = record.target(name)
-    values = tuple(record.values[name] for name in unique.fields)
-    return None if scope is None or None in values else (scope, *values)

@@ -9,14 +9,13 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from adapters.persistence.memory import MemoryWorld, State
-from adapters.persistence.memory_identity import IdentityState
 from adapters.specification_file import parse
 from domain.account import Account
 from domain.errors import Forbidden
 from domain.membership import Membership
 from domain.ownership import Actor, Facts
 from domain.record import Record
+from domain.snapshot import Snapshot
 from domain.specification.model import Specification
 from tests.ownership.worlds import NOW, Draw, World, specifications
 
@@ -30,8 +29,8 @@ class Small:
 
     def __init__(self, text: str, now: datetime = NOW) -> None:
         self.specification: Specification = parse(f"app: small\n{text}")
-        self.state = State(IdentityState(), {name: {} for name in self.specification.resources})
         self.now = now
+        self.state = Snapshot.empty(self.specification, now)
 
     def put(self, resource: str, name: str, above: str | Actor = MARY, /, **values: Any) -> Facts:
         """Store a record below another one, or owned by an account; what is not said is its initial value."""
@@ -54,18 +53,17 @@ class Small:
     def staff(self, actor: Actor, role: str) -> None:
         """Give an account an instance-wide role."""
         name = str(actor.account)
-        self.state.identity.accounts[name] = Account(name, f"{name}@example.org", "", self.now, role)
+        self.state.accounts[name] = Account(name, f"{name}@example.org", "", self.now, role)
 
     def at(self, name: str, /, **changed: Any) -> Facts:
         """A record, as it is or as it would be, in this world."""
         record = self._record(name)
-        world = MemoryWorld(self.specification, self.now, self.state)
-        return Facts(record.edit(changed, self.now) if changed else record, world)
+        return self.state.facts(record.edit(changed, self.now) if changed else record)
 
     def moved(self, name: str, above: str) -> Facts:
         """A record as it would be below another one."""
         record = self._record(name).moved(self._record(above), self.now)
-        return Facts(record, MemoryWorld(self.specification, self.now, self.state))
+        return self.state.facts(record)
 
     def _record(self, name: str) -> Record:
         return next(records[name] for records in self.state.records.values() if name in records)

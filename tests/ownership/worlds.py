@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from adapters.persistence.memory import MemoryRecords, MemoryWorld, State
+from adapters.persistence.memory import State
 from adapters.persistence.memory_identity import IdentityState
 from adapters.persistence.sql import builtin
 from adapters.persistence.sql.sqlite import DIALECT, connect
@@ -308,12 +308,11 @@ class World:
 
     def every(self) -> Iterator[Facts]:
         """All records."""
-        world = MemoryWorld(self.specification, NOW, self.state)
-        return (Facts(record, world) for records in self.state.records.values() for record in records.values())
+        return self.state.at(self.specification, NOW).every()
 
     def facts(self, record: Record) -> Facts:
         """A record, stored or imagined, in this world."""
-        return Facts(record, MemoryWorld(self.specification, NOW, self.state))
+        return self.state.at(self.specification, NOW).facts(record)
 
 
 class Draw:
@@ -327,7 +326,7 @@ class Draw:
         self._ids = 0
         self._values = Values(specification)
         self.state = State(IdentityState(), {name: {} for name in specification.resources})
-        self._checks = MemoryRecords(specification, self.state)
+        self._checks = self.state.at(specification, NOW)
 
     def world(self) -> World:
         """The world."""
@@ -423,8 +422,8 @@ class Draw:
 
     def _fits(self, record: Record) -> bool:
         try:
-            self._checks._check_unique(record)
-            self._checks._check_limit(record)
+            self._checks.check_unique(record)
+            self._checks.check_limit(record)
         except Conflict:
             return False
         return True

@@ -1,0 +1,156 @@
+"""Everything that there is at one instant, as plain data: a `World` that knows it all, and what becomes of it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from domain.account import Account
+from domain.deletion import going, left_referring
+from domain.errors import Conflict
+from domain.membership import Membership
+from domain.ownership import Facts
+from domain.record import Record
+from domain.specification.model import Resource, Specification, Unique
+
+Records = dict[str, dict[str, Record]]
+"""by resource, then id"""
+Memberships = dict[tuple[str, str], Membership]
+"""by record and account"""
+
+
+@dataclass
+class Snapshot:
+    """A `World` over dictionaries, which its verbs change in place; the values themselves never change."""
+
+    specification: Specification
+    now: datetime
+    accounts: dict[str, Account]
+    """by id"""
+    records: Records
+    memberships: Memberships = field(default_factory=dict)
+    imagined: Record | None = None
+    """a record as it would be, also where it refers to itself"""
+
+    @classmethod
+    def empty(cls, specification: Specification, now: datetime) -> "Snapshot":
+        """Nothing and nobody."""
+        return cls(specification, now, {}, {name: {} for name in specification.resources})
+
+    def copy(self) -> "Snapshot":
+        """An independent snapshot."""
+        records = {resource: dict(found) for resource, found in self.records.items()}
+        return replace(self, accounts=dict(self.accounts), records=records, memberships=dict(self.memberships))
+
+    # --- what there is -----------------------------------------------------------------------
+
+    def record(self, resource: str, record_id: str) -> Record | None:
+        """See `World`."""
+        if self.imagined is not None and self.imagined.id == record_id:
+            return self.imagined
+        return self.records[resource].get(record_id)
+
+    def role(self, record_id: str, account: str) -> str | None:
+        """See `World`."""
+        membership = self.memberships.get((record_id, account))
+        return membership.role if membership is not None and membership.live(self.now) else None
+
+    def staff(self, account: str) -> str | None:
+        """See `World`."""
+        found = self.accounts.get(account)
+        return None if found is None else found.staff
+
+    def tying(self, link: str, back: str, record_id: str) -> Iterable[Record]:
+        """See `World`."""
+        return [record for record in self.records[link].values() if record.target(back) == record_id]
+
+    def facts(self, record: Record) -> Facts:
+        """A record that is there, in its world."""
+        return Facts(record, self)
+
+    def every(self) -> Iterator[Facts]:
+        """All records."""
+        return (self.facts(record) for records in self.records.values() for record in records.values())
+
+    def imagine(self, record: Record) -> Facts:
+        """The facts around a record as it would be."""
+        return Facts(record, replace(self, imagined=record))
+
+    # --- what collides -----------------------------------------------------------------------
+
+    def check_unique(self, record: Record) -> None:
+        """Raise `Conflict` (code `not_unique`) where another record has its values."""
+        resource = self.specification.resources[record.resource]
+        for unique in resource.unique:
+            key = _unique_key(resource, unique, record)
+            if key is not None and any(
+                other.id != record.id and _unique_key(resource, unique, other) == key
+                for other in self.records[record.resource].values()
+            ):
+                raise Conflict(f"Another record has this {' and '.join(unique.fields)}.", code="not_unique")
+
+    def check_limit(self, record: Record) -> None:
+        """Raise `Conflict` (code `limit_reached`) where its owner would have more of these than it may."""
+        limit = self.specification.resources[record.resource].limit
+        if limit is None:
+            return
+        others = self.records[record.resource].values()
+        if sum(1 for other in others if other.owner == record.owner and other.id != record.id) >= limit:
+            raise Conflict(f"There can be at most {limit} of these per owner.", code="limit_reached")
+
+    # --- what becomes of it ------------------------------------------------------------------
+
+    def put(self, record: Record) -> None:
+        """Have a record, in place of its former self."""
+        self.records[record.resource][record.id] = record
+
+    def move(self, moved: Record) -> None:
+        """Have a record under another parent, with all below it; the memberships of all of it end.
+
+        Raises `Conflict` like the checks, on the way.
+        """
+        self.put(moved)
+        waiting, ended = [moved], set()
+        while waiting:
+            at = waiting.pop()
+            ended.add(at.id)
+            for child in self.specification.children(at.resource):
+                for record in [r for r in self.records[child.name].values() if r.parent == at.id]:
+                    carried = replace(record, owner=moved.owner)
+                    self.check_unique(carried)
+                    if record.owner != carried.owner:
+                        self.check_limit(carried)
+                    self.put(carried)
+                    waiting.append(carried)
+        self._forget_members(ended)
+
+    def remove(self, record: Record) -> None:
+        """Have a record no longer, nor what goes with it (see `domain.deletion.going`)."""
+        self.drop(going(self.facts(record)))
+
+    def drop(self, gone: dict[str, Facts]) -> None:
+        """Have these records no longer; references to them from what stays are emptied."""
+        emptied = [(tie.id, name.name, tie.resource) for at in gone.values() for name, tie in left_referring(at, gone)]
+        for record_id, name, resource in emptied:
+            stored = self.records[resource][record_id]
+            self.put(replace(stored, values={**stored.values, name: None}))
+        for at in gone.values():
+            del self.records[at.record.resource][at.record.id]
+        self._forget_members(set(gone))
+
+    def _forget_members(self, records: set[str]) -> None:
+        for key in [key for key in self.memberships if key[0] in records]:
+            del self.memberships[key]
+
+
+def _unique_key(resource: Resource, unique: Unique, record: Record) -> tuple[Any, ...] | None:
+    """What must differ between records; None where an empty value keeps it from colliding."""
+    match unique.per:
+        case "everywhere":
+            scope: str | None = ""
+        case "owner":
+            scope = record.owner
+        case name:
+            scope = record.target(name)
+    values = tuple(record.values[name] for name in unique.fields)
+    return None if scope is None or None in values else (scope, *values)
