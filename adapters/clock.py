@@ -17,6 +17,18 @@ class SystemClock:
         return datetime.now(UTC)
 
 
+class StillClock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self, at: datetime) -> None:
+        """Begin at an instant."""
+        self.at = at
+
+    def now(self) -> datetime:
+        """See the port."""
+        return self.at
+
+
 class UuidV7:
     """The `Ids` port: UUIDv7 by RFC 9562, section 6.2, method 2 (monotonic random). Safe to use from threads.
 

@@ -20,7 +20,7 @@ from domain.errors import (
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result
 from domain.ownership import Actor, Facts
 from domain.record import accept_changes, accept_new, create
-from domain.specification.analysis import anonymous_could
+from domain.specification.analysis import anonymous_may
 from domain.specification.model import Field, Kind, Resource, Specification
 
 DEFAULT_LIMIT = 50
@@ -52,7 +52,7 @@ class RecordUseCases:
         self._ids = ids
         self._sealer = sealer
         self._anonymous_may = {
-            (resource.name, action): _anonymous_could(specification, resource, action)
+            (resource.name, action): anonymous_may(specification, resource, action)
             for resource in specification.resources.values()
             for action in ("create", "open", "read", "update", "delete", "share", "members")
         }
@@ -291,14 +291,3 @@ def _bound_to(actor: Actor, resource: str, filters: tuple[Filter, ...], order: t
     """What a cursor belongs to: this caller and this query (of any page size)."""
     asked = sorted((f.field, sorted(map(str, f.values))) for f in filters)
     return json.dumps([actor.account, resource, asked, [(key.field, key.descending) for key in order]]).encode()
-
-
-def _anonymous_could(specification: Specification, resource: Resource, action: str) -> bool:
-    """Whether an anonymous caller could ever do this; a PATCH is an update, a step or a move."""
-    rule = resource.rule(action)
-    if action == "update":
-        rule = (*rule, *resource.rule("move"), *(g for steps in resource.steps.values() for s in steps for g in s.rule))
-    if action == "create" and resource.parent is None:
-        return False
-    opens = action in ("create", "read") or anonymous_could(specification, resource.name, resource.rule("open"))
-    return opens and anonymous_could(specification, resource.name, rule)

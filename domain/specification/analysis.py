@@ -57,6 +57,17 @@ def anonymous_could(spec: Specification, resource: str, rule: Rule) -> bool:
     return any(_anonymous_grant(spec, resource, grant) for grant in rule)
 
 
+def anonymous_may(spec: Specification, resource: Resource, action: str) -> bool:
+    """Whether an anonymous caller could ever do this on some record; an update is a step or a move, too."""
+    rule = resource.rule(action)
+    if action == "update":
+        rule = (*rule, *resource.rule("move"), *(g for steps in resource.steps.values() for s in steps for g in s.rule))
+    if action == "create" and resource.parent is None:
+        return False
+    opens = action in ("create", "read") or anonymous_could(spec, resource.name, resource.rule("open"))
+    return opens and anonymous_could(spec, resource.name, rule)
+
+
 def _anonymous_grant(spec: Specification, resource: str, grant: Grant) -> bool:
     if _contradictory(grant.when):
         return False

@@ -104,6 +104,12 @@ class SqlRecords:
         rows = await self._connection.rows(self._statements.members(resource, _caller(actor)), values)
         return [Membership(resource, record_id, account, role, _instant(ends)) for account, role, ends in rows]
 
+    async def decisions(self, actor: Actor, resource: str, now: datetime) -> dict[str, dict[str, bool]]:
+        """By record id, what each compiled rule alone says of it, for the proof."""
+        prepared, names = self._statements.decisions(resource, _caller(actor))
+        rows = await self._connection.rows(prepared, _principal(actor, now))
+        return {row[0]: dict(zip(names, map(bool, row[1:]), strict=True)) for row in rows}
+
     async def _check_session(self, actor: Actor, values: dict[str, Any]) -> None:
         """Tell apart, where nothing was found, an ended session from nothing."""
         if actor.session is not None and not await self._connection.rows(self._memberships.alive, values):

@@ -13,7 +13,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -23,11 +23,14 @@ from typing import Any
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
 from adapters.persistence.sql.connection import Broken, Prepared, Row
+from adapters.persistence.sql.filling import emptying, filling
 from adapters.persistence.sql.identity import IdentityStatements, SqlAccounts, SqlAudit, SqlSessions, SqlSigningKeys
 from adapters.persistence.sql.records import MembershipStatements, SqlRecords
 from adapters.persistence.sql.statements import Statements
 from adapters.persistence.sql.tables import DECIMAL_COLLATION, Tables
 from domain.errors import SchemaDiffers, Unavailable
+from domain.session import Session
+from domain.snapshot import Snapshot
 
 DIALECT = sqlite_dialect(paramstyle="named")
 READ_BUDGET = 400_000
@@ -94,6 +97,10 @@ class Reader:
     async def run(self, prepared: Prepared, values: Mapping[str, Any]) -> int:
         """Never: the connection is read-only."""
         raise AssertionError("a reader does not write")
+
+    def watch(self, told: Callable[[str], None] | None) -> None:
+        """See `SqliteStore.watch`."""
+        self._here.set_trace_callback(told)
 
     def _over_budget(self) -> bool:
         """Called by SQLite at each tick, which a statement may have begun in an earlier run: hence the count."""
@@ -225,6 +232,10 @@ class Writer:
                 else:
                     durable.set_exception(failure)
 
+    def watch(self, told: Callable[[str], None] | None) -> None:
+        """See `SqliteStore.watch`."""
+        self._connection.set_trace_callback(told)
+
     async def finish(self) -> None:
         """Let the works under way end, durably."""
         async with self._turn:
@@ -263,6 +274,15 @@ class Turn:
             raise Broken(str(error)) from error
         except sqlite3.OperationalError as error:
             raise Unavailable from error
+
+    async def fill(self, tables: Tables, snapshot: Snapshot, sessions: Iterable[Session]) -> None:
+        """Put a world in place of everything; the keys are checked when the transaction ends."""
+        self._connection.execute("PRAGMA defer_foreign_keys=ON")
+        for statement in emptying(tables):
+            self._connection.execute(Prepared(statement, DIALECT).sql)
+        for statement, rows in filling(tables, snapshot, sessions):
+            if rows:
+                self._connection.executemany(Prepared(statement, DIALECT).sql, rows)
 
     async def keep(self) -> None:
         """End the work; returns when it is durable."""
@@ -311,6 +331,17 @@ class SqliteStore:
         """See the port."""
         async with self._writer.turn() as turn:
             yield SqliteWork(self, turn)
+
+    async def hold(self, snapshot: Snapshot, sessions: Iterable[Session]) -> None:
+        """Hold exactly this world, and nothing of before but the signing keys. For the proof, never for serving."""
+        async with self._writer.turn() as turn:
+            await turn.fill(self.statements.tables, snapshot, sessions)
+            await turn.keep()
+
+    def watch(self, told: Callable[[str], None] | None) -> None:
+        """Tell each statement to somebody before it runs in the event loop's thread; nobody for None."""
+        self._reader.watch(told)
+        self._writer.watch(told)
 
     async def ready(self) -> bool:
         """See the port."""

@@ -86,6 +86,7 @@ class Statements:
         self.close_account = cache(self._close_account)
         self.owned = cache(self._owned)
         self.members = cache(self._members)
+        self.decisions = cache(self._decisions)
 
     def most_asked(self) -> Iterator[tuple[str, Prepared]]:
         """By resource, the statements that nearly every request needs: reading, the default list, facts, deletion."""
@@ -140,6 +141,23 @@ class Statements:
             .where(table.c.id == ID, compiler.may("open", at), shown, compiler.on_expiry(members), _alive(caller))
             .order_by(members.c.account)
         )
+
+    def _decisions(self, resource: str, caller: Caller) -> tuple[Prepared, tuple[str, ...]]:
+        """What every compiled rule says of every record; the names of the rules behind the id. For the proof alone."""
+        compiler, table = self._compilers[caller.signed_in], self.tables.of[resource].alias()
+        model, at = self.specification.resources[resource], At(table, resource)
+        rules = {action: compiler.may(action, at) for action in ("open", *model.can) if action != "share"}
+        if model.ladder is not None:
+            rules |= {f"share {role}": compiler.may_give(literal(role), at) for role in model.ladder.roles}
+        for field in model.fields.values():
+            guard = compiler.read_guard(field.name, resource)
+            rules |= {} if guard is None else {f"read of {field.name}": guard(at)}
+        for name, steps in model.steps.items():
+            rules[f"step of {name}"] = or_(false(), *(compiler.on_rule(step.rule, at) for step in steps))
+        if model.locked is not None:
+            rules["locked"] = compiler.locked(at)
+        found = select(table.c.id, *(rule.label(f"rule_{i}") for i, rule in enumerate(rules.values())))
+        return self._prepare(found), tuple(rules)
 
     # --- facts ---------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""What the isolation proof attacks through, and how it shows."""

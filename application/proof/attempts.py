@@ -1,0 +1,87 @@
+"""What is tried on an API, and what it answers: one vocabulary for every way to reach it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from domain.snapshot import Snapshot
+
+
+class Verb(StrEnum):
+    """The operations that the surface has."""
+
+    LIST = "list"
+    GET = "get"
+    HEAD = "head"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    MEMBERS = "list the members of"
+    ADD_MEMBER = "add a member to"
+    JOIN = "join"
+    CHANGE_MEMBER = "change a member of"
+    REMOVE_MEMBER = "remove a member of"
+
+
+READING = (Verb.LIST, Verb.GET, Verb.HEAD, Verb.MEMBERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request, in the words of the specification."""
+
+    who: str | None
+    """the acting account's id; None for nobody"""
+    verb: Verb
+    resource: str
+    record: str | None = None
+    account: str | None = None
+    """the member that it is about"""
+    body: Mapping[str, Any] | None = None
+    """JSON values"""
+    query: tuple[tuple[str, str], ...] = ()
+    """of a list; a cursor among them is the server's own"""
+    skipped: int = 0
+    """how many records the pages before that cursor had"""
+    headers: tuple[tuple[str, str], ...] = ()
+    """conditions: `if-match`, `if-none-match`"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    """by name in lower case; several of one name are joined by a comma"""
+    body: bytes = field(repr=False)
+    statements: int | None = None
+    """how many the database was asked, where that can be counted"""
+
+
+Decisions = Mapping[str, Mapping[str, bool]]
+"""by record id, then the name of the rule: what the compiled rule says by itself"""
+
+
+class Target(Protocol):
+    """An API under attack."""
+
+    async def send(self, attempt: Attempt) -> Answer:
+        """Perform it, as the account that it names."""
+
+
+class Laboratory(Target, Protocol):
+    """A target of our own making, on a throw-away database that holds what it is told to."""
+
+    async def hold(self, snapshot: Snapshot) -> None:
+        """Hold exactly this world; every account has a live session. The time is the snapshot's."""
+
+    async def decisions(self, who: str | None, resource: str) -> Decisions:
+        """What the compiled rules alone say of every record of a resource, for one caller.
+
+        Their names: the actions, `read of x` for a field's own rule, and `step of x` for any step of a field.
+        """
+
+    async def stored(self) -> bytes:
+        """A digest of everything that is stored: equal where nothing was written in between."""

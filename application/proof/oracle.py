@@ -1,0 +1,502 @@
+"""What the contract says an attempt must be answered with, and what it does: by the pure domain over a snapshot.
+
+Nothing of the use cases or the adapters is used here, not even their table of statuses: what is broken there must
+not be broken alike in the judge.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cmp_to_key
+from typing import Any
+
+from application.proof.attempts import Attempt, Verb
+from domain.deletion import obstacles
+from domain.errors import (
+    Conflict,
+    FieldError,
+    Forbidden,
+    Invalid,
+    NotAuthenticated,
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+    Refusal,
+)
+from domain.judging import judge_change, judge_creation, judge_deletion, judge_result, sharing_cap
+from domain.membership import Membership, longest, within
+from domain.ownership import ANONYMOUS, Actor, Facts, may, seen, view
+from domain.record import Record, accept_changes, accept_new, create
+from domain.snapshot import Snapshot
+from domain.specification.analysis import anonymous_could, anonymous_may
+from domain.specification.model import ENGINE_FIELDS, Field, Kind, Place, Resource
+from domain.values import ValueRefused, accept, accept_id, from_query, instant_text
+
+STATUS: Mapping[type[Refusal], int] = {
+    NotAuthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    PreconditionFailed: 412,
+    Invalid: 422,
+    PreconditionRequired: 428,
+}
+"""of `docs/http.md`, written down a second time on purpose"""
+SORTED_CHARACTERS = 200
+DEFAULT_LIMIT = 50
+LARGEST_LIMIT = 200
+NEW = "ffffffff-ffff-4fff-bfff-ffffffffffff"
+"""stands for the id that a creation will be answered with"""
+SHORTEST_SECRET = 8
+"""characters: a shorter text may turn up by chance"""
+_EXPIRY = Field("expires_at", Kind.TIME, Place(0, 0))
+
+Effect = Callable[[Mapping[str, Any] | None], None]
+"""makes the snapshot what it is afterwards, given the answer's JSON object"""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The right answer."""
+
+    status: int
+    code: str | None = None
+    """of a refusal"""
+    fields: frozenset[str] = frozenset()
+    """that a refusal names"""
+    body: Any = None
+    """the JSON of a success; None where it has no body"""
+    effect: Effect | None = field(default=None, compare=False)
+
+    @property
+    def refused(self) -> bool:
+        """Whether it is a refusal."""
+        return self.status >= 400
+
+    @property
+    def channel(self) -> str | None:
+        """The declared channel by which this answer may depend on what the caller cannot see."""
+        names = {"not_unique": "unique", "limit_reached": "limit", "blocked": "delete"}
+        return names.get(self.code or "") or ("member" if self.code == "invalid" and self.fields else None)
+
+
+class Oracle:
+    """The right answer to every attempt on one snapshot."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Effects change this very snapshot."""
+        self.snapshot = snapshot
+        self.specification = snapshot.specification
+
+    def expect(self, attempt: Attempt) -> Expected:
+        """What the attempt must be answered with."""
+        actor = ANONYMOUS if attempt.who is None else Actor(attempt.who)
+        try:
+            return self._answers[attempt.verb](self, attempt, actor)
+        except Refusal as refusal:
+            fields = frozenset(error.field for error in refusal.errors)
+            return Expected(STATUS[type(refusal)], refusal.code, fields)
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def get(self, attempt: Attempt, actor: Actor) -> Expected:
+        """One record."""
+        self._admit(actor, attempt.resource, "open")
+        return Expected(200, body=view(actor, self._opened(attempt, actor)))
+
+    def page(self, attempt: Attempt, actor: Actor) -> Expected:
+        """A page of what the caller can read, filtered and sorted by what it sees."""
+        self._admit(actor, attempt.resource, "read")
+        asked = self._asked(attempt, actor)
+        rows = [
+            facts
+            for record in self.snapshot.records[attempt.resource].values()
+            if may("read", actor, facts := self.snapshot.facts(record))
+            and all(seen(name, actor, facts) in values for name, values in asked.filters.items())
+        ]
+        keys = {facts.record.id: [self._key(name, actor, facts) for name, _ in asked.order] for facts in rows}
+        rows.sort(key=cmp_to_key(lambda a, b: _compare(keys[a.record.id], keys[b.record.id], asked.order)))
+        page = rows[attempt.skipped : attempt.skipped + asked.limit]
+        body: dict[str, Any] = {
+            "items": [view(actor, facts) for facts in page],
+            "next_cursor": len(rows) > attempt.skipped + asked.limit,
+        }
+        if asked.counted:
+            body["total"] = len(rows)
+        return Expected(200, body=body)
+
+    def _asked(self, attempt: Attempt, actor: Actor) -> "Asked":
+        """Read the query; `Invalid` names what no caller, or no anonymous one, can ask for."""
+        model, asked, errors = self.specification.resources[attempt.resource], Asked(), []
+        names = self.queryable(model, actor)
+        for name, text in attempt.query:
+            try:
+                match name:
+                    case "limit":
+                        asked.limit = int(text)
+                        if not 1 <= asked.limit <= LARGEST_LIMIT:
+                            raise ValueRefused("out_of_range", "")
+                    case "count":
+                        asked.counted = text == "true"
+                    case "cursor":
+                        pass
+                    case "sort":
+                        asked.order = self._order(text, names)
+                    case _ if name not in names:
+                        raise ValueRefused("unknown", "")
+                    case _:
+                        kind = names[name]
+                        parts = [part.replace("\\,", ",") for part in re.split(r"(?<!\\),", text)]
+                        values = [accept_id(part) if kind is None else from_query(kind, part) for part in parts]
+                        asked.filters.setdefault(name, []).extend(values)
+            except ValueRefused as refusal:
+                errors.append(FieldError(name, refusal.code, ""))
+        if errors:
+            raise Invalid(errors=tuple(errors))
+        if all(name != "id" for name, _ in asked.order):
+            asked.order.append(("id", asked.order[-1][1] if asked.order else True))
+        return asked
+
+    def queryable(self, model: Resource, actor: Actor) -> dict[str, Field | None]:
+        """What a list of the resource can be filtered by, for this caller; None is the type of the parent's id."""
+        found: dict[str, Field | None] = {} if model.parent is None else {model.parent: None}
+        for each in model.fields.values():
+            unknown = actor.account is None and each.read is not None
+            if unknown and not anonymous_could(self.specification, model.name, each.read or ()):
+                continue
+            typed = self.specification.value_field(model.name, each.name)
+            if typed.kind is not Kind.JSON:
+                found[each.name] = typed
+        return found
+
+    def sortable(self, model: Resource, actor: Actor) -> list[str]:
+        """What a list of the resource can be sorted by, for this caller."""
+        fields = self.queryable(model, actor).items()
+        return ["created_at", "updated_at", *(n for n, f in fields if f is not None and f.kind is not Kind.REFERENCE)]
+
+    def _order(self, text: str, names: Mapping[str, Field | None]) -> list[tuple[str, bool]]:
+        order = []
+        for part in text.split(","):
+            name = part.removeprefix("-")
+            kind = names.get(name)
+            if name not in ("created_at", "updated_at") and (kind is None or kind.kind is Kind.REFERENCE):
+                raise ValueRefused("unknown", "")
+            order.append((name, part.startswith("-")))
+        return order
+
+    def _key(self, name: str, actor: Actor, facts: Facts) -> Any:
+        value = seen(name, actor, facts)
+        if name in ENGINE_FIELDS or not isinstance(value, str):
+            return value
+        return value[:SORTED_CHARACTERS]
+
+    # --- writing -----------------------------------------------------------------------------
+
+    def create(self, attempt: Attempt, actor: Actor) -> Expected:
+        """A new record."""
+        self._admit(actor, attempt.resource, "create")
+        model = self.specification.resources[attempt.resource]
+        body = attempt.body or {}
+        given = accept_new(model, body)
+        parent_id = None if model.parent is None else str(given.pop(model.parent))
+        targets = self._targets(actor, model, given, parent_id)
+        parent = None if model.parent is None else targets[model.parent].record
+        owner = str(actor.account) if parent is None else parent.owner
+        now = self.snapshot.now
+        record = create(model, NEW, owner, parent_id, given, actor.account, lambda f: _copied(targets, f), now)
+        facts = self.snapshot.imagine(record)
+        judge_creation(actor, facts, body)
+        self._check_accounts(facts, set(given), None)
+        self.snapshot.check_unique(record)
+        self.snapshot.check_limit(record)
+
+        def effect(answered: Mapping[str, Any] | None) -> None:
+            self.snapshot.put(_as_answered(record, answered))
+
+        return Expected(201, body=view(actor, facts), effect=effect)
+
+    def update(self, attempt: Attempt, actor: Actor) -> Expected:
+        """A change, a step or a move."""
+        self._admit(actor, attempt.resource, "update")
+        model = self.specification.resources[attempt.resource]
+        given = accept_changes(model, attempt.body or {})
+        self._require_condition(model, attempt)
+        old = self._opened(attempt, actor)
+        self._check_condition(attempt)
+        change = judge_change(actor, old, given)
+        if not change:
+            return Expected(200, body=view(actor, old))
+        targets = self._targets(actor, model, change.fields, change.moves_to)
+        now = self.snapshot.now
+        record = old.record.edit(change.fields, now)
+        if change.moves_to is not None and model.parent is not None:
+            record = record.moved(targets[model.parent].record, now)
+        new = self.snapshot.imagine(record)
+        judge_result(actor, new, change)
+        self._check_accounts(new, set(change.fields), model.parent if change.moves_to is not None else None)
+        after = self._stored(old.record, record)
+        stored = after.facts(after.records[record.resource][record.id])
+        shown = view(actor, stored) if may("open", actor, stored) else None
+
+        def effect(answered: Mapping[str, Any] | None) -> None:
+            self.snapshot.records, self.snapshot.memberships = after.records, after.memberships
+
+        return Expected(204 if shown is None else 200, body=shown, effect=effect)
+
+    def _stored(self, before: Record, record: Record) -> Snapshot:
+        """The snapshot with the change in it. Raises `Conflict`."""
+        after = self.snapshot.copy()
+        after.check_unique(record)
+        if before.owner != record.owner:
+            after.check_limit(record)
+        if before.parent == record.parent:
+            after.put(record)
+        else:
+            after.move(record)
+        return after
+
+    def delete(self, attempt: Attempt, actor: Actor) -> Expected:
+        """A deletion."""
+        self._admit(actor, attempt.resource, "delete")
+        self._require_condition(self.specification.resources[attempt.resource], attempt)
+        facts = self._opened(attempt, actor)
+        self._check_condition(attempt)
+        judge_deletion(actor, facts)
+        if obstacles(facts):
+            raise Conflict(code="blocked")
+        return Expected(204, effect=lambda _: self.snapshot.remove(facts.record))
+
+    def _targets(
+        self, actor: Actor, model: Resource, given: Mapping[str, Any], parent_id: str | None
+    ) -> dict[str, Facts]:
+        """The parent, which must be open to the caller, and the references, which must be readable (`Invalid`)."""
+        wanted = [] if parent_id is None else [(str(model.parent), str(model.parent), parent_id, "open")]
+        for reference in model.references():
+            if given.get(reference.name) is not None:
+                wanted.append((reference.name, str(reference.target), given[reference.name], "read"))
+        found: dict[str, Facts] = {}
+        errors = []
+        for name, target, target_id, action in wanted:
+            record = self.snapshot.record(target, target_id)
+            if record is None or not may(action, actor, self.snapshot.facts(record)):
+                errors.append(FieldError(name, "not_found", ""))
+            else:
+                found[name] = self.snapshot.facts(record)
+        if errors:
+            raise Invalid(errors=tuple(errors))
+        return found
+
+    def _check_accounts(self, facts: Facts, written: set[str], moved: str | None) -> None:
+        errors = []
+        for each in facts.resource.fields.values():
+            account = facts.record.values[each.name]
+            if account is None or not (each.name in written or (moved and each.kind is Kind.MEMBER)):
+                continue
+            if each.kind is Kind.ACCOUNT and account not in self.snapshot.accounts:
+                errors.append(FieldError(each.name, "not_found", ""))
+            elif each.kind is Kind.MEMBER:
+                there = facts.follow(each.path)
+                known = account in self.snapshot.accounts
+                if there is None or not known or not may("open", Actor(account), there):
+                    errors.append(FieldError(each.name if each.name in written else str(moved), "not_a_member", ""))
+        if errors:
+            raise Invalid(errors=tuple(errors))
+
+    # --- members -----------------------------------------------------------------------------
+
+    def members(self, attempt: Attempt, actor: Actor) -> Expected:
+        """The memberships that the caller may see."""
+        self._admit(actor, attempt.resource, "members")
+        facts = self._opened(attempt, actor)
+        everyone = may("members", actor, facts).allowed
+        found = [
+            membership
+            for (record, account), membership in self.snapshot.memberships.items()
+            if record == attempt.record
+            and membership.live(self.snapshot.now)
+            and (everyone or account == actor.account)
+        ]
+        return Expected(200, body={"items": [_shown(each) for each in sorted(found, key=lambda each: each.account)]})
+
+    def add_member(self, attempt: Attempt, actor: Actor) -> Expected:
+        """Give a role."""
+        self._admit(actor, attempt.resource, "share")
+        body = attempt.body or {}
+        facts = self._opened(attempt, actor)
+        self._within_cap(facts, body["role"], sharing_cap(actor, facts))
+        ends = self._ends(facts, body.get("expires_at"))
+        if body["account"] not in self.snapshot.accounts:
+            raise Invalid(errors=(FieldError("account", "not_found", ""),))
+        return self._new_member(facts, body["account"], body["role"], ends)
+
+    def join(self, attempt: Attempt, actor: Actor) -> Expected:
+        """Take the weakest role of a ladder that is open."""
+        self._admit(actor, attempt.resource, "share")
+        if actor.account is None:
+            raise NotAuthenticated
+        facts = self._opened(attempt, actor)
+        ladder = facts.resource.ladder
+        assert ladder is not None
+        if not ladder.join_open:
+            raise Invalid(errors=(FieldError("account", "missing", ""), FieldError("role", "missing", "")))
+        return self._new_member(facts, actor.account, ladder.weakest, longest(ladder, self.snapshot.now))
+
+    def _new_member(self, facts: Facts, account: str, role: str, ends: Any) -> Expected:
+        key = facts.record.id, account
+        present = self.snapshot.memberships.get(key)
+        if present is not None and present.live(self.snapshot.now):
+            raise Conflict(code="already_a_member")
+        return self._member(201, Membership(facts.record.resource, facts.record.id, account, role, ends))
+
+    def _member(self, status: int, membership: Membership) -> Expected:
+        def effect(answered: Mapping[str, Any] | None) -> None:
+            self.snapshot.memberships[membership.record, membership.account] = membership
+
+        return Expected(status, body=_shown(membership), effect=effect)
+
+    def change_member(self, attempt: Attempt, actor: Actor) -> Expected:
+        """Change a role."""
+        self._admit(actor, attempt.resource, "share")
+        body, facts = attempt.body or {}, self._opened(attempt, actor)
+        ladder, cap = facts.resource.ladder, sharing_cap(actor, facts)
+        assert ladder is not None
+        self._within_cap(facts, body.get("role") or ladder.weakest, cap)
+        present = self._present(attempt)
+        self._within_cap(facts, present.role, cap)
+        asked = body.get("expires_at")
+        ends = present.expires_at if asked is None else self._ends(facts, asked)
+        return self._member(200, replace(present, role=body.get("role") or present.role, expires_at=ends))
+
+    def remove_member(self, attempt: Attempt, actor: Actor) -> Expected:
+        """End a membership."""
+        own = actor.account is not None and actor.account == attempt.account
+        if not own:
+            self._admit(actor, attempt.resource, "share")
+            facts = self._opened(attempt, actor)
+            cap = sharing_cap(actor, facts)
+            if cap is None:
+                raise Forbidden
+            self._within_cap(facts, self._present(attempt).role, cap)
+        present = self._present(attempt)
+
+        def effect(answered: Mapping[str, Any] | None) -> None:
+            del self.snapshot.memberships[present.record, present.account]
+
+        return Expected(204, effect=effect)
+
+    def _present(self, attempt: Attempt) -> Membership:
+        found = self.snapshot.memberships.get((str(attempt.record), str(attempt.account)))
+        if found is None or not found.live(self.snapshot.now) or found.resource != attempt.resource:
+            raise NotFound
+        return found
+
+    def _within_cap(self, facts: Facts, role: str, cap: str | None) -> None:
+        ladder = facts.resource.ladder
+        assert ladder is not None
+        if not within(ladder, role, cap):
+            raise Forbidden
+
+    def _ends(self, facts: Facts, asked: Any) -> Any:
+        assert facts.resource.ladder is not None
+        latest = longest(facts.resource.ladder, self.snapshot.now)
+        if asked is None:
+            return latest
+        ends = accept(_EXPIRY, asked)
+        if ends <= self.snapshot.now or (latest is not None and ends > latest):
+            raise Invalid(errors=(FieldError("expires_at", "past", ""),))
+        return ends
+
+    # --- conditions --------------------------------------------------------------------------
+
+    def _admit(self, actor: Actor, resource: str, action: str) -> None:
+        """An anonymous caller is told to sign in where no grant could ever match one."""
+        model = self.specification.resources[resource]
+        if actor.account is None and not anonymous_may(self.specification, model, action):
+            raise NotAuthenticated
+
+    def _opened(self, attempt: Attempt, actor: Actor) -> Facts:
+        record = self.snapshot.records[attempt.resource].get(str(attempt.record))
+        if record is None or not may("open", actor, self.snapshot.facts(record)):
+            raise NotFound
+        return self.snapshot.facts(record)
+
+    def _require_condition(self, model: Resource, attempt: Attempt) -> None:
+        if model.require_if_match and not any(name == "if-match" for name, _ in attempt.headers):
+            raise PreconditionRequired
+
+    def _check_condition(self, attempt: Attempt) -> None:
+        """A condition that an attempt carries is one that never holds, or `*`."""
+        if any(name == "if-match" and value != "*" for name, value in attempt.headers):
+            raise PreconditionFailed
+
+    _answers: Mapping[Verb, Callable[["Oracle", Attempt, Actor], Expected]] = {
+        Verb.LIST: page,
+        Verb.GET: get,
+        Verb.HEAD: get,
+        Verb.CREATE: create,
+        Verb.UPDATE: update,
+        Verb.DELETE: delete,
+        Verb.MEMBERS: members,
+        Verb.ADD_MEMBER: add_member,
+        Verb.JOIN: join,
+        Verb.CHANGE_MEMBER: change_member,
+        Verb.REMOVE_MEMBER: remove_member,
+    }
+
+
+class Asked:
+    """What a list was asked for."""
+
+    def __init__(self) -> None:
+        """Nothing."""
+        self.filters: dict[str, list[Any]] = {}
+        self.order: list[tuple[str, bool]] = []
+        self.limit = DEFAULT_LIMIT
+        self.counted = False
+
+
+def _compare(left: list[Any], right: list[Any], order: list[tuple[str, bool]]) -> int:
+    """An empty value comes before every other; after, where the order is downwards."""
+    for a, b, (_, descending) in zip(left, right, order, strict=True):
+        if a != b:
+            less = a is None or (b is not None and a < b)
+            return -1 if less != descending else 1
+    return 0
+
+
+def _copied(targets: Mapping[str, Facts], each: Field) -> Any:
+    start = targets.get(each.path[0].field)
+    source = None if start is None else start.follow(each.path[1:])
+    if source is None:
+        return None
+    return source.record.owner if each.copied == "owner" else source.record.values[str(each.copied)]
+
+
+def _as_answered(record: Record, answered: Mapping[str, Any] | None) -> Record:
+    """The new record under the id that the engine gave it."""
+    return record if answered is None else replace(record, id=str(answered["id"]))
+
+
+def _shown(membership: Membership) -> dict[str, Any]:
+    ends = membership.expires_at
+    return {
+        "account": membership.account,
+        "role": membership.role,
+        "expires_at": None if ends is None else instant_text(ends),
+    }
+
+
+def secrets_of(snapshot: Snapshot, actor: Actor) -> frozenset[str]:
+    """Every text that is stored where the caller cannot see it, and nowhere where it can: none may reach it."""
+    hidden: set[str] = set()
+    open_to_it: set[str] = set()
+    for facts in snapshot.every():
+        record, opened = facts.record, may("open", actor, facts).allowed
+        (open_to_it if opened else hidden).add(record.id)
+        for name in record.values:
+            value = record.values[name]
+            if not isinstance(value, str) or facts.resource.fields[name].kind is Kind.ONE_OF:
+                continue
+            shown = opened and seen(name, actor, facts) == value
+            (open_to_it if shown else hidden).add(value)
+    return frozenset(text for text in hidden - open_to_it - set(snapshot.accounts) if len(text) >= SHORTEST_SECRET)

@@ -1,0 +1,106 @@
+"""The app that a specification yields, whole, over a throw-away database and a clock that stands still."""
+
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dependency_injector import providers
+
+from adapters.clock import StillClock
+from adapters.persistence.sql.sqlite import SqliteStore
+from adapters.persistence.sql.tables import build
+from adapters.proof.asgi import call
+from adapters.proof.requests import request
+from application.proof.attempts import Answer, Attempt, Decisions
+from domain.ownership import ANONYMOUS, Actor
+from domain.session import Session
+from domain.snapshot import Snapshot
+from domain.specification.model import Specification
+from entrypoints import projects
+from entrypoints.asgi import create_app
+from entrypoints.container import Container
+
+NOW = datetime(2026, 1, 15, 12, 0, 0, 123456, UTC)
+"""when everything happens: a proof of the same seed is the same on every day"""
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - only to choose the disk; the folder in it is a new one of our own
+CONTRARY = ("begin", "commit", "savepoint", "release", "rollback", "pragma", "--")
+"""how statements begin that are no question about records"""
+
+
+class AppLaboratory:
+    """The `Laboratory` port over our own app, called in this process."""
+
+    def __init__(self, container: Container) -> None:
+        """Make the app of a container whose store and clock are ours."""
+        self._specification: Specification = container.specification()
+        self._store: Any = container.store()
+        self._clock: StillClock = container.clock()
+        self._tokens = container.tokens()
+        self._app: Any = create_app(container)
+        self._sessions: dict[str, Session] = {}
+        self._issued: dict[str, str] = {}
+        self._statements = 0
+        self._store.watch(self._told)
+
+    def _told(self, statement: str) -> None:
+        if not statement.lstrip().lower().startswith(CONTRARY):
+            self._statements += 1
+
+    async def hold(self, snapshot: Snapshot) -> None:
+        """See the port."""
+        self._clock.at = snapshot.now
+        self._issued.clear()
+        self._sessions = {
+            account: Session.start(_session_of(account), account, "", "", snapshot.now) for account in snapshot.accounts
+        }
+        await self._store.hold(snapshot, self._sessions.values())
+
+    async def send(self, attempt: Attempt) -> Answer:
+        """See the port."""
+        token = None if attempt.who is None else self._token(attempt.who)
+        before = self._statements
+        status, headers, body = await call(self._app, request(self._specification, attempt), token)
+        return Answer(status, headers, body, self._statements - before)
+
+    async def decisions(self, who: str | None, resource: str) -> Decisions:
+        """See the port."""
+        actor = ANONYMOUS if who is None else Actor(who)
+        found: Decisions = await self._store.records.decisions(actor, resource, self._clock.now())
+        return found
+
+    def _token(self, account: str) -> str:
+        if account not in self._issued:
+            self._issued[account] = self._tokens.issue(account, self._sessions[account].id, self._clock.now())
+        return self._issued[account]
+
+
+@asynccontextmanager
+async def laboratory(
+    specification: Specification, compiled: Specification | None = None
+) -> AsyncIterator[AppLaboratory]:
+    """A new one; `compiled` is what the statements are compiled from, where that shall be another specification."""
+    place = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="freehold-proof-", dir=place) as folder:
+        path = Path(folder) / "proof.db"
+        tables = build(specification)
+        projects.bring_up(path, tables, allow_losses=False)
+        container = Container(folder=Path(folder))
+        store = SqliteStore(path, tables if compiled is None else build(compiled))
+        container.specification.override(providers.Object(specification))
+        container.store.override(providers.Object(store))
+        container.clock.override(providers.Object(StillClock(NOW)))
+        container.secret.override(providers.Object(os.urandom(32)))
+        await container.tokens().load(store, NOW)
+        try:
+            yield AppLaboratory(container)
+        finally:
+            await store.close()
+
+
+def _session_of(account: str) -> str:
+    """The id of an account's session: any that no account has."""
+    return f"{account[:-1]}{'0' if account[-1] != '0' else '1'}"
