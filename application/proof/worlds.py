@@ -152,7 +152,7 @@ class Draw:
         for _ in range(6):
             drawn = record
             for field in resource.fields.values():
-                value = fixed[field.name] if field.name in fixed else self._value(resource, field, drawn)
+                value = fixed[field.name] if field.name in fixed else self.value(resource, field, drawn)
                 drawn = replace(drawn, values={**drawn.values, field.name: value})
             if self._fits(drawn):
                 self.snapshot.put(drawn)
@@ -160,7 +160,7 @@ class Draw:
                 return drawn
         return None
 
-    def _value(self, resource: Resource, field: Field, record: Record, filled: bool = False) -> Any:
+    def value(self, resource: Resource, field: Field, record: Record, filled: bool = False) -> Any:
         if field.kind is Kind.REFERENCE:
             targets = list(self.snapshot.records[str(field.target)])
             return self._random.choice(targets) if targets and (filled or not self._chance(0.15)) else None
@@ -204,7 +204,7 @@ class Draw:
         """References to records that were drawn later, also in circles."""
         for field in resource.references():
             if self._chance(0.15):
-                self._set(record, field.name, self._value(resource, field, record))
+                self._set(record, field.name, self.value(resource, field, record))
                 record = self.snapshot.records[resource.name][record.id]
 
     def _fits(self, record: Record) -> bool:
@@ -294,7 +294,7 @@ class Draw:
             case Test.EMPTY:
                 return None
             case Test.SET:
-                return self._value(there.resource, field, there.record, filled=True)
+                return self.value(there.resource, field, there.record, filled=True)
         step = -1 if condition.test is Test.PAST else 1
         near = self._now.date() if typed.kind is Kind.DATE else self._now
         return near + step * (DAY if isinstance(near, datetime) is False else self._random.choice((INSTANT, DAY)))

@@ -1,0 +1,275 @@
+"""Is an answer the right one? If not: does it show or do too much, withhold something, or is it merely another?"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from application.proof.attempts import Answer, Attempt, Verb
+from application.proof.oracle import Expected
+from application.proof.report import Kind
+from domain.specification.model import Specification
+from domain.values import UUID_PATTERN
+
+PROBLEM = "application/problem+json"
+PROBLEM_KEYS = {"type", "title", "status", "detail", "instance", "code", "message", "errors", "request_id"}
+VARIABLE_HEADERS = ("x-request-id", "content-length")
+_UUID = re.compile(UUID_PATTERN)
+_REQUEST_ID = re.compile(r'"request_id":"[^"]*"')
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An answer that is not the right one."""
+
+    kind: Kind
+    about: str
+    """what differs, without values: equal for two of the same sort"""
+    sees: str
+    """the end of the sentence `Bob lists notes and …`"""
+    expected: str
+    given: str
+
+
+class Checker:
+    """Compares answers on one world; knows what was answered before, so that the same is the same."""
+
+    def __init__(self, specification: Specification) -> None:
+        """Nothing was answered yet."""
+        self._specification = specification
+        self._tags: dict[tuple[str | None, str, str], str] = {}
+        self._missing: dict[tuple[Verb, str, bool], tuple[str, str]] = {}
+
+    def forget(self) -> None:
+        """A new world begins."""
+        self._tags.clear()
+        self._missing.clear()
+
+    def learn_missing(self, attempt: Attempt, answer: Answer) -> None:
+        """How an id that never was is answered: hidden must be answered alike, to the letter."""
+        self._missing[self._kind_of_missing(attempt)] = _without_ids(attempt, answer)
+
+    def check(
+        self, attempt: Attempt, expected: Expected, answer: Answer, secrets: Iterable[str] = ()
+    ) -> Difference | None:
+        """The difference, or None where the answer is right."""
+        if not 200 <= answer.status < 500:
+            return Difference(Kind.DEFECT, "status 500", "breaks the server", _told(expected), _short(answer))
+        return (
+            self._status(attempt, expected, answer)
+            or self._secrets(attempt, answer, secrets)
+            or (
+                self._problem(attempt, expected, answer)
+                if expected.refused
+                else self._success(attempt, expected, answer)
+            )
+        )
+
+    # --- the status --------------------------------------------------------------------------
+
+    def _status(self, attempt: Attempt, expected: Expected, answer: Answer) -> Difference | None:
+        if expected.status == answer.status:
+            return None
+        about = f"status {answer.status} for {expected.status}"
+        told, given = _told(expected), _short(answer)
+        if expected.refused and answer.status < 400:
+            done = "is answered" if attempt.verb in (Verb.LIST, Verb.GET, Verb.HEAD, Verb.MEMBERS) else "succeeds"
+            return Difference(Kind.LEAK, about, f"{done} with {answer.status}", told, given)
+        if expected.status in (401, 404) and answer.status not in (401, 404):
+            return Difference(Kind.LEAK, about, f"learns from a {answer.status} that it is there", told, given)
+        if answer.status >= 400 and not expected.refused:
+            return Difference(Kind.REFUSAL, about, f"is refused with {answer.status}", told, given)
+        return Difference(Kind.DIFFERENCE, about, f"is answered with {answer.status}", told, given)
+
+    # --- refusals ----------------------------------------------------------------------------
+
+    def _problem(self, attempt: Attempt, expected: Expected, answer: Answer) -> Difference | None:
+        if attempt.verb is Verb.HEAD:
+            return None
+        body = _json(answer)
+        told, given = _told(expected), _short(answer)
+        if not answer.headers.get("content-type", "").startswith(PROBLEM) or not isinstance(body, dict):
+            return Difference(Kind.DIFFERENCE, "no problem document", "gets no problem document", told, given)
+        if extra := set(body) - PROBLEM_KEYS:
+            return Difference(Kind.LEAK, "problem keys", f"is told {', '.join(sorted(extra))}, too", told, given)
+        if body.get("code") != expected.code:
+            return Difference(Kind.DIFFERENCE, f"code {body.get('code')}", f"is told `{body.get('code')}`", told, given)
+        fields = {error.get("field") for error in body.get("errors", ())}
+        if fields != expected.fields:
+            kind = Kind.LEAK if fields - expected.fields else Kind.DIFFERENCE
+            named = ", ".join(sorted(map(str, fields))) or "no field"
+            return Difference(kind, "fields of a refusal", f"is told that it is about {named}", told, given)
+        if expected.status == 404 and (missing := self._missing.get(self._kind_of_missing(attempt))):
+            here = _without_ids(attempt, answer)
+            if here != missing:
+                sees = "can tell it from an id that never was"
+                return Difference(Kind.LEAK, "hidden is not missing", sees, missing[0], here[0])
+        return None
+
+    def _kind_of_missing(self, attempt: Attempt) -> tuple[Verb, str, bool]:
+        return attempt.verb, attempt.resource, attempt.who is None
+
+    # --- successes ---------------------------------------------------------------------------
+
+    def _success(self, attempt: Attempt, expected: Expected, answer: Answer) -> Difference | None:
+        if attempt.verb is Verb.HEAD:
+            if answer.body:
+                return Difference(Kind.DIFFERENCE, "HEAD with a body", "gets a body", "no body", _short(answer))
+            return self._tag(attempt, expected.body, answer)
+        if expected.body is None:
+            kind = Kind.LEAK if answer.body else None
+            told, given = _told(expected), _short(answer)
+            return None if kind is None else Difference(kind, "a body", "is shown a body", told, given)
+        body = _json(answer)
+        if attempt.verb is Verb.LIST:
+            return self._list(attempt, expected, body, answer)
+        if attempt.verb is Verb.MEMBERS:
+            return self._rows(expected.body["items"], _items(body), "account", answer)
+        wanted = expected.body
+        if attempt.verb is Verb.CREATE and isinstance(body, dict) and _UUID.fullmatch(str(body.get("id"))):
+            wanted = {**wanted, "id": body["id"]}
+        difference = _object(wanted, body, answer)
+        return difference or self._tag(attempt, body, answer)
+
+    def _list(self, attempt: Attempt, expected: Expected, body: Any, answer: Answer) -> Difference | None:
+        if not isinstance(body, dict):
+            return Difference(Kind.DIFFERENCE, "no list", "gets no list", _told(expected), _short(answer))
+        difference = self._rows(expected.body["items"], _items(body), "id", answer)
+        if difference is not None:
+            return difference
+        told, given = _told(expected), _short(answer)
+        if body.get("total") != expected.body.get("total"):
+            total, right = body.get("total"), expected.body.get("total")
+            more = isinstance(total, int) and isinstance(right, int) and total > right
+            kind = Kind.LEAK if more or right is None else Kind.REFUSAL
+            return Difference(kind, "total", f"is told that there are {total}", f"total {right}", f"total {total}")
+        if (body.get("next_cursor") is not None) != expected.body["next_cursor"]:
+            return Difference(Kind.DIFFERENCE, "next_cursor", "is told of another page", told, given)
+        if ("link" in answer.headers) != (body.get("next_cursor") is not None):
+            return Difference(Kind.DIFFERENCE, "link", "gets another Link than `next_cursor`", told, given)
+        if extra := set(body) - {"items", "next_cursor", "total"}:
+            return Difference(Kind.LEAK, "list keys", f"is told {', '.join(sorted(extra))}, too", told, given)
+        return None
+
+    def _rows(self, wanted: list[Any], found: list[Any], key: str, answer: Answer) -> Difference | None:
+        ids = [row.get(key) for row in found if isinstance(row, dict)]
+        right = [row[key] for row in wanted]
+        told, given = f"{len(right)} of them", _short(answer)
+        if extra := [each for each in ids if each not in right]:
+            return Difference(Kind.LEAK, "rows too many", f"sees {{{extra[0]}}}", f"without {extra[0]}", given)
+        if missing := [each for each in right if each not in ids]:
+            return Difference(
+                Kind.REFUSAL, "rows too few", f"does not see {{{missing[0]}}}", f"with {missing[0]}", given
+            )
+        if ids != right:
+            sees = "gets an order that shows what it may not see"
+            return Difference(Kind.LEAK, "order", sees, f"the order {right}", f"the order {ids}")
+        if len(ids) != len(found):
+            return Difference(Kind.DIFFERENCE, "rows", "gets rows that are no objects", told, given)
+        for one, other in zip(wanted, found, strict=True):
+            difference = _object(one, other, answer)
+            if difference is not None:
+                return difference
+        return None
+
+    def _tag(self, attempt: Attempt, body: Any, answer: Answer) -> Difference | None:
+        """One representation has one ETag, and no other has it."""
+        if attempt.verb not in (Verb.GET, Verb.HEAD, Verb.CREATE, Verb.UPDATE) or answer.status == 304:
+            return None
+        tag, shown = answer.headers.get("etag"), json.dumps(body, sort_keys=True)
+        if not tag:
+            return Difference(Kind.DIFFERENCE, "no ETag", "gets no ETag", "an ETag", _short(answer))
+        if attempt.verb is Verb.CREATE and body.get("id") not in answer.headers.get("location", ""):
+            return Difference(Kind.DIFFERENCE, "no Location", "gets no Location", "a Location", _short(answer))
+        known = self._tags.setdefault((attempt.who, attempt.resource, shown), tag)
+        if known != tag:
+            sees = "sees from the ETag that something hidden has changed"
+            return Difference(Kind.LEAK, "ETag", sees, f"the ETag {known}", f"the ETag {tag}")
+        return None
+
+    # --- what may never be seen --------------------------------------------------------------
+
+    def _secrets(self, attempt: Attempt, answer: Answer, secrets: Iterable[str]) -> Difference | None:
+        """Whatever the answer is about: no text that the caller may not see stands in it, not even encoded."""
+        asked = json.dumps([attempt.body, attempt.query, attempt.record, attempt.account])
+        text = answer.body.decode("utf-8", "replace")
+        text += " ".join(value for name, value in answer.headers.items() if name != "link")
+        for encoded in re.findall(r"[A-Za-z0-9_-]{24,}={0,2}", text):
+            try:
+                text += base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode("utf-8", "ignore")
+            except (binascii.Error, ValueError):
+                continue
+        for secret in secrets:
+            if secret in text and secret not in asked:
+                sees = (
+                    f"is shown “{secret}”, which it may not see"
+                    if not _UUID.fullmatch(secret)
+                    else f"is shown {{{secret}}}"
+                )
+                return Difference(Kind.LEAK, "a hidden text", sees, f"nothing of {secret}", _short(answer))
+        return None
+
+
+def _object(wanted: Any, found: Any, answer: Answer) -> Difference | None:
+    """Field by field: what is too much, what is missing, what is another value."""
+    if _same(wanted, found):
+        return None
+    given = _short(answer)
+    if not isinstance(found, dict) or not isinstance(wanted, dict):
+        return Difference(Kind.DIFFERENCE, "the body", "gets another body", json.dumps(wanted), given)
+    for name in found:
+        if name not in wanted:
+            told = f"`{name}` absent"
+            return Difference(Kind.LEAK, f"field {name}", f"sees `{name}`: {json.dumps(found[name])}", told, given)
+        if wanted[name] is None and found[name] is not None:
+            told = f"`{name}` null"
+            return Difference(Kind.LEAK, f"field {name}", f"sees `{name}`: {json.dumps(found[name])}", told, given)
+    for name in wanted:
+        if name not in found:
+            told = f"`{name}` present"
+            return Difference(Kind.REFUSAL, f"field {name}", f"does not see `{name}`", told, given)
+        if not _same(wanted[name], found[name]):
+            told = f"`{name}`: {json.dumps(wanted[name])}"
+            kind = Kind.REFUSAL if found[name] is None else Kind.DIFFERENCE
+            return Difference(kind, f"field {name}", f"sees `{name}`: {json.dumps(found[name])}", told, given)
+    return None
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal as JSON: 1, 1.0 and true differ."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def _items(body: Any) -> list[Any]:
+    items = body.get("items") if isinstance(body, Mapping) else None
+    return items if isinstance(items, list) else []
+
+
+def _json(answer: Answer) -> Any:
+    try:
+        return json.loads(answer.body)
+    except ValueError:
+        return None
+
+
+def _without_ids(attempt: Attempt, answer: Answer) -> tuple[str, str]:
+    """Body and headers, as they are for any id."""
+    body = _REQUEST_ID.sub('"request_id":""', answer.body.decode("utf-8", "replace"))
+    headers = sorted((name, value) for name, value in answer.headers.items() if name not in VARIABLE_HEADERS)
+    return body.replace(str(attempt.record), "{id}"), repr(headers).replace(str(attempt.record), "{id}")
+
+
+def _told(expected: Expected) -> str:
+    """The right answer in a line."""
+    if expected.refused:
+        named = f" ({', '.join(sorted(expected.fields))})" if expected.fields else ""
+        return f"{expected.status} {expected.code}{named}"
+    return f"{expected.status}" + ("" if expected.body is None else f" {json.dumps(expected.body)[:400]}")
+
+
+def _short(answer: Answer) -> str:
+    text = answer.body.decode("utf-8", "replace")
+    return f"{answer.status} {text[:400]}{'…' if len(text) > 400 else ''}".rstrip()

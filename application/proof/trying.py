@@ -1,0 +1,231 @@
+"""What there is to try on a world: every operation, on everything, by everybody."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from application.proof.attempts import Attempt, Verb
+from application.proof.oracle import NEW, Oracle
+from application.proof.worlds import Draw
+from domain.ownership import Actor
+from domain.record import Record, writable
+from domain.specification.model import ENGINE_FIELDS, Field, Kind, Resource
+from domain.values import to_json
+
+NEVER = "00000000-0000-7000-8000-000000000000"
+"""an id that no record and no account has"""
+ENGINE_VALUES: Mapping[str, Any] = {
+    "id": NEVER,
+    "created_at": "2026-01-01T00:00:00Z",
+    "updated_at": "2026-01-01T00:00:00Z",
+}
+
+
+class Tries:
+    """Makes attempts on the world that a draw made, and on what has become of it since."""
+
+    def __init__(self, draw: Draw, random: Random) -> None:
+        """Values of new records are drawn as the world's own were."""
+        self._draw = draw
+        self._random = random
+        self._snapshot = draw.snapshot
+        self._specification = draw.snapshot.specification
+        self._oracle = Oracle(draw.snapshot)
+
+    @property
+    def everybody(self) -> list[str | None]:
+        """Nobody, and every account."""
+        return [None, *self._snapshot.accounts]
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def missing(self) -> Iterator[Attempt]:
+        """Everything on an id that never was, for nobody and for somebody."""
+        somebody = next(iter(self._snapshot.accounts))
+        for who in (None, somebody):
+            for resource in self._specification.resources.values():
+                for verb in (Verb.GET, Verb.UPDATE, Verb.DELETE):
+                    yield Attempt(who, verb, resource.name, NEVER, body={} if verb is Verb.UPDATE else None)
+                if resource.ladder is not None:
+                    role = resource.ladder.weakest
+                    yield Attempt(who, Verb.MEMBERS, resource.name, NEVER)
+                    yield Attempt(who, Verb.ADD_MEMBER, resource.name, NEVER, body={"account": somebody, "role": role})
+
+    def reads(self) -> Iterator[Attempt]:
+        """Every record, its head and its members, for everybody."""
+        for who in self.everybody:
+            for resource in self._specification.resources.values():
+                for record in list(self._snapshot.records[resource.name]):
+                    yield Attempt(who, Verb.GET, resource.name, record)
+                    if self._random.random() < 0.25:
+                        yield Attempt(who, Verb.HEAD, resource.name, record)
+                    if resource.ladder is not None:
+                        yield Attempt(who, Verb.MEMBERS, resource.name, record)
+
+    def lists(self) -> Iterator[Attempt]:
+        """Every list, with every parameter, for everybody."""
+        for who in self.everybody:
+            for resource in self._specification.resources.values():
+                listed = Attempt(who, Verb.LIST, resource.name)
+                yield listed
+                yield replace(listed, query=(("count", "true"), ("limit", str(self._random.randint(1, 4)))))
+                for name in self._parameters(resource):
+                    yield from (replace(listed, query=query) for query in self._queries(resource, name))
+                for wrong in (("nothing", "1"), ("limit", "0"), ("limit", "201"), ("sort", "nothing"), ("sort", "id")):
+                    if self._random.random() < 0.1:
+                        yield replace(listed, query=(wrong,))
+
+    def _parameters(self, resource: Resource) -> list[str]:
+        """What somebody with an account can filter or sort by; nobody is asked the same, and may be refused."""
+        somebody = Actor(next(iter(self._snapshot.accounts)))
+        names = self._oracle.queryable(resource, somebody)
+        return [*names, *(name for name in ("created_at", "updated_at") if self._random.random() < 0.3)]
+
+    def _queries(self, resource: Resource, name: str) -> Iterator[tuple[tuple[str, str], ...]]:
+        stored = list(self._snapshot.records[resource.name].values())
+        texts = [text for record in stored if (text := self._as_text(resource, name, record)) is not None]
+        if name not in ENGINE_FIELDS:
+            for text in self._random.sample(texts, min(2, len(texts))):
+                yield ((name, text), ("count", "true"))
+            if len(texts) > 1 and self._random.random() < 0.3:
+                yield ((name, ",".join(self._random.sample(texts, 2))),)
+        if name in self._oracle.sortable(resource, Actor(next(iter(self._snapshot.accounts)))):
+            sign = self._random.choice(("", "-"))
+            yield (("sort", sign + name), ("limit", str(self._random.randint(1, 5))))
+
+    def _as_text(self, resource: Resource, name: str, record: Record) -> str | None:
+        if name == resource.parent:
+            return record.parent
+        if name in ENGINE_FIELDS:
+            return None
+        typed = self._specification.value_field(resource.name, name)
+        value = to_json(typed, record.values[name])
+        if value is None:
+            return None
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return str(value).replace(",", "\\,")
+
+    # --- writing -----------------------------------------------------------------------------
+
+    def writes(self, number: int) -> Iterator[Attempt]:
+        """So many attempts to write, by chance; each is made when its turn comes, on the world as it is then."""
+        makers = (
+            self._creation,
+            self._creation,
+            self._change,
+            self._change,
+            self._change,
+            self._deletion,
+            self._sharing,
+        )
+        for _ in range(number):
+            who = self._random.choice(self.everybody)
+            resource = self._random.choice(list(self._specification.resources.values()))
+            attempt = self._random.choice(makers)(who, resource)
+            if attempt is not None:
+                yield attempt
+
+    def every_field(self) -> Iterator[Attempt]:
+        """Every field of some records alone, by everybody; and what only the engine writes."""
+        for resource in self._specification.resources.values():
+            stored = list(self._snapshot.records[resource.name].values())
+            for who in self.everybody:
+                for record in self._random.sample(stored, min(4, len(stored))):
+                    for name in (*writable(resource), *self._by_engine(resource)):
+                        if record.id in self._snapshot.records[resource.name]:
+                            yield self._one_field(who, resource, record, name)
+
+    def _one_field(self, who: str | None, resource: Resource, record: Record, name: str) -> Attempt:
+        return Attempt(who, Verb.UPDATE, resource.name, record.id, body={name: self._any_value(resource, name)})
+
+    def _by_engine(self, resource: Resource) -> list[str]:
+        return [*ENGINE_FIELDS, *(field.name for field in resource.fields.values() if field.by_engine)]
+
+    def _creation(self, who: str | None, resource: Resource) -> Attempt | None:
+        if resource.parent is not None and not self._snapshot.records[resource.parent]:
+            return None
+        body = {}
+        for name, field in writable(resource).items():
+            spare = field is not None and (not field.required or name in resource.steps)
+            if field is not None and spare and self._random.random() < 0.6:
+                continue
+            body[name] = self._any_value(resource, name)
+            if name in resource.steps and self._random.random() < 0.8:
+                body[name] = resource.steps_start(name)
+        if self._random.random() < 0.08:
+            name = self._random.choice(self._by_engine(resource))
+            body[name] = self._any_value(resource, name)
+        return Attempt(who, Verb.CREATE, resource.name, body=body)
+
+    def _change(self, who: str | None, resource: Resource) -> Attempt | None:
+        record = self._stored(resource)
+        if record is None:
+            return None
+        names = list(writable(resource))
+        if not names:
+            return None
+        chosen = self._random.sample(names, min(len(names), self._random.choice((1, 1, 1, 2, 3))))
+        body = {name: self._any_value(resource, name) for name in chosen}
+        return self._conditional(Attempt(who, Verb.UPDATE, resource.name, record, body=body))
+
+    def _deletion(self, who: str | None, resource: Resource) -> Attempt | None:
+        record = self._stored(resource)
+        return None if record is None else self._conditional(Attempt(who, Verb.DELETE, resource.name, record))
+
+    def _conditional(self, attempt: Attempt) -> Attempt:
+        """Some with `If-Match`: one that cannot hold must not tell whether the record is there."""
+        required = self._specification.resources[attempt.resource].require_if_match
+        chance = self._random.random()
+        if chance < 0.1:
+            return replace(attempt, headers=(("if-match", '"never"'),))
+        if required and chance < 0.9:
+            return replace(attempt, headers=(("if-match", "*"),))
+        return attempt
+
+    def _sharing(self, who: str | None, resource: Resource) -> Attempt | None:
+        shared = [r for r in self._specification.resources.values() if r.ladder is not None]
+        resource = resource if resource.ladder is not None or not shared else self._random.choice(shared)
+        record = self._stored(resource)
+        if resource.ladder is None or record is None:
+            return None
+        account, role = self._random.choice([*self._snapshot.accounts]), self._random.choice(resource.ladder.roles)
+        match self._random.randrange(5):
+            case 0:
+                return Attempt(who, Verb.JOIN, resource.name, record)
+            case 1:
+                return Attempt(who, Verb.CHANGE_MEMBER, resource.name, record, account, body={"role": role})
+            case 2:
+                return Attempt(who, Verb.REMOVE_MEMBER, resource.name, record, account)
+        given = self._random.choice((account, account, account, NEVER))
+        return Attempt(who, Verb.ADD_MEMBER, resource.name, record, body={"account": given, "role": role})
+
+    def _stored(self, resource: Resource) -> str | None:
+        found = list(self._snapshot.records[resource.name])
+        return self._random.choice([*found, NEVER] if self._random.random() < 0.05 else found) if found else None
+
+    def _any_value(self, resource: Resource, name: str) -> Any:
+        """A JSON value that could be sent for a name."""
+        if name == resource.parent:
+            return self._random.choice([*self._snapshot.records[name]])
+        if name == "owner":
+            return self._random.choice([*self._snapshot.accounts])
+        if name in ENGINE_FIELDS:
+            return ENGINE_VALUES[name]
+        field = resource.fields[name]
+        if field.kind is Kind.REFERENCE:
+            targets = [*self._snapshot.records[str(field.target)], NEVER]
+            return None if field.optional and self._random.random() < 0.2 else self._random.choice(targets)
+        if field.by_engine:
+            return self._random.choice([*self._snapshot.accounts])
+        return self._json(resource, field)
+
+    def _json(self, resource: Resource, field: Field) -> Any:
+        owner = next(iter(self._snapshot.accounts))
+        now = self._snapshot.now
+        blank = Record(resource.name, NEW, owner, None, dict.fromkeys(resource.fields), now, now)
+        value = self._draw.value(resource, field, blank)
+        if value is None and not field.optional:
+            value = self._draw.value(resource, field, blank, filled=True)
+        return to_json(self._specification.value_field(resource.name, field.name), value)
