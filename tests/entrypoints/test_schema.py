@@ -124,6 +124,14 @@ KEPT: dict[str, list[tuple[str, str]]] = {
     "a public rule, and its index": [
         ("read: whoever can read shelf, update", "read: [owner, anyone when state is new], update")
     ],
+    "something public above, and its columns below": [
+        ("fields: {name: text,", "fields: {name: text, open: yes/no,"),
+        ("read: [owner, reader]", "read: [owner, reader, anyone when open is yes]"),
+        (
+            "can: {create: signed in, read: owner, delete: owner}",
+            "can: {create: signed in, read: whoever can read book, delete: owner}",
+        ),
+    ],
     "another answer to a deletion": [
         ("when_gone: delete}}\n    can: {create: owner", "when_gone: empty}}\n    can: {create: owner")
     ],
@@ -178,6 +186,35 @@ def test_what_fits_is_kept(path: Path, change: str) -> None:
 def test_a_new_field_holds_its_first_value(path: Path, field: str, value: Any) -> None:
     projects.bring_up(path, tables(("name: text,", f"name: text, more: {field},")), allow_losses=False)
     assert [row["more"] for row in contents(path)["shelves"]] == [value, value]
+
+
+def test_what_is_carried_is_filled_and_let_go(path: Path) -> None:
+    """From tables that are made anew at the same time, over several levels, and along references to itself."""
+    before = contents(path)
+    public = "anyone when state is new and shelf.size is 7"
+    beyond = "anyone when next.state is new and next.shelf.size is 7"
+    wanted = tables(
+        ("read: whoever can read shelf, update", f"read: [{public}, {beyond}], update"),
+        ("read: whoever can read shelf, update: owner, delete: owner}\n  mark", "read: whoever can read book}\n  mark"),
+        ("read: owner, delete: owner}", "read: whoever can read book, delete: owner}"),
+    )
+    projects.bring_up(path, wanted, allow_losses=False)
+    after = contents(path)
+    assert [(row["shelf__size"], row["next__shelf__size"], row["next__state"]) for row in after["books"]] == [
+        (7, None, None),
+        (7, 7, "new"),
+        (7, 7, "read"),
+    ]
+    for table in ("notes", "marks"):
+        assert [(row["book__shelf__size"], row["book__state"]) for row in after[table]] == [
+            (7, "new"),
+            (7, "read"),
+            (7, "read"),
+        ]
+    intact(path, wanted)
+    projects.bring_up(path, tables(), allow_losses=False)
+    assert contents(path) == before
+    intact(path, tables())
 
 
 @pytest.mark.parametrize("change", REFUSED)

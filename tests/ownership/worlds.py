@@ -22,7 +22,7 @@ from adapters.persistence.memory import State
 from adapters.persistence.memory_identity import IdentityState
 from adapters.persistence.sql import builtin
 from adapters.persistence.sql.sqlite import DIALECT, connect
-from adapters.persistence.sql.tables import Tables, owner_column
+from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import RecordColumns, stored_time
 from adapters.specification_file import parse
 from domain.account import Account
@@ -472,13 +472,23 @@ def _rows(world: World, tables: Tables) -> Iterator[tuple[Any, list[dict[str, An
         rows = []
         for record in world.of(resource.name):
             row = dict(columns.stored(record))
-            for field in resource.references():
-                target = record.target(field.name)
-                row[owner_column(field.name)] = (
-                    None if target is None else world.state.records[str(field.target)][target].owner
-                )
+            for link, beside in tables.beside(resource).items():
+                row |= {name: _beside(world, tables, record, link, source) for name, source in beside.items()}
             rows.append(row)
         yield tables.of[resource.name], rows
+
+
+def _beside(world: World, tables: Tables, record: Record, link: str, name: str) -> Any:
+    """A stored value of the record that another names."""
+    target = record.target(link)
+    if target is None:
+        return None
+    resource = world.specification.resources[world.specification.target(record.resource, link)]
+    named = world.state.records[resource.name][target]
+    for further, beside in tables.carried[resource.name].items():
+        if name in beside:
+            return _beside(world, tables, named, further, beside[name])
+    return RecordColumns(world.specification, resource).stored(named)[name]
 
 
 def _plain(row: Any) -> dict[str, Any]:

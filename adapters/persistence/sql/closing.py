@@ -30,7 +30,7 @@ from sqlalchemy.sql.expression import FromClause
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow, table_of
 from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.rules import From
-from adapters.persistence.sql.tables import Tables, owner_column
+from adapters.persistence.sql.tables import Tables
 
 ACCOUNT: ColumnElement[str] = param("account")
 _ACCOUNTS, _MEMBERS = table_of(AccountRow), table_of(MembershipRow)
@@ -71,7 +71,7 @@ class ClosingCompiler:
             table = self._tables.of[referrer]
             # the account's own too, which go anyhow: SQLite follows a chain of references only so far
             emptied = or_(table.c.owner == ACCOUNT, self._outlives(referrer, table))
-            cleared = {name: null(), owner_column(name): null()}
+            cleared = dict.fromkeys((name, *self._tables.beside(self._resources[referrer])[name]), null())
             yield update(table).where(table.c[name].in_(select(gone.c.id)), emptied).values(cleared)
         for name in self._going:
             parent = self._resources[name].parent

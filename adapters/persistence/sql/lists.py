@@ -3,7 +3,8 @@
 A rule is unfolded into branches. Each branch starts at what the caller has (its own records, its memberships, the
 records that name its account) and walks down to the listed resource; only the newest few of each container
 are looked at. The ids of all branches are united, and the page is cut from them. What no caller-side start
-exists for (public records) is walked in the order of the list.
+exists for (public records) has an index of its own where its conditions allow one (see `public.py`), and is walked
+in the order of the list.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,8 @@ from sqlalchemy.sql.expression import FromClause
 
 from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.connection import param
-from adapters.persistence.sql.rules import ME, At, From, RuleCompiler, Term
+from adapters.persistence.sql.public import Branch, Term, branches, held, holds
+from adapters.persistence.sql.rules import ME, At, From, RuleCompiler
 from adapters.persistence.sql.tables import owner_column
 from application.ports import SORTED_CHARACTERS, Sort
 from domain.specification.model import (
@@ -35,7 +37,6 @@ MOST_BRANCHES = 60
 """of one rule; beyond, the whole rule is asked of every record in the order of the list"""
 
 _MEMBERS = MembershipRow.__table__  # type: ignore[attr-defined]
-Branch = tuple[tuple[Path, Term], ...]
 
 
 @dataclass(frozen=True)
@@ -62,18 +63,19 @@ class ListCompiler:
     def ids(self) -> Select[Any]:
         """The ids of the page, in its order, at most `limit`."""
         rule = self._rules.specification.resources[self._shape.resource].rule("read")
-        branches = list(dict.fromkeys(b for b in self._rules.branches(rule, self._shape.resource) if self._possible(b)))
-        if not branches:
+        unfolded = branches(self._rules.specification, rule, self._shape.resource)
+        possible = list(dict.fromkeys(branch for branch in unfolded if self._possible(branch)))
+        if not possible:
             return select(self._table.c.id).where(false())
-        if len(branches) > MOST_BRANCHES:
+        if len(possible) > MOST_BRANCHES:
             at = self._rows()
             parts = [self._cut(at, self._rules.may("read", at)).cte("branch_0")]
         else:
-            here = [(branch, start) for branch in branches if (start := self._start_here(branch)) is not None]
+            here = [(branch, start) for branch in possible if (start := self._start_here(branch)) is not None]
             parts = [self._from_here(*start, None).cte("branch_0") for start in here[:1]]
-            bound = self._bound(parts[0]) if parts and len(branches) > 1 else None
+            bound = self._bound(parts[0]) if parts and len(possible) > 1 else None
             others = [self._from_here(*start, bound) for start in here[1:]]
-            others += [self._elsewhere(branch, bound) for branch in branches if self._start_here(branch) is None]
+            others += [self._elsewhere(branch, bound) for branch in possible if self._start_here(branch) is None]
             parts += [part.cte(f"branch_{number}") for number, part in enumerate(others, len(parts))]
         if len(parts) == 1:
             return select(parts[0].c.id)
@@ -136,6 +138,13 @@ class ListCompiler:
         terms = (self._rules.term(term, at.on(path)) for path, term in branch if (path, term) != without)
         return and_(true(), *terms)
 
+    def _public(self, branch: Branch, at: At) -> ColumnElement[bool]:
+        """Every term of a branch, where the table itself can answer in the words of its index."""
+        columns = held(self._rules.specification, at.resource, branch)
+        others = tuple(part for part in branch if part not in columns)
+        answered = (holds(at.table.c[name], term) for (_, term), name in columns.items())
+        return and_(*answered, self._all(others, at))
+
     def _start_here(self, branch: Branch) -> "Here | None":
         """A condition on the listed table alone that an index answers: own records, or ones that name the caller."""
         for path, term in branch:
@@ -155,7 +164,7 @@ class ListCompiler:
             if start is not None:
                 return self._walk_back(start, branch, bound)
         at = self._rows()
-        condition = self._all(branch, at)
+        condition = self._public(branch, at)
         walked = self._cut(at, condition if bound is None else and_(condition, bound(at.table)))
         staff = [self._rules.on_staff(term) for _, term in branch if isinstance(term, Staff)]
         return self._if(and_(*staff), walked.with_only_columns(at.table.c.id)) if staff else walked

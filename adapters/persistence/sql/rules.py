@@ -8,9 +8,8 @@ Nothing but an EXISTS stands under a NOT here, so that a comparison with NULL (a
 account) is as good as false.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any, assert_never
 
 from sqlalchemy import ColumnElement, FromClause, Table, and_, case, collate, exists, false, or_, select, true
@@ -18,6 +17,7 @@ from sqlalchemy.sql.expression import Alias
 
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow
 from adapters.persistence.sql.connection import param
+from adapters.persistence.sql.public import Term
 from adapters.persistence.sql.tables import Tables, owner_column
 from domain.judging import by_own_ladder
 from domain.specification.model import (
@@ -37,7 +37,6 @@ from domain.specification.model import (
     Staff,
     Test,
     Through,
-    Who,
 )
 
 ME: ColumnElement[str] = param("me")
@@ -47,7 +46,6 @@ NOW: ColumnElement[str] = param("now")
 TODAY: ColumnElement[str] = param("today")
 """its day in UTC"""
 
-Term = Who | Condition
 From = Table | Alias | FromClause
 
 _MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
@@ -354,27 +352,3 @@ class RuleCompiler:
         resource = self.specification.at(at.resource, at.path)
         field = self.specification.value_field(resource.name, condition.field)
         return TODAY if field.kind is Kind.DATE else NOW
-
-    # --- branches ------------------------------------------------------------------------
-
-    def branches(self, rule: Rule, resource: str, path: Path = ()) -> Iterator[tuple[tuple[Path, Term], ...]]:
-        """The rule as alternatives of terms, each with the way to where it was stated; `Can` is unfolded."""
-        for grant in rule:
-            parts = [list(self._alternatives(term, resource, path)) for term in (*grant.who, *grant.when)]
-            for chosen in product(*parts):
-                yield tuple(dict.fromkeys(term for terms in chosen for term in terms))
-
-    def _alternatives(self, term: Term, resource: str, path: Path) -> Iterator[tuple[tuple[Path, Term], ...]]:
-        if not isinstance(term, Can):
-            yield ((path, term),)
-            return
-        way = path + term.path
-        target = self.specification.at(resource, way)
-        needed = [target.rule(term.action)]
-        if term.action not in ("open", "read", "create"):
-            needed.append(target.rule("open"))
-        there: tuple[tuple[Path, Term], ...] = ()
-        if any(not self.goes_up(resource, way[: i + 1]) for i in range(len(way))):
-            there = ((way, Condition((), "id", Test.SET)),)
-        for chosen in product(*(list(self.branches(rule, resource, way)) for rule in needed)):
-            yield there + tuple(term for terms in chosen for term in terms)

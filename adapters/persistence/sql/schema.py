@@ -5,20 +5,21 @@ specification always makes the same text. Built-in tables are Alembic's affair, 
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Index, String, Table, insert, literal, select, table
+from sqlalchemy import ColumnElement, Index, String, Table, case, insert, literal, null, select, table, update
 from sqlalchemy import column as named_column
 from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from adapters.persistence.sql.connection import Prepared
 from adapters.persistence.sql.sqlite import DIALECT, connect
-from adapters.persistence.sql.tables import Tables, owner_column
+from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import to_stored
 from domain.errors import SchemaDiffers
+from domain.specification.model import Resource
 
 BUILT_IN = ("freehold_", "sqlite_", "alembic_")
 LONGEST_ID = 36
@@ -80,6 +81,7 @@ def adjust(path: Path, tables: Tables, *, allow_losses: bool) -> Differences:
             _create(connection, _table(tables, name))
         for name in differences.changed:
             _rebuild(connection, tables, name)
+        _carry(connection, tables, differences.changed)
         broken = connection.execute("PRAGMA foreign_key_check").fetchall()
         if broken:
             raise SchemaDiffers(f"Records of {broken[0][0]} refer to records that are not there.")
@@ -112,7 +114,8 @@ def _compare(connection: sqlite3.Connection, tables: Tables) -> Differences:
 def _lost_columns(connection: sqlite3.Connection, wanted: Table) -> list[str]:
     found = []
     for column in _columns(connection, wanted.name):
-        if column not in wanted.c:
+        # what has two underscores in a row only repeats another column
+        if column not in wanted.c and "__" not in column:
             count = f"SELECT count({_quoted(column)}) FROM {_quoted(wanted.name)}"  # noqa: S608
             kept = connection.execute(count).fetchone()[0]
             if kept:
@@ -171,19 +174,42 @@ def _rebuild(connection: sqlite3.Connection, tables: Tables, name: str) -> None:
     present = set(_columns(connection, name))
     connection.execute(f"ALTER TABLE {_quoted(name)} RENAME TO {_ASIDE}")
     _create(connection, wanted)
-    initial = _initial(tables, wanted)
     source = table(_ASIDE, *(named_column(column) for column in present))
-    chosen = [source.c[c.name] if c.name in present else literal(initial.get(c.name)) for c in wanted.c]
+    initial = _initial(tables, wanted)
+    for link, carried in tables.carried[_resource(tables, wanted).name].items():
+        if link in present:
+            initial |= dict.fromkeys(carried, case((source.c[link].is_not(None), literal(""))))
+            present -= set(carried)
+    chosen = [source.c[c.name] if c.name in present else initial.get(c.name, null()) for c in wanted.c]
     copied = Prepared(insert(wanted).from_select([c.name for c in wanted.c], select(*chosen)), DIALECT)
     connection.execute(copied.sql, dict.fromkeys(copied.names) | copied.fixed)
     connection.execute(f"DROP TABLE {_ASIDE}")
 
 
-def _initial(tables: Tables, wanted: Table) -> dict[str, Any]:
+def _carry(connection: sqlite3.Connection, tables: Tables, changed: Collection[str]) -> None:
+    """Fill what tables made anew repeat of others: from the top down, then along references."""
+    specification = tables.specification
+    changed_ones = [r for r in specification.resources.values() if r.plural in changed]
+    links = [(r, link) for r in changed_ones for link in tables.carried[r.name]]
+    for resource, link in sorted(links, key=lambda at: (at[1] != at[0].parent, len(specification.chain(at[0].name)))):
+        child = tables.of[resource.name]
+        there = tables.of[specification.target(resource.name, link)].alias()
+        carried = tables.carried[resource.name][link]
+        found = {
+            name: select(there.c[source]).where(there.c.id == child.c[link]).scalar_subquery()
+            for name, source in carried.items()
+        }
+        connection.execute(Prepared(update(child).values(found), DIALECT).sql)
+
+
+def _initial(tables: Tables, wanted: Table) -> dict[str, ColumnElement[Any]]:
     """What a new column holds in records that are there already."""
-    resource = next(r for r in tables.specification.resources.values() if r.plural == wanted.name)
-    found = {name: to_stored(field, field.initial) for name, field in resource.fields.items()}
-    return found | {owner_column(field.name): None for field in resource.references()}
+    fields = _resource(tables, wanted).fields.values()
+    return {field.name: literal(to_stored(field, field.initial)) for field in fields}
+
+
+def _resource(tables: Tables, wanted: Table) -> Resource:
+    return next(r for r in tables.specification.resources.values() if r.plural == wanted.name)
 
 
 def _records(count: int) -> str:

@@ -29,7 +29,7 @@ from adapters.persistence.sql.facts import FactsColumns, Footprint, footprint
 from adapters.persistence.sql.identity import session_alive
 from adapters.persistence.sql.lists import ListCompiler, ListShape
 from adapters.persistence.sql.rules import ME, NOW, At, From, RuleCompiler
-from adapters.persistence.sql.tables import Tables, owner_column
+from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import RecordColumns, ViewColumns
 from application.ports import Sort
 from domain.deletion import referring
@@ -243,13 +243,14 @@ class Statements:
         return self._prepare(select(func.count()).select_from(few.subquery()))
 
     def _bound(self, model: Resource, names: Sequence[str]) -> dict[str, ColumnElement[Any]]:
-        """Columns and their bound values; beside each reference the owner of the record that it names."""
+        """Columns and their bound values; beside parent and references what the table repeats of those records."""
         values: dict[str, ColumnElement[Any]] = {name: param(f"v_{name}") for name in names}
-        for field in model.references():
-            if field.name in values:
-                target = self.tables.of[str(field.target)].alias()
-                found = select(target.c.owner).where(target.c.id == param(f"v_{field.name}"))
-                values[owner_column(field.name)] = found.scalar_subquery()
+        for link, beside in self.tables.beside(model).items():
+            if link in values:
+                target = self.tables.of[self.specification.target(model.name, link)].alias()
+                for name, source in beside.items():
+                    found = select(target.c[source]).where(target.c.id == param(f"v_{link}"))
+                    values[name] = found.scalar_subquery()
         return values
 
     # --- memberships ---------------------------------------------------------------------

@@ -8,10 +8,13 @@
 | `one of`, `min`, `max`, `length`, `yes/no` | CHECK |
 | `unique a per b` | a unique index; NULLs never collide |
 | an account field that a rule asks for | an index that leads to its records, newest last |
+| `anyone when state is published` | an index of just these records, newest last |
+| `whoever can read article`, that being public | what that asks for, carried: `article__state`, in the foreign key |
 
 Times are text of fixed width in UTC, so that they compare as they sort; decimals compare by their own collation.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2s
@@ -45,19 +48,17 @@ from sqlmodel import Field as ModelField
 from sqlmodel import Relationship, SQLModel
 
 from adapters.persistence.sql.builtin import AccountRow
+from adapters.persistence.sql.public import Carried, carried, holds, indexed, nullable
 from domain.judging import rules
 from domain.specification.model import (
     AccountField,
-    Anyone,
+    Condition,
     Field,
     Grant,
     Kind,
     Owner,
     Resource,
-    SignedIn,
     Specification,
-    Staff,
-    Test,
     Through,
 )
 
@@ -76,6 +77,8 @@ class Tables:
     specification: Specification
     registry: registry
     models: dict[str, type[SQLModel]]
+    carried: Mapping[str, Carried]
+    """by resource: what its table repeats of the records that it hangs on"""
 
     @property
     def metadata(self) -> MetaData:
@@ -87,25 +90,40 @@ class Tables:
         """The table of each resource."""
         return {name: model.__table__ for name, model in self.models.items()}  # type: ignore[attr-defined]
 
+    def beside(self, resource: Resource) -> Carried:
+        """By parent and reference all that stands beside it: what is carried and, of a reference, the owner."""
+        found = dict(self.carried[resource.name])
+        for field in resource.references():
+            found[field.name] = {owner_column(field.name): "owner", **found.get(field.name, {})}
+        return found
+
 
 def build(specification: Specification) -> Tables:
     """The tables of a specification; each call makes classes of its own."""
     mapped = registry(metadata=MetaData())
     base = new_class("SpecificationBase", (SQLModel,), {"registry": mapped})
     accounts: Table = AccountRow.__table__  # type: ignore[attr-defined]
+    repeated = carried(specification)
     models = {
-        resource.name: _model(specification, resource, base, accounts) for resource in specification.resources.values()
+        resource.name: _model(specification, resource, base, accounts, repeated)
+        for resource in specification.resources.values()
     }
     mapped.configure()
-    return Tables(specification, mapped, models)
+    return Tables(specification, mapped, models, repeated)
 
 
-def _model(specification: Specification, resource: Resource, base: type[SQLModel], accounts: Table) -> type[SQLModel]:
+def _model(
+    specification: Specification,
+    resource: Resource,
+    base: type[SQLModel],
+    accounts: Table,
+    repeated: Mapping[str, Carried],
+) -> type[SQLModel]:
     """One class; its attributes have prefixes, so that no field's name can hide one of SQLModel's."""
-    columns = _columns(specification, resource)
+    columns = [*_columns(specification, resource), *_carried_columns(specification, resource, repeated)]
     namespace: dict[str, Any] = {
         "__tablename__": resource.plural,
-        "__table_args__": _table_args(specification, resource, accounts),
+        "__table_args__": _table_args(specification, resource, accounts, repeated),
         "__annotations__": {},
     }
     for each in columns:
@@ -144,18 +162,29 @@ def _columns(specification: Specification, resource: Resource) -> list[Column[An
         columns.append(Column(resource.parent, String(36), nullable=False))
     for field in resource.fields.values():
         value_field = specification.value_field(resource.name, field.name)
-        columns.append(Column(field.name, _type(value_field), nullable=_nullable(specification, resource, field)))
+        columns.append(Column(field.name, _type(value_field), nullable=nullable(specification, resource, field)))
         if field.kind is Kind.REFERENCE:
             columns.append(Column(owner_column(field.name), String(36), nullable=True))
     columns += [Column("created_at", String(27), nullable=False), Column("updated_at", String(27), nullable=False)]
     return columns
 
 
-def _nullable(specification: Specification, resource: Resource, field: Field) -> bool:
-    """What names a record or an account is emptied when that goes; a copy may come through an empty reference."""
-    if field.kind is Kind.COPY or field.kind is Kind.REFERENCE:
-        return True
-    return field.optional or specification.names_account(resource.name, field.name)
+def _carried_columns(
+    specification: Specification, resource: Resource, repeated: Mapping[str, Carried]
+) -> Iterator[Column[Any]]:
+    for link, beside in repeated[resource.name].items():
+        for name in beside:
+            kind = _carried_type(specification, resource, name, repeated)
+            yield Column(name, kind, nullable=link != resource.parent)
+
+
+def _carried_type(specification: Specification, resource: Resource, name: str, repeated: Mapping[str, Carried]) -> Any:
+    """The type that a column has where it comes from."""
+    for link, beside in repeated[resource.name].items():
+        if name in beside:
+            there = specification.resources[specification.target(resource.name, link)]
+            return _carried_type(specification, there, beside[name], repeated)
+    return _type(resource.fields[name])
 
 
 def _type(field: Field) -> Any:
@@ -176,17 +205,22 @@ def _type(field: Field) -> Any:
             return String(36)
 
 
-def _table_args(specification: Specification, resource: Resource, accounts: Table) -> tuple[Any, ...]:
-    table = resource.plural
+def _table_args(
+    specification: Specification, resource: Resource, accounts: Table, repeated: Mapping[str, Carried]
+) -> tuple[Any, ...]:
+    table, beside = resource.plural, repeated[resource.name]
     args: list[Any] = [UniqueConstraint("id", name=_name("uq", table, "id"))]
+    args += [
+        UniqueConstraint(*key, name=_name("uq", table, *key)) for key in _carrying(specification, resource, repeated)
+    ]
     if resource.parent is None:
         args.append(ForeignKeyConstraint(["owner"], [accounts.c.id], name=_name("fk", table, "owner")))
     else:
         above = specification.resources[resource.parent].plural
         args.append(
             ForeignKeyConstraint(
-                ["owner", resource.parent],
-                [f"{above}.owner", f"{above}.id"],
+                ["owner", resource.parent, *(carry := beside.get(resource.parent, {}))],
+                [f"{above}.{name}" for name in ("owner", "id", *carry.values())],
                 name=_name("fk", table, resource.parent),
                 onupdate="CASCADE",
                 ondelete="CASCADE",
@@ -194,28 +228,32 @@ def _table_args(specification: Specification, resource: Resource, accounts: Tabl
         )
         args.append(Index(_name("ix", table, resource.parent), resource.parent, "id"))
     for field in resource.fields.values():
-        args += _field_args(specification, resource, field, accounts)
+        args += _field_args(specification, resource, field, accounts, beside.get(field.name, {}))
     args += [_unique_index(resource, unique.fields, unique.per) for unique in resource.unique]
     args += [Index(_name("ix", table, *names), *names) for names in sorted(_asked(specification, resource))]
+    args += [_public_index(table, *each) for each in enumerate(indexed(specification, resource.name), 1)]
     return tuple(args)
 
 
-def _field_args(specification: Specification, resource: Resource, field: Field, accounts: Table) -> list[Any]:
+def _field_args(
+    specification: Specification, resource: Resource, field: Field, accounts: Table, carry: Mapping[str, str]
+) -> list[Any]:
     table, name = resource.plural, field.name
     args: list[Any] = []
     if field.kind is Kind.REFERENCE:
         target, owner = specification.resources[str(field.target)].plural, owner_column(name)
         args.append(
             ForeignKeyConstraint(
-                [owner, name],
-                [f"{target}.owner", f"{target}.id"],
+                [owner, name, *carry],
+                [f"{target}.{column}" for column in ("owner", "id", *carry.values())],
                 name=_name("fk", table, name),
                 onupdate="CASCADE",
                 ondelete="CASCADE" if field.when_gone == "delete" else "SET NULL",
             )
         )
-        both = column(name).is_(None) == column(owner).is_(None)
-        args.append(CheckConstraint(both, name=_name("ck", table, owner)))
+        for beside in (owner, *carry):
+            both = column(name).is_(None) == column(beside).is_(None)
+            args.append(CheckConstraint(both, name=_name("ck", table, beside)))
         args.append(Index(_name("ix", table, name), name, "id"))
     elif specification.names_account(resource.name, name):
         args.append(ForeignKeyConstraint([name], [accounts.c.id], name=_name("fk", table, name), ondelete="SET NULL"))
@@ -259,8 +297,27 @@ def _unique_index(resource: Resource, fields: tuple[str, ...], per: str) -> Inde
     return Index(_name("uq", resource.plural, *fields, "per", per), *scope, *fields, unique=True)
 
 
+def _carrying(
+    specification: Specification, resource: Resource, repeated: Mapping[str, Carried]
+) -> list[tuple[str, ...]]:
+    """The keys that other tables' foreign keys need here, beyond owner and id."""
+    return sorted(
+        {
+            ("owner", "id", *beside.values())
+            for other, links in repeated.items()
+            for link, beside in links.items()
+            if specification.target(other, link) == resource.name
+        }
+    )
+
+
+def _public_index(table: str, number: int, conditions: Mapping[str, Condition]) -> Index:
+    of_these = and_(*(holds(column(name), condition) for name, condition in conditions.items()))
+    return Index(_name("ix", table, "", f"public_{number}"), "id", sqlite_where=of_these)
+
+
 def _asked(specification: Specification, resource: Resource) -> set[tuple[str, ...]]:
-    """The columns that lead a caller's list to its records: account fields, foreign owners, public conditions."""
+    """The columns that lead a caller's list to its records: account fields and foreign owners."""
     found: set[tuple[str, ...]] = set()
     for other in specification.resources.values():
         for rule in rules(other):
@@ -282,10 +339,6 @@ def _asked_by(
                     found.add((owner_column(path[-1].field), path[-1].field))
             case Through(link, back, _, _, _) if link == resource.name and back != resource.parent:
                 found.add((back, "id"))
-    walked = all(isinstance(who, Anyone | SignedIn | Staff) for who in grant.who)
-    if walked and stated_on is resource:
-        own = [c for c in grant.when if not c.path and c.test is Test.IS]
-        found |= {(condition.field, "id") for condition in own[:1]}
     return found - {(field.name, "id") for field in resource.references()}
 
 
