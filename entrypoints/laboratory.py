@@ -34,17 +34,22 @@ CONTRARY = ("begin", "commit", "savepoint", "release", "rollback", "pragma", "--
 class AppLaboratory:
     """The `Laboratory` port over our own app, called in this process."""
 
-    def __init__(self, container: Container) -> None:
-        """Make the app of a container whose store and clock are ours."""
+    def __init__(self, container: Container, clock: StillClock) -> None:
+        """Make the app of a container whose store is ours; the clock is its, too."""
         self._specification: Specification = container.specification()
         self._store: Any = container.store()
-        self._clock: StillClock = container.clock()
+        self._clock = clock
         self._tokens = container.tokens()
         self._app: Any = create_app(container)
         self._sessions: dict[str, Session] = {}
         self._issued: dict[str, str] = {}
         self._statements = 0
         self._store.watch(self._told)
+
+    @property
+    def now(self) -> datetime:
+        """See the port."""
+        return self._clock.now()
 
     def _told(self, statement: str) -> None:
         if not statement.lstrip().lower().startswith(CONTRARY):
@@ -82,21 +87,22 @@ class AppLaboratory:
 async def laboratory(
     specification: Specification, compiled: Specification | None = None
 ) -> AsyncIterator[AppLaboratory]:
-    """A new one; `compiled` is what the statements are compiled from, where that shall be another specification."""
+    """A new one; tables and statements are made from `compiled`, where that shall be another specification."""
     place = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="freehold-proof-", dir=place) as folder:
         path = Path(folder) / "proof.db"
-        tables = build(specification)
+        tables = build(compiled or specification)
         projects.bring_up(path, tables, allow_losses=False)
         container = Container(folder=Path(folder))
-        store = SqliteStore(path, tables if compiled is None else build(compiled))
+        store = SqliteStore(path, tables)
         container.specification.override(providers.Object(specification))
         container.store.override(providers.Object(store))
-        container.clock.override(providers.Object(StillClock(NOW)))
+        clock = StillClock(NOW)
+        container.clock.override(providers.Object(clock))
         container.secret.override(providers.Object(os.urandom(32)))
         await container.tokens().load(store, NOW)
         try:
-            yield AppLaboratory(container)
+            yield AppLaboratory(container, clock)
         finally:
             await store.close()
 

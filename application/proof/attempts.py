@@ -1,7 +1,8 @@
 """What is tried on an API, and what it answers: one vocabulary for every way to reach it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -47,6 +48,15 @@ class Attempt:
     headers: tuple[tuple[str, str], ...] = ()
     """conditions: `if-match`, `if-none-match`"""
 
+    def by(self, who: str | None) -> "Attempt":
+        """The same by somebody else."""
+        return replace(self, who=who)
+
+    def following(self, cursor: str, seen: int) -> "Attempt":
+        """The next page of a list, after so many records more."""
+        query = tuple((name, value) for name, value in self.query if name != "cursor")
+        return replace(self, query=(*query, ("cursor", cursor)), skipped=self.skipped + seen)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -74,6 +84,10 @@ class Target(Protocol):
 class Laboratory(Target, Protocol):
     """A target of our own making, on a throw-away database that holds what it is told to."""
 
+    @property
+    def now(self) -> datetime:
+        """When it is there."""
+
     async def hold(self, snapshot: Snapshot) -> None:
         """Hold exactly this world; every account has a live session. The time is the snapshot's."""
 
@@ -82,6 +96,3 @@ class Laboratory(Target, Protocol):
 
         Their names: the actions, `read of x` for a field's own rule, and `step of x` for any step of a field.
         """
-
-    async def stored(self) -> bytes:
-        """A digest of everything that is stored: equal where nothing was written in between."""

@@ -1,4 +1,4 @@
-"""Is an answer the right one? If not: does it show or do too much, withhold something, or is it merely another?"""
+"""Whether an answer is the right one; if not, whether it shows or does too much, withholds, or is merely another."""
 
 import base64
 import binascii
@@ -42,20 +42,28 @@ class Checker:
         self._specification = specification
         self._tags: dict[tuple[str | None, str, str], str] = {}
         self._missing: dict[tuple[Verb, str, bool], tuple[str, str]] = {}
+        self._work: dict[tuple[Verb, str, bool], int | None] = {}
 
     def forget(self) -> None:
         """A new world begins."""
         self._tags.clear()
         self._missing.clear()
+        self._work.clear()
 
     def learn_missing(self, attempt: Attempt, answer: Answer) -> None:
         """How an id that never was is answered: hidden must be answered alike, to the letter."""
-        self._missing[self._kind_of_missing(attempt)] = _without_ids(attempt, answer)
+        kind = self._kind_of_missing(attempt)
+        self._missing[kind], self._work[kind] = _without_ids(attempt, answer), answer.statements
 
     def check(
-        self, attempt: Attempt, expected: Expected, answer: Answer, secrets: Iterable[str] = ()
+        self,
+        attempt: Attempt,
+        expected: Expected,
+        answer: Answer,
+        secrets: Iterable[str] = (),
+        hidden: bool = False,
     ) -> Difference | None:
-        """The difference, or None where the answer is right."""
+        """The difference, or None where the answer is right; `hidden` is a record that must be as if missing."""
         if not 200 <= answer.status < 500:
             return Difference(Kind.DEFECT, "status 500", "breaks the server", _told(expected), _short(answer))
         return (
@@ -66,6 +74,7 @@ class Checker:
                 if expected.refused
                 else self._success(attempt, expected, answer)
             )
+            or (self._work_done(attempt, answer) if hidden and expected.status == 404 else None)
         )
 
     # --- the status --------------------------------------------------------------------------
@@ -108,6 +117,14 @@ class Checker:
                 sees = "can tell it from an id that never was"
                 return Difference(Kind.LEAK, "hidden is not missing", sees, missing[0], here[0])
         return None
+
+    def _work_done(self, attempt: Attempt, answer: Answer) -> Difference | None:
+        """Whether the database was asked as often for this hidden record as for one that never was."""
+        there = self._work.get(self._kind_of_missing(attempt))
+        if there is None or answer.statements == there:
+            return None
+        sees = f"makes the server ask the database {answer.statements} times, and {there} times for one that never was"
+        return Difference(Kind.WORK, "statements", sees, f"{there} statements", f"{answer.statements} statements")
 
     def _kind_of_missing(self, attempt: Attempt) -> tuple[Verb, str, bool]:
         return attempt.verb, attempt.resource, attempt.who is None
@@ -258,8 +275,10 @@ def _json(answer: Answer) -> Any:
 def _without_ids(attempt: Attempt, answer: Answer) -> tuple[str, str]:
     """Body and headers, as they are for any id."""
     body = _REQUEST_ID.sub('"request_id":""', answer.body.decode("utf-8", "replace"))
-    headers = sorted((name, value) for name, value in answer.headers.items() if name not in VARIABLE_HEADERS)
-    return body.replace(str(attempt.record), "{id}"), repr(headers).replace(str(attempt.record), "{id}")
+    headers = repr(sorted((name, value) for name, value in answer.headers.items() if name not in VARIABLE_HEADERS))
+    for known, name in ((attempt.record, "{id}"), (attempt.account, "{account}")):
+        body, headers = body.replace(str(known), name), headers.replace(str(known), name)
+    return body, headers
 
 
 def _told(expected: Expected) -> str:

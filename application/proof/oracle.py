@@ -332,13 +332,13 @@ class Oracle:
     def join(self, attempt: Attempt, actor: Actor) -> Expected:
         """Take the weakest role of a ladder that is open."""
         self._admit(actor, attempt.resource, "share")
-        if actor.account is None:
-            raise NotAuthenticated
-        facts = self._opened(attempt, actor)
-        ladder = facts.resource.ladder
+        ladder = self.specification.resources[attempt.resource].ladder
         assert ladder is not None
         if not ladder.join_open:
             raise Invalid(errors=(FieldError("account", "missing", ""), FieldError("role", "missing", "")))
+        if actor.account is None:
+            raise NotAuthenticated
+        facts = self._opened(attempt, actor)
         return self._new_member(facts, actor.account, ladder.weakest, longest(ladder, self.snapshot.now))
 
     def _new_member(self, facts: Facts, account: str, role: str, ends: Any) -> Expected:
@@ -419,6 +419,12 @@ class Oracle:
         if record is None or not may("open", actor, self.snapshot.facts(record)):
             raise NotFound
         return self.snapshot.facts(record)
+
+    def hides(self, attempt: Attempt) -> bool:
+        """Whether the attempt is about a record that is there, and that its caller cannot open."""
+        record = self.snapshot.records[attempt.resource].get(str(attempt.record))
+        actor = ANONYMOUS if attempt.who is None else Actor(attempt.who)
+        return record is not None and not may("open", actor, self.snapshot.facts(record))
 
     def _require_condition(self, model: Resource, attempt: Attempt) -> None:
         if model.require_if_match and not any(name == "if-match" for name, _ in attempt.headers):

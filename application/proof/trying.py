@@ -1,6 +1,6 @@
 """What there is to try on a world: every operation, on everything, by everybody."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -10,11 +10,13 @@ from application.proof.oracle import NEW, Oracle
 from application.proof.worlds import Draw
 from domain.ownership import Actor
 from domain.record import Record, writable
+from domain.snapshot import Snapshot
 from domain.specification.model import ENGINE_FIELDS, Field, Kind, Resource
 from domain.values import to_json
 
 NEVER = "00000000-0000-7000-8000-000000000000"
 """an id that no record and no account has"""
+OTHER = "00000000-0000-7000-8000-000000000001"
 ENGINE_VALUES: Mapping[str, Any] = {
     "id": NEVER,
     "created_at": "2026-01-01T00:00:00Z",
@@ -39,18 +41,6 @@ class Tries:
         return [None, *self._snapshot.accounts]
 
     # --- reading -----------------------------------------------------------------------------
-
-    def missing(self) -> Iterator[Attempt]:
-        """Everything on an id that never was, for nobody and for somebody."""
-        somebody = next(iter(self._snapshot.accounts))
-        for who in (None, somebody):
-            for resource in self._specification.resources.values():
-                for verb in (Verb.GET, Verb.UPDATE, Verb.DELETE):
-                    yield Attempt(who, verb, resource.name, NEVER, body={} if verb is Verb.UPDATE else None)
-                if resource.ladder is not None:
-                    role = resource.ladder.weakest
-                    yield Attempt(who, Verb.MEMBERS, resource.name, NEVER)
-                    yield Attempt(who, Verb.ADD_MEMBER, resource.name, NEVER, body={"account": somebody, "role": role})
 
     def reads(self) -> Iterator[Attempt]:
         """Every record, its head and its members, for everybody."""
@@ -229,3 +219,22 @@ class Tries:
         if value is None and not field.optional:
             value = self._draw.value(resource, field, blank, filled=True)
         return to_json(self._specification.value_field(resource.name, field.name), value)
+
+
+def on_nothing(snapshot: Snapshot, resources: Iterable[Resource]) -> Iterator[Attempt]:
+    """Everything on an id that never was, by nobody and by somebody."""
+    somebody = next(iter(snapshot.accounts))
+    for who in (None, somebody):
+        for resource in resources:
+            held = (("if-match", "*"),) if resource.require_if_match else ()
+            yield Attempt(who, Verb.GET, resource.name, NEVER)
+            yield Attempt(who, Verb.HEAD, resource.name, NEVER)
+            yield Attempt(who, Verb.UPDATE, resource.name, NEVER, body={}, headers=held)
+            yield Attempt(who, Verb.DELETE, resource.name, NEVER, headers=held)
+            if resource.ladder is not None:
+                given = {"account": somebody, "role": resource.ladder.weakest}
+                yield Attempt(who, Verb.MEMBERS, resource.name, NEVER)
+                yield Attempt(who, Verb.JOIN, resource.name, NEVER)
+                yield Attempt(who, Verb.ADD_MEMBER, resource.name, NEVER, body=given)
+                yield Attempt(who, Verb.CHANGE_MEMBER, resource.name, NEVER, somebody, body={"role": given["role"]})
+                yield Attempt(who, Verb.REMOVE_MEMBER, resource.name, NEVER, OTHER)

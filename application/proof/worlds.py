@@ -161,6 +161,7 @@ class Draw:
         return None
 
     def value(self, resource: Resource, field: Field, record: Record, filled: bool = False) -> Any:
+        """A domain value for a field by chance; not empty if `filled`."""
         if field.kind is Kind.REFERENCE:
             targets = list(self.snapshot.records[str(field.target)])
             return self._random.choice(targets) if targets and (filled or not self._chance(0.15)) else None

@@ -6,7 +6,7 @@ accounts gone from fields, memberships expired, copies whose source has changed 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -15,15 +15,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from sqlalchemy import insert
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from adapters.persistence.memory import State
 from adapters.persistence.memory_identity import IdentityState
 from adapters.persistence.sql import builtin
+from adapters.persistence.sql.connection import Prepared
+from adapters.persistence.sql.filling import filling
 from adapters.persistence.sql.sqlite import DIALECT, connect
 from adapters.persistence.sql.tables import Tables
-from adapters.persistence.sql.views import RecordColumns, stored_time
 from adapters.specification_file import parse
 from domain.account import Account
 from domain.errors import Conflict
@@ -454,45 +454,11 @@ def store(world: World, tables: Tables, path: Path) -> None:
         connection.execute(str(CreateTable(table).compile(dialect=DIALECT)))
         for index in table.indexes:
             connection.execute(str(CreateIndex(index).compile(dialect=DIALECT)))
-    for table, rows in _rows(world, tables):
+    for statement, rows in filling(
+        tables, world.state.at(world.specification, NOW), world.state.identity.sessions.values()
+    ):
         if rows:
-            connection.executemany(str(insert(table).compile(dialect=DIALECT)), rows)
+            connection.executemany(Prepared(statement, DIALECT).sql, rows)
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     connection.execute("COMMIT")
     connection.close()
-
-
-def _rows(world: World, tables: Tables) -> Iterator[tuple[Any, list[dict[str, Any]]]]:
-    identity = world.state.identity
-    yield builtin.table_of(builtin.AccountRow), [_plain(account) for account in identity.accounts.values()]
-    yield builtin.table_of(builtin.SessionRow), [_plain(session) for session in identity.sessions.values()]
-    yield builtin.table_of(builtin.MembershipRow), [_plain(member) for member in world.state.memberships.values()]
-    for resource in world.specification.resources.values():
-        columns = RecordColumns(world.specification, resource)
-        rows = []
-        for record in world.of(resource.name):
-            row = dict(columns.stored(record))
-            for link, beside in tables.beside(resource).items():
-                row |= {name: _beside(world, tables, record, link, source) for name, source in beside.items()}
-            rows.append(row)
-        yield tables.of[resource.name], rows
-
-
-def _beside(world: World, tables: Tables, record: Record, link: str, name: str) -> Any:
-    """A stored value of the record that another names."""
-    target = record.target(link)
-    if target is None:
-        return None
-    resource = world.specification.resources[world.specification.target(record.resource, link)]
-    named = world.state.records[resource.name][target]
-    for further, beside in tables.carried[resource.name].items():
-        if name in beside:
-            return _beside(world, tables, named, further, beside[name])
-    return RecordColumns(world.specification, resource).stored(named)[name]
-
-
-def _plain(row: Any) -> dict[str, Any]:
-    """A domain object with slots as a row: instants as text."""
-    names: Iterable[str] = row.__dataclass_fields__
-    convert: Callable[[Any], Any] = lambda value: stored_time(value) if isinstance(value, datetime) else value  # noqa: E731
-    return {name: convert(getattr(row, name)) for name in names}

@@ -8,8 +8,9 @@ from sqlalchemy import Table, delete, insert
 
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow, SessionRow, mapped, table_of
 from adapters.persistence.sql.connection import param
-from adapters.persistence.sql.tables import Tables, owner_column
+from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import RecordColumns, stored_time
+from domain.record import Record
 from domain.session import Session
 from domain.snapshot import Snapshot
 
@@ -33,12 +34,23 @@ def filling(tables: Tables, snapshot: Snapshot, sessions: Iterable[Session]) -> 
         rows = []
         for record in snapshot.records[resource.name].values():
             row = dict(columns.stored(record))
-            for field in resource.references():
-                target = record.target(field.name)
-                there = None if target is None else snapshot.records[str(field.target)][target].owner
-                row[owner_column(field.name)] = there
+            for link, beside in tables.beside(resource).items():
+                row |= {name: _beside(tables, snapshot, record, link, source) for name, source in beside.items()}
             rows.append(row)
         yield _of(tables.of[resource.name], rows)
+
+
+def _beside(tables: Tables, snapshot: Snapshot, record: Record, link: str, name: str) -> Any:
+    """A stored value of the record that another names."""
+    target = record.target(link)
+    if target is None:
+        return None
+    resource = tables.specification.resources[tables.specification.target(record.resource, link)]
+    named = snapshot.records[resource.name][target]
+    for further, beside in tables.carried[resource.name].items():
+        if name in beside:
+            return _beside(tables, snapshot, named, further, beside[name])
+    return RecordColumns(tables.specification, resource).stored(named)[name]
 
 
 def _of(table: Table, rows: Rows) -> tuple[Any, Rows]:

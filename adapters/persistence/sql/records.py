@@ -36,7 +36,8 @@ class MembershipStatements:
         every = select(func.json_each(param("records")).table_valued("value").c.value)
         alive = or_(param("session").is_(None), session_alive(param("session"), param("now")))
         of_resource = _MEMBERS.c.resource == param("resource")
-        found = select(_MEMBERS.c.role, _MEMBERS.c.expires_at).where(named, of_resource, alive)
+        live = or_(_MEMBERS.c.expires_at.is_(None), _MEMBERS.c.expires_at > param("now"))
+        found = select(_MEMBERS.c.role, _MEMBERS.c.expires_at).where(named, of_resource, live, alive)
         self.find = Prepared(found, dialect)
         self.end_all = Prepared(delete(_MEMBERS).where(_MEMBERS.c.record.in_(every)), dialect)
         self.alive = Prepared(alive_statement(), dialect)
@@ -248,8 +249,7 @@ class SqlRecords:
         """See the port."""
         values = _principal(actor, now) | {"resource": resource, "record": record_id, "account": account}
         for role, ends in await self._connection.rows(self._memberships.find, values):
-            found = Membership(resource, record_id, account, role, _instant(ends))
-            return found if found.live(now) else None
+            return Membership(resource, record_id, account, role, _instant(ends))
         await self._check_session(actor, values)
         return None
 

@@ -1,0 +1,472 @@
+"""The isolation proof: round after round of worlds, pairs and stories, until the budget is used or enough is found."""
+
+import json
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from itertools import count
+from random import Random
+from typing import Any
+
+from application.proof.attempts import Answer, Attempt, Laboratory, Verb
+from application.proof.checking import Checker, Difference
+from application.proof.coverage import Coverage
+from application.proof.interference import Pairs, Transcript, channels, ids_of
+from application.proof.oracle import Expected, Oracle, secrets_of
+from application.proof.people import called, name_of, relation
+from application.proof.report import Finding, Kind, Progress, Report
+from application.proof.scripts import script
+from application.proof.stories import Step, Story, Teller, did, named
+from application.proof.trying import Tries, on_nothing
+from application.proof.worlds import Draw, aims
+from domain.judging import sharing_cap
+from domain.membership import within
+from domain.ownership import ANONYMOUS, Actor, Facts, decide, locked, may, may_read_field
+from domain.specification.analysis import declared_channels
+from domain.specification.model import Grant, Rule
+
+AIMS = 14
+"""grants that one world is drawn for"""
+BY_CHANCE = 3
+"""records of each resource that it has besides"""
+WRITES = 160
+"""attempts to write in one world"""
+STORY_STEPS = 24
+"""attempts to write in one story from nothing"""
+PAIR_LINES = 90
+"""attempts on a pair of worlds"""
+MOST_FINDINGS = 8
+"""different ones, after which nothing more is looked for"""
+ACTIONS: dict[Verb, str] = {
+    Verb.LIST: "read",
+    Verb.GET: "open",
+    Verb.HEAD: "open",
+    Verb.CREATE: "create",
+    Verb.UPDATE: "update",
+    Verb.DELETE: "delete",
+    Verb.MEMBERS: "members",
+    Verb.ADD_MEMBER: "share",
+    Verb.JOIN: "share",
+    Verb.CHANGE_MEMBER: "share",
+    Verb.REMOVE_MEMBER: "share",
+}
+HTTP, FILTER, PAIRED, WORK = "HTTP answers", "SQL filter", "two worlds", "work done"
+
+Open = Callable[[], AbstractAsyncContextManager[Laboratory]]
+"""makes a laboratory for the specification, on a database of its own"""
+
+
+class Stop(Exception):
+    """The budget is used, or enough is found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How long to go on: either is None."""
+
+    seconds: float | None = None
+    comparisons: int | None = None
+
+
+class Prover:
+    """Proves one specification in one laboratory, or finds where it fails."""
+
+    def __init__(
+        self,
+        report: Report,
+        laboratory: Laboratory,
+        budget: Budget,
+        elapsed: Callable[[], float],
+        told: Callable[[Progress], None],
+    ) -> None:
+        """`elapsed` says how many seconds have gone; `told` is told where the proof is."""
+        self.report = report
+        self._specification = report.specification
+        self._laboratory = laboratory
+        self._budget = budget
+        self._elapsed = elapsed
+        self._told = told
+        self._checker = Checker(self._specification)
+        self._coverage = Coverage(self._specification)
+        self._declared = {(c.resource, c.kind) for c in declared_channels(self._specification)}
+        self._aims = aims(self._specification)
+        self._found: set[tuple[Any, ...]] = set()
+        self._log: list[Step] = []
+        self._hidden: dict[str | None, frozenset[str]] = {}
+        self._draw: Draw
+        self._oracle: Oracle
+        self._base: Any
+
+    async def run(self) -> Report:
+        """Go on until the budget is used."""
+        try:
+            for number in count():
+                try:
+                    await self.round(number)
+                except Spoilt:
+                    continue
+        except Stop:
+            pass
+        self._coverage.into(self.report)
+        self.report.seconds = self._elapsed()
+        return self.report
+
+    async def round(self, number: int) -> None:
+        """One world attacked in every way, one pair for each caller, and one story from nothing."""
+        random = Random(f"{self.report.seed}/{number}")  # noqa: S311 - a proof can be repeated
+        await self._world(random, self._aimed(number, random), BY_CHANCE)
+        tries = Tries(self._draw, random)
+        await self._filters()
+        for attempts in (tries.reads(), tries.lists(), tries.every_field(), tries.writes(WRITES)):
+            for attempt in attempts:
+                await self._pages(attempt) if attempt.verb is Verb.LIST else await self._try(attempt)
+        await self._filters()
+        await self._pairs(random, number)
+        await self._world(random, [], 0)
+        tries = Tries(self._draw, random)
+        for attempt in tries.writes(STORY_STEPS):
+            if await self._try(attempt):
+                await self._everything(tries)
+        self.report.stories += 1
+
+    def _aimed(self, number: int, random: Random) -> list[tuple[str, Grant]]:
+        """Each grant in its turn."""
+        if not self._aims:
+            return []
+        start = number * AIMS % len(self._aims)
+        return random.sample((self._aims * 2)[start : start + AIMS], min(AIMS, len(self._aims)))
+
+    async def _world(self, random: Random, aimed: list[tuple[str, Grant]], each: int) -> None:
+        self._draw = Draw(self._specification, random, self._laboratory.now)
+        snapshot = self._draw.world(aimed, each)
+        self._base, self._log, self._oracle = snapshot.copy(), [], Oracle(snapshot)
+        await self._laboratory.hold(snapshot)
+        self._checker.forget()
+        self._hidden.clear()
+        for attempt in on_nothing(snapshot, self._specification.resources.values()):
+            self._checker.learn_missing(attempt, await self._laboratory.send(attempt))
+        self.report.worlds += 1
+
+    # --- one attempt -------------------------------------------------------------------------
+
+    async def _try(self, attempt: Attempt) -> bool:
+        """Whether it succeeded in writing something; a wrong answer is a finding."""
+        expected = self._oracle.expect(attempt)
+        # what a change shows of it is compared field by field, and may be more than could be seen before
+        secrets = () if expected.effect is not None else self._secrets(attempt)
+        hidden = self._oracle.hides(attempt)
+        answer = await self._laboratory.send(attempt)
+        difference = self._checker.check(attempt, expected, answer, secrets, hidden)
+        self._tally(attempt, expected, difference)
+        self.report.count(HTTP)
+        self.report.count(WORK, hidden)
+        self._report_progress("attacking over HTTP")
+        if difference is not None:
+            await self._tell(Story(self._base, tuple(self._log), attempt, difference))
+            return False
+        return self._keep(attempt, expected, answer)
+
+    def _keep(self, attempt: Attempt, expected: Expected, answer: Answer) -> bool:
+        if expected.effect is None:
+            return False
+        body = json.loads(answer.body) if answer.body else None
+        expected.effect(body)
+        self._hidden.clear()
+        created = body["id"] if attempt.verb is Verb.CREATE and body is not None else None
+        self._log.append(Step(attempt, created))
+        return True
+
+    def _secrets(self, attempt: Attempt) -> Iterable[str]:
+        """What may not be in the answer; the same until something is written."""
+        if attempt.who not in self._hidden:
+            self._hidden[attempt.who] = secrets_of(self._oracle.snapshot, _actor(attempt.who))
+        return self._hidden[attempt.who]
+
+    async def _pages(self, attempt: Attempt) -> None:
+        """A list, page after page."""
+        while True:
+            expected = self._oracle.expect(attempt)
+            answer = await self._laboratory.send(attempt)
+            difference = self._checker.check(attempt, expected, answer, self._secrets(attempt))
+            self._tally(attempt, expected, difference)
+            self.report.count(HTTP)
+            self._report_progress("attacking over HTTP")
+            if difference is not None:
+                await self._tell(Story(self._base, tuple(self._log), attempt, difference))
+                return
+            following = None if expected.body is None else json.loads(answer.body).get("next_cursor")
+            if following is None:
+                return
+            attempt = attempt.following(following, len(expected.body["items"]))
+
+    async def _everything(self, tries: Tries) -> None:
+        """Everything again for everybody, after something has changed."""
+        await self._filters()
+        for attempt in tries.reads():
+            await self._try(attempt)
+        for who in tries.everybody:
+            for resource in self._specification.resources:
+                await self._pages(Attempt(who, Verb.LIST, resource))
+
+    # --- the compiled rule alone -------------------------------------------------------------
+
+    async def _filters(self) -> None:
+        """What the compiled rules say of every record, beside what the domain says."""
+        snapshot = self._oracle.snapshot
+        for who in (None, *snapshot.accounts):
+            actor = _actor(who)
+            for name, resource in self._specification.resources.items():
+                decisions = await self._laboratory.decisions(who, name)
+                for record in snapshot.records[name].values():
+                    facts = snapshot.facts(record)
+                    for rule, said in decisions.get(record.id, {}).items():
+                        right = self._right(rule, actor, facts)
+                        self.report.count(FILTER)
+                        if said is not right:
+                            self._tell_filter(who, facts, rule, right)
+                if set(decisions) != set(snapshot.records[name]):
+                    raise AssertionError("the laboratory holds other records than it was given")
+                del resource
+            self._report_progress("asking the SQL filter")
+
+    def _right(self, rule: str, actor: Actor, facts: Facts) -> bool:
+        """What the domain says of one compiled rule."""
+        resource = facts.resource
+        verb, _, name = rule.rpartition(" of ")
+        if verb == "read":
+            grants: Rule = resource.fields[name].read or ()
+            self._coverage.decided(grants, actor, facts)
+            return may_read_field(resource.fields[name], actor, facts)
+        if verb == "step":
+            for step in resource.steps[name]:
+                self._coverage.decided(step.rule, actor, facts)
+            return any(decide(step.rule, actor, facts).allowed for step in resource.steps[name])
+        if rule == "locked":
+            return locked(facts)
+        if rule.startswith("share "):
+            self._coverage.decided(resource.rule("share"), actor, facts)
+            assert resource.ladder is not None
+            return within(resource.ladder, rule.removeprefix("share "), sharing_cap(actor, facts))
+        self._coverage.decided(resource.rule(rule), actor, facts)
+        for each in resource.fields.values() if rule == "update" else ():
+            self._coverage.decided(each.write or (), actor, facts)
+        return may(rule, actor, facts).allowed
+
+    def _tell_filter(self, who: str | None, facts: Facts, rule: str, right: bool) -> None:
+        snapshot, resource = self._oracle.snapshot, facts.resource
+        verb, related = rule.split(" ")[0], relation(snapshot, who, facts)
+        if self._known(FILTER, resource.name, rule, right):
+            return
+        kind = Kind.REFUSAL if right else Kind.LEAK
+        allowed = "does not allow" if right else "allows"
+        title = f"The SQL filter alone {allowed} {name_of(snapshot, who)} to {verb} {called(snapshot, facts.record)}"
+        lines = _lines(resource.rule(verb))
+        self.report.cell(resource.name, verb, related).leaks += kind is Kind.LEAK
+        self._add(
+            Finding(
+                kind,
+                "SQL filter",
+                resource.name,
+                rule,
+                related,
+                f"{title}.",
+                _because(lines, right),
+                (f"{name_of(snapshot, who)} is, to {called(snapshot, facts.record)}: {related}.", f"{title}."),
+                "# the compiled rule was asked by itself: there is no request to repeat",
+                "allowed" if right else "refused",
+                "refused" if right else "allowed",
+                lines,
+            )
+        )
+
+    # --- two worlds --------------------------------------------------------------------------
+
+    async def _pairs(self, random: Random, number: int) -> None:
+        """A pair of worlds for one caller in each round, in turn."""
+        draw = Draw(self._specification, random, self._laboratory.now)
+        draw.world(self._aimed(number, random), BY_CHANCE)
+        everybody: list[str | None] = [None, *draw.snapshot.accounts]
+        pair = Pairs(draw, random).pair(everybody[number % len(everybody)])
+        if pair is None:
+            return
+        attempts = [self._as(pair.who, attempt) for attempt in self._lines(Tries(draw, random), random)]
+        known = ids_of(pair)
+        answers: list[list[tuple[Expected, str]]] = []
+        for snapshot in (pair.one.copy(), pair.other.copy()):
+            await self._laboratory.hold(snapshot)
+            oracle, transcript, lines = Oracle(snapshot), Transcript(known), []
+            for attempt in attempts:
+                expected = oracle.expect(attempt)
+                answer = await self._laboratory.send(attempt)
+                lines.append((expected, transcript.line(attempt, answer)))
+                if self._checker.check(attempt, expected, answer) is None and expected.effect is not None:
+                    expected.effect(json.loads(answer.body) if answer.body else None)
+            answers.append(lines)
+        for attempt, one, other in zip(attempts, *answers, strict=True):
+            self.report.count(PAIRED)
+            if one[0] != other[0]:
+                self._excuse(attempt, one[0], other[0])
+                return  # from here on the worlds are not the same to the caller any more
+            if one[1] != other[1]:
+                self._tell_pair(attempt, pair.one, pair.changes, one[1], other[1])
+                return
+        self._report_progress("comparing two worlds")
+
+    def _lines(self, tries: Tries, random: Random) -> list[Attempt]:
+        reads, lists = list(tries.reads()), list(tries.lists())
+        read = random.sample(reads, min(PAIR_LINES // 3, len(reads)))
+        listed = random.sample(lists, min(PAIR_LINES // 2, len(lists)))
+        return [*read, *listed, *tries.writes(PAIR_LINES // 6), *read[:5], *listed[:5]]
+
+    def _as(self, who: str | None, attempt: Attempt) -> Attempt:
+        return attempt.by(who)
+
+    def _excuse(self, attempt: Attempt, one: Expected, other: Expected) -> None:
+        """A difference of the right answers: by a declared channel, or because a right depends on it."""
+        for kind in channels(one, other):
+            if (attempt.resource, kind) in self._declared:
+                name = f"{attempt.resource}, {kind}"
+                self.report.channels[name] = self.report.channels.get(name, 0) + 1
+
+    def _tell_pair(self, attempt: Attempt, snapshot: Any, changes: tuple[str, ...], one: str, other: str) -> None:
+        action = ACTIONS[attempt.verb]
+        if self._known(PAIRED, attempt.resource, attempt.verb):
+            return
+        related = self._relation(attempt)
+        hidden = named(snapshot, f"{{{changes[0].rpartition(' ')[2]}}}") if changes else "something"
+        title = f"{did(snapshot, attempt)} and can tell from the answer what it may not see"
+        story = (
+            f"There are two worlds, which differ only in what {name_of(snapshot, attempt.who)} may not see: "
+            f"{'; '.join(named(snapshot, change) for change in changes)} ({hidden}).",
+            f"{title}.",
+        )
+        lines = _lines(self._specification.resources[attempt.resource].rule(action))
+        self._add(
+            Finding(
+                Kind.INFERENCE,
+                "HTTP",
+                attempt.resource,
+                action,
+                related,
+                f"{title}.",
+                "No declared channel of the specification excuses this.",
+                story,
+                "# two servers with two databases are needed to repeat this: run the proof with the same seed",
+                one[:600],
+                other[:600],
+                lines,
+            )
+        )
+
+    # --- findings ----------------------------------------------------------------------------
+
+    async def _tell(self, story: Story) -> None:
+        """Make a finding of a wrong answer, and go on with a new world."""
+        attempt, difference = story.last, story.difference
+        action = ACTIONS[attempt.verb]
+        if not self._known(HTTP, attempt.resource, attempt.verb, difference.kind, difference.about):
+            related = self._relation(attempt)
+            teller = Teller(self._laboratory)
+            shortest = await teller.shortest(story)
+            rule = self._specification.resources[attempt.resource].rule(action)
+            lines = _lines(rule)
+            self._add(
+                Finding(
+                    shortest.difference.kind,
+                    "HTTP",
+                    attempt.resource,
+                    action,
+                    related,
+                    f"{teller.title(shortest)}.",
+                    _because(lines, difference.kind is Kind.REFUSAL),
+                    teller.told(shortest),
+                    script(self._specification, shortest),
+                    shortest.difference.expected,
+                    shortest.difference.given,
+                    lines,
+                )
+            )
+        raise Spoilt
+
+    def _known(self, *sort: Any) -> bool:
+        """Whether a finding of this sort was told already."""
+        if sort in self._found:
+            return True
+        self._found.add(sort)
+        return False
+
+    def _add(self, finding: Finding) -> None:
+        self.report.findings.append(finding)
+        if len(self.report.findings) >= MOST_FINDINGS:
+            raise Stop
+
+    # --- counts ------------------------------------------------------------------------------
+
+    def _tally(self, attempt: Attempt, expected: Expected, difference: Difference | None) -> None:
+        action = ACTIONS[attempt.verb]
+        if attempt.verb is Verb.UPDATE and self._specification.resources[attempt.resource].parent in (
+            attempt.body or {}
+        ):
+            action = "move"
+        cell = self.report.cell(attempt.resource, action, self._relation(attempt))
+        if difference is not None and difference.kind in (Kind.LEAK, Kind.INFERENCE):
+            cell.leaks += 1
+        elif expected.refused:
+            cell.refused += 1
+        elif attempt.verb is Verb.LIST:
+            self._tally_list(attempt, expected)
+        else:
+            cell.allowed += 1
+
+    def _tally_list(self, attempt: Attempt, expected: Expected) -> None:
+        """By record: what was shown is allowed; without a filter, what was not is refused."""
+        snapshot = self._oracle.snapshot
+        shown = {item["id"] for item in expected.body["items"]}
+        for record in snapshot.records[attempt.resource].values():
+            cell = self.report.cell(attempt.resource, "read", relation(snapshot, attempt.who, snapshot.facts(record)))
+            if record.id in shown:
+                cell.allowed += 1
+            elif not attempt.query:
+                cell.refused += 1
+
+    def _relation(self, attempt: Attempt) -> str:
+        snapshot, resource = self._oracle.snapshot, self._specification.resources[attempt.resource]
+        name, record_id = attempt.resource, attempt.record
+        if attempt.verb is Verb.CREATE and resource.parent is not None:
+            name, record_id = resource.parent, (attempt.body or {}).get(resource.parent)
+        record = None if record_id is None else snapshot.record(name, str(record_id))
+        return relation(snapshot, attempt.who, None if record is None else snapshot.facts(record))
+
+    def _report_progress(self, doing: str) -> None:
+        """Tell, and stop where the budget is used."""
+        seconds, total = self._elapsed(), self.report.total
+        shares = [
+            0.0 if self._budget.seconds is None else seconds / self._budget.seconds,
+            0.0 if self._budget.comparisons is None else total / self._budget.comparisons,
+        ]
+        self._told(Progress(min(1.0, max(shares)), total, len(self.report.findings), doing))
+        if max(shares) >= 1:
+            raise Stop
+
+
+class Spoilt(Exception):
+    """A world in which something went wrong is not gone on with."""
+
+
+def _actor(who: str | None) -> Actor:
+    return ANONYMOUS if who is None else Actor(who)
+
+
+def _lines(rule: Rule) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(grant.place.line for grant in rule))
+
+
+def _because(lines: tuple[int, ...], allowed: bool) -> str:
+    if not lines:
+        return "The specification has no line that allows it: what is not written is denied."
+    named_lines = (
+        " and ".join(f"line {line}" for line in lines) if len(lines) < 3 else f"lines {lines[0]} to {lines[-1]}"
+    )
+    verb = "allow" if len(lines) > 1 else "allows"
+    verb = verb if allowed else ("do not allow" if len(lines) > 1 else "does not allow")
+    return f"The specification, {named_lines}, {verb} it."

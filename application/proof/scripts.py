@@ -1,0 +1,93 @@
+"""A story as a shell script with curl, to replay it against a server started for it."""
+
+import json
+import shlex
+from typing import Any
+
+from application.proof.attempts import Attempt, Verb
+from application.proof.people import name_of
+from application.proof.stories import Story, did, given, renamed
+from domain.snapshot import Snapshot
+from domain.specification.model import Specification
+
+METHODS = {
+    Verb.CREATE: "POST",
+    Verb.ADD_MEMBER: "POST",
+    Verb.JOIN: "POST",
+    Verb.UPDATE: "PATCH",
+    Verb.CHANGE_MEMBER: "PATCH",
+    Verb.DELETE: "DELETE",
+    Verb.REMOVE_MEMBER: "DELETE",
+    Verb.HEAD: "HEAD",
+}
+START = """\
+#!/bin/sh
+# Start a server for this with an empty database, for it makes accounts: freehold dev DIR --yes
+URL=${URL:-http://127.0.0.1:8000}
+field() { sed "s/.*\\"$1\\":\\"\\([^\\"]*\\)\\".*/\\1/"; }
+person() {
+  curl -s "$URL/auth/register" -H 'Content-Type: application/json' \\
+    -d "{\\"email\\":\\"$1@example.org\\",\\"password\\":\\"a long password for $1\\"}"
+}
+"""
+
+
+def script(specification: Specification, story: Story) -> str:
+    """The whole script; what the API cannot make stands in it as a comment."""
+    lines = [START]
+    accounts = [*story.base.accounts]
+    for account in accounts:
+        name = name_of(story.base, account)
+        lines.append(f'ANSWER=$(person {name.lower()}); {name.upper()}=$(echo "$ANSWER" | field access_token)')
+        lines.append(f'{name.upper()}_ID=$(echo "$ANSWER" | sed \'s/.*"account":{{"id":"\\([^"]*\\)".*/\\1/\')')
+    variables = {account: f"${name_of(story.base, account).upper()}_ID" for account in accounts}
+    if any(True for _ in story.base.every()):
+        lines.append("\n# This is there before; make it in the database by hand, and put the ids into the requests:")
+        lines += [f"#   {sentence}" for sentence in given(story.base)]
+    lines.append("")
+    ids = dict(story.ids)
+    for number, step in enumerate(story.steps, 1):
+        snapshot = story.base
+        call = _call(specification, snapshot, step.attempt, variables)
+        if step.created is not None:
+            variables[step.created] = f"$ID_{number}"
+            variables[ids.get(step.created, step.created)] = f"$ID_{number}"
+            lines.append(f'ID_{number}=$({call} | field id); echo "step {number}: $ID_{number}"')
+        else:
+            lines.append(call)
+    last = renamed(story.last, ids)
+    lines.append(
+        f"\n# {did(story.after or story.base, last)}; expected: {story.difference.expected.splitlines()[0][:120]}"
+    )
+    lines.append(_call(specification, story.base, last, variables, shown=True))
+    return "\n".join(lines) + "\n"
+
+
+def _call(
+    specification: Specification, snapshot: Snapshot, attempt: Attempt, variables: dict[str, str], shown: bool = False
+) -> str:
+    path = f"/v{specification.major}/{specification.resources[attempt.resource].plural}"
+    path += "" if attempt.record is None else f"/{attempt.record}"
+    of_members = (Verb.MEMBERS, Verb.ADD_MEMBER, Verb.JOIN, Verb.CHANGE_MEMBER, Verb.REMOVE_MEMBER)
+    path += "/members" if attempt.verb in of_members else ""
+    path += f"/{attempt.account}" if attempt.verb in (Verb.CHANGE_MEMBER, Verb.REMOVE_MEMBER) else ""
+    query = "&".join(f"{name}={value}" for name, value in attempt.query if name != "cursor")
+    parts = ["curl", "-si" if shown else "-s"]
+    method = METHODS.get(attempt.verb)
+    parts += [] if method is None else ["--head"] if method == "HEAD" else ["-X", method]
+    parts.append(_quoted(f"$URL{path}" + (f"?{query}" if query else ""), variables))
+    if attempt.who is not None:
+        parts += ["-H", f'"Authorization: Bearer ${name_of(snapshot, attempt.who).upper()}"']
+    parts += [part for name, value in attempt.headers for part in ("-H", shlex.quote(f"{name}: {value}"))]
+    body: Any = {} if attempt.verb is Verb.JOIN else attempt.body
+    if body is not None:
+        parts += ["-H", "'Content-Type: application/json'", "-d", _quoted(json.dumps(body), variables)]
+    return " ".join(parts)
+
+
+def _quoted(text: str, variables: dict[str, str]) -> str:
+    """In double quotes, with ids as the variables that hold them."""
+    text = text.replace("\\", "\\\\").replace('"', '\\"').replace("`", "\\`")
+    for known, variable in variables.items():
+        text = text.replace(known, variable)
+    return f'"{text}"'

@@ -1,0 +1,320 @@
+"""The shortest way to what was found: steps that are replayed, left out where they do not matter, and told."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from application.proof.attempts import Attempt, Laboratory, Verb
+from application.proof.checking import Checker, Difference
+from application.proof.oracle import Expected, Oracle, secrets_of
+from application.proof.people import called, name_of, spoken
+from application.proof.trying import on_nothing
+from domain.ownership import ANONYMOUS, Actor
+from domain.record import Record, writable
+from domain.snapshot import Snapshot
+from domain.specification.model import Kind
+from domain.values import instant_text, to_json
+
+MOST_REPLAYS = 400
+"""while a story is shortened"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An attempt that succeeded, and the id of what it created."""
+
+    attempt: Attempt
+    created: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A world, what happened in it, and the attempt whose answer is not right."""
+
+    base: Snapshot
+    steps: tuple[Step, ...]
+    last: Attempt
+    difference: Difference
+    after: Snapshot | None = field(default=None, compare=False)
+    """the world as it is when the last attempt is made"""
+    ids: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    """what the steps created: as the attempts name it, and as it was called in the last replay"""
+    expected: Expected | None = field(default=None, compare=False)
+
+
+class Teller:
+    """Replays, shortens and tells stories."""
+
+    def __init__(self, laboratory: Laboratory) -> None:
+        """Use a laboratory, which holds something else afterwards."""
+        self._laboratory = laboratory
+        self._replays = 0
+
+    async def shortest(self, story: Story) -> Story:
+        """A story with the same end from which nothing can be left out, as far as patience goes."""
+        self._replays = 0
+        found = await self._again(story) or story
+        smaller = True
+        while smaller and self._replays < MOST_REPLAYS:
+            smaller = False
+            for shorter in (self._without_step, self._without_record, self._without_membership):
+                better = await shorter(found)
+                if better is not None:
+                    found, smaller = better, True
+        return await self._by_api(found) or found
+
+    async def _again(self, story: Story) -> Story | None:
+        """The story as it goes now; None where it does not end alike."""
+        self._replays += 1
+        snapshot, ids = story.base.copy(), dict[str, str]()
+        oracle, checker = Oracle(snapshot), Checker(snapshot.specification)
+        await self._laboratory.hold(snapshot)
+        for attempt in on_nothing(snapshot, [snapshot.specification.resources[story.last.resource]]):
+            checker.learn_missing(attempt, await self._laboratory.send(attempt))
+        for step in story.steps:
+            attempt = renamed(step.attempt, ids)
+            expected = oracle.expect(attempt)
+            answer = await self._laboratory.send(attempt)
+            difference = checker.check(attempt, expected, answer)
+            if difference is not None:
+                return None
+            if expected.effect is not None:
+                body = json.loads(answer.body) if answer.body else None
+                expected.effect(body)
+                if step.created is not None and body is not None:
+                    ids[step.created] = body["id"]
+        last = renamed(story.last, ids)
+        before, expected = snapshot.copy(), oracle.expect(last)
+        actor = ANONYMOUS if last.who is None else Actor(last.who)
+        hidden = oracle.hides(last)
+        answer = await self._laboratory.send(last)
+        secrets = () if expected.effect is not None else secrets_of(snapshot, actor)
+        difference = checker.check(last, expected, answer, secrets, hidden)
+        if difference is None or (difference.kind, difference.about) != (story.difference.kind, story.difference.about):
+            return None
+        return replace(story, difference=difference, after=before, ids=tuple(ids.items()), expected=expected)
+
+    async def _without_step(self, story: Story) -> Story | None:
+        for i in reversed(range(len(story.steps))):
+            steps = story.steps[:i] + story.steps[i + 1 :]
+            if self._replays < MOST_REPLAYS and (found := await self._tried(replace(story, steps=steps))):
+                return found
+        return None
+
+    async def _without_record(self, story: Story) -> Story | None:
+        for facts in list(story.base.every()):
+            base = story.base.copy()
+            base.remove(base.records[facts.record.resource][facts.record.id])
+            if _names(story, base) < _names(story, story.base):
+                continue
+            if self._replays < MOST_REPLAYS and (found := await self._tried(replace(story, base=base))):
+                return found
+        return None
+
+    async def _without_membership(self, story: Story) -> Story | None:
+        for key in list(story.base.memberships):
+            base = story.base.copy()
+            del base.memberships[key]
+            if self._replays < MOST_REPLAYS and (found := await self._tried(replace(story, base=base))):
+                return found
+        return None
+
+    async def _tried(self, story: Story) -> Story | None:
+        try:
+            return await self._again(story)
+        except KeyError:  # it names what was left out
+            return None
+
+    async def _by_api(self, story: Story) -> Story | None:
+        """The same from people alone, everything made through the API; None where that cannot be."""
+        base = Snapshot.empty(story.base.specification, story.base.now)
+        base.accounts.update(story.base.accounts)
+        oracle, steps = Oracle(base.copy()), list[Step]()
+        for attempt, created in self._making(story.base):
+            ids: dict[str, str] = {}
+            for who in (attempt.who, *base.accounts):
+                expected = oracle.expect(replace(attempt, who=who))
+                if expected.status == 201 and expected.effect is not None:
+                    expected.effect({"id": created})
+                    steps.append(Step(renamed(replace(attempt, who=who), ids), created))
+                    break
+            else:
+                return None
+        return await self._tried(replace(story, base=base, steps=(*steps, *story.steps)))
+
+    def _making(self, snapshot: Snapshot) -> list[tuple[Attempt, str | None]]:
+        """Creations of every record, parents first, by its owner; then of every membership that is live."""
+        specification = snapshot.specification
+        records = sorted((f.record for f in snapshot.every()), key=lambda r: len(specification.chain(r.resource)))
+        found: list[tuple[Attempt, str | None]] = []
+        for record in records:
+            body = {name: _sent(snapshot, record, name) for name in writable(specification.resources[record.resource])}
+            body = {name: value for name, value in body.items() if value is not None}
+            found.append((Attempt(record.owner, Verb.CREATE, record.resource, body=body), record.id))
+        for membership in snapshot.memberships.values():
+            owner = snapshot.records[membership.resource][membership.record].owner
+            given = {"account": membership.account, "role": membership.role}
+            found.append((Attempt(owner, Verb.ADD_MEMBER, membership.resource, membership.record, body=given), None))
+        return found
+
+    # --- telling -----------------------------------------------------------------------------
+
+    def told(self, story: Story) -> tuple[str, ...]:
+        """One sentence a step: what there is, what happens, and what is wrong."""
+        snapshot = story.base.copy()
+        sentences = [*given(snapshot)]
+        oracle = Oracle(snapshot)
+        for step in story.steps:
+            sentences.append(f"{did(snapshot, step.attempt)}.")
+            expected = oracle.expect(step.attempt)
+            if expected.effect is not None:
+                expected.effect({"id": step.created})
+        after = story.after or snapshot
+        return (*sentences, f"{self.title(story, after)}.")
+
+    def title(self, story: Story, after: Snapshot | None = None) -> str:
+        """`Bob lists notes and sees Mary's note “amber”`."""
+        snapshot = after or story.after or story.base
+        last = renamed(story.last, dict(story.ids))
+        return f"{did(snapshot, last)} and {named(snapshot, story.difference.sees)}"
+
+
+def _names(story: Story, snapshot: Snapshot) -> int:
+    """How many records of a world the last attempt names."""
+    named_ids = {story.last.record, *(value for value in (story.last.body or {}).values() if isinstance(value, str))}
+    return sum(facts.record.id in named_ids for facts in snapshot.every())
+
+
+def renamed(attempt: Attempt, ids: dict[str, str]) -> Attempt:
+    """The attempt with the ids that things have in this replay."""
+    if not ids:
+        return attempt
+    record, account = attempt.record, attempt.account
+    query = tuple((name, ids.get(value, value)) for name, value in attempt.query)
+    return replace(
+        attempt,
+        record=None if record is None else ids.get(record, record),
+        account=None if account is None else ids.get(account, account),
+        body=_renamed(attempt.body, ids),
+        query=query,
+    )
+
+
+def _renamed(value: Any, ids: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _renamed(inner, ids) for name, inner in value.items()}
+    return ids.get(value, value) if isinstance(value, str) else value
+
+
+def _sent(snapshot: Snapshot, record: Record, name: str) -> Any:
+    resource = snapshot.specification.resources[record.resource]
+    if name == resource.parent:
+        return record.parent
+    return to_json(snapshot.specification.value_field(resource.name, name), record.values[name])
+
+
+def given(snapshot: Snapshot) -> Sequence[str]:
+    """What a world holds, a sentence each."""
+    specification = snapshot.specification
+    records = sorted((f.record for f in snapshot.every()), key=lambda r: len(specification.chain(r.resource)))
+    sentences = [f"There is {called(snapshot, record)}{_values(snapshot, record)}." for record in records]
+    for membership in snapshot.memberships.values():
+        record = snapshot.records[membership.resource][membership.record]
+        who, ended = name_of(snapshot, membership.account), not membership.live(snapshot.now)
+        end = membership.expires_at
+        until = "" if end is None else f" until {instant_text(end)}"
+        verb = "was" if ended else "is"
+        sentences.append(f"{who} {verb} {membership.role} of {called(snapshot, record)}{until}.")
+    return sentences
+
+
+def _values(snapshot: Snapshot, record: Record) -> str:
+    """` in Mary's notebook “birch”, with audience: everyone`."""
+    resource = snapshot.specification.resources[record.resource]
+    parts = []
+    if resource.parent is not None and record.parent is not None:
+        above = snapshot.records[resource.parent].get(record.parent)
+        parts.append("" if above is None else f" in {called(snapshot, above)}")
+    shown = []
+    for each in resource.fields.values():
+        value = record.values[each.name]
+        if value is None or each.kind in (Kind.TEXT, Kind.JSON):
+            continue
+        shown.append(f"{each.name}: {_value(snapshot, resource.name, each.name, value)}")
+    return "".join(parts) + (f", with {', '.join(shown)}" if shown else "")
+
+
+def _value(snapshot: Snapshot, resource: str, name: str, value: Any) -> str:
+    specification = snapshot.specification
+    if specification.names_account(resource, name):
+        return name_of(snapshot, value)
+    each = specification.resources[resource].fields.get(name)
+    if each is not None and each.kind is Kind.REFERENCE:
+        target = snapshot.records[str(each.target)].get(value)
+        return "nothing" if target is None else called(snapshot, target)
+    value = to_json(specification.value_field(resource, name), value) if each is not None else value
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+
+
+def did(snapshot: Snapshot, attempt: Attempt) -> str:
+    """`Bob changes Mary's note “amber”: title`; without the full stop."""
+    who, resource = name_of(snapshot, attempt.who), snapshot.specification.resources[attempt.resource]
+    record = None if attempt.record is None else snapshot.records[attempt.resource].get(attempt.record)
+    what = f"a {spoken(attempt.resource)} that is not there" if record is None else called(snapshot, record)
+    sent = ", ".join(f"{n}: {_shown(snapshot, attempt, n, v)}" for n, v in (attempt.body or {}).items())
+    member = name_of(snapshot, attempt.account or (attempt.body or {}).get("account"))
+    role = (attempt.body or {}).get("role", "")
+    asked = ", ".join(f"{name}={value}" for name, value in attempt.query if name != "cursor")
+    many = spoken(resource.plural)
+    conditions = "".join(f", with `{name}: {value}`" for name, value in attempt.headers)
+    match attempt.verb:
+        case Verb.LIST:
+            return f"{who} lists {many}" + (f" by {asked}" if asked else "")
+        case Verb.GET:
+            return f"{who} asks for {what}"
+        case Verb.HEAD:
+            return f"{who} asks for the head of {what}"
+        case Verb.CREATE:
+            return f"{who} creates a {spoken(attempt.resource)}" + (f" ({sent})" if sent else "")
+        case Verb.UPDATE:
+            return f"{who} changes {what} ({sent or 'nothing'}){conditions}"
+        case Verb.DELETE:
+            return f"{who} deletes {what}{conditions}"
+        case Verb.MEMBERS:
+            return f"{who} lists the members of {what}"
+        case Verb.ADD_MEMBER:
+            return f"{who} makes {member} {role} of {what}"
+        case Verb.JOIN:
+            return f"{who} joins {what}"
+        case Verb.CHANGE_MEMBER:
+            return f"{who} changes the role of {member} in {what} to {role}"
+        case Verb.REMOVE_MEMBER:
+            return f"{who} removes {member} from {what}"
+
+
+def _shown(snapshot: Snapshot, attempt: Attempt, name: str, value: Any) -> str:
+    resource = snapshot.specification.resources[attempt.resource]
+    if name == resource.parent:
+        above = snapshot.records[name].get(str(value))
+        return "one that is not there" if above is None else called(snapshot, above)
+    if value is None:
+        return "nothing"
+    if isinstance(value, str) and value in snapshot.accounts:
+        return name_of(snapshot, value)
+    each = resource.fields.get(name)
+    if each is not None and each.kind is Kind.REFERENCE:
+        target = snapshot.records[str(each.target)].get(str(value))
+        return "one that is not there" if target is None else called(snapshot, target)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def named(snapshot: Snapshot, text: str) -> str:
+    """A text with `{id}` in it, the ids as the things that they are."""
+    for facts in snapshot.every():
+        text = text.replace(f"{{{facts.record.id}}}", called(snapshot, facts.record))
+        text = text.replace(f'"{facts.record.id}"', called(snapshot, facts.record))
+    for account in snapshot.accounts:
+        text = text.replace(f"{{{account}}}", name_of(snapshot, account))
+        text = text.replace(f'"{account}"', name_of(snapshot, account))
+    return text
