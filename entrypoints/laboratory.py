@@ -2,7 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,8 @@ from adapters.persistence.sql.tables import build
 from adapters.proof.asgi import call
 from adapters.proof.requests import request
 from application.proof.attempts import Answer, Attempt, Decisions
+from application.proof.proof import Budget, Prover
+from application.proof.report import Progress, Report
 from domain.ownership import ANONYMOUS, Actor
 from domain.session import Session
 from domain.snapshot import Snapshot
@@ -110,3 +113,18 @@ async def laboratory(
 def _session_of(account: str) -> str:
     """The id of an account's session: any that no account has."""
     return f"{account[:-1]}{'0' if account[-1] != '0' else '1'}"
+
+
+async def prove(
+    specification: Specification,
+    source: str,
+    seed: int,
+    budget: Budget,
+    told: Callable[[Progress], None] = lambda _: None,
+) -> Report:
+    """Prove a specification (`source` is its text) on our own app; the same seed finds the same."""
+    limits = ((budget.seconds, " s"), (budget.comparisons, " comparisons"))
+    words = " or ".join(f"{limit:g}{unit}" for limit, unit in limits if limit is not None)
+    report, started = Report(specification, source, seed, words), time.monotonic()
+    async with laboratory(specification) as there:
+        return await Prover(report, there, budget, lambda: time.monotonic() - started, told).run()

@@ -103,7 +103,10 @@ class Pairs:
         if may("open", actor, facts) and may_read_field(field, actor, facts) and field.kind is not Kind.REFERENCE:
             return None
         record = facts.record
-        value = self._draw.value(facts.resource, field, record)
+        if field.kind is Kind.REFERENCE:
+            value = self._random.choice([None, *world.records[str(field.target)]])
+        else:
+            value = self._draw.value(facts.resource, field, record)
         empty = field.optional or field.by_engine or field.kind is Kind.REFERENCE
         if value is None and not empty:
             return None

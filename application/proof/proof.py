@@ -36,7 +36,6 @@ STORY_STEPS = 24
 PAIR_LINES = 90
 """attempts on a pair of worlds"""
 MOST_FINDINGS = 8
-"""different ones, after which nothing more is looked for"""
 ACTIONS: dict[Verb, str] = {
     Verb.LIST: "read",
     Verb.GET: "open",
@@ -62,10 +61,12 @@ class Stop(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How long to go on: either is None."""
+    """How long to go on: until the first of these is used."""
 
     seconds: float | None = None
     comparisons: int | None = None
+    findings: int = MOST_FINDINGS
+    """different ones, after which nothing more is looked for"""
 
 
 class Prover:
@@ -397,7 +398,7 @@ class Prover:
 
     def _add(self, finding: Finding) -> None:
         self.report.findings.append(finding)
-        if len(self.report.findings) >= MOST_FINDINGS:
+        if len(self.report.findings) >= self._budget.findings:
             raise Stop
 
     # --- counts ------------------------------------------------------------------------------
