@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from dependency_injector import providers
@@ -17,8 +18,9 @@ from adapters.persistence.sql.tables import build
 from adapters.proof.asgi import call
 from adapters.proof.requests import request
 from application.proof.attempts import Answer, Attempt, Decisions
-from application.proof.proof import Budget, Prover
-from application.proof.report import Progress, Report
+from application.proof.mutants import mutants, telling_world
+from application.proof.proof import Budget, Prover, catches
+from application.proof.report import Mutants, Progress, Report
 from domain.ownership import ANONYMOUS, Actor
 from domain.session import Session
 from domain.snapshot import Snapshot
@@ -113,6 +115,24 @@ async def laboratory(
 def _session_of(account: str) -> str:
     """The id of an account's session: any that no account has."""
     return f"{account[:-1]}{'0' if account[-1] != '0' else '1'}"
+
+
+async def try_mutants(specification: Specification, seed: int, told: Callable[[str], None]) -> Mutants:
+    """Break one compiled rule at a time, and see whether the proof notices."""
+    started, tried, survivors, idle = time.monotonic(), 0, [], []
+    for mutant in mutants(specification):
+        told(mutant.broken)
+        draw = telling_world(specification, mutant, seed, NOW)
+        if draw is None:
+            idle.append(mutant.broken)
+            continue
+        tried += 1
+        async with laboratory(specification, mutant.specification) as there:
+            report = Report(specification, "", seed, "")
+            prover = Prover(report, there, Budget(findings=1), lambda: 0.0, lambda _: None)
+            if not await catches(prover, draw, Random(seed)):  # noqa: S311 - a proof can be repeated
+                survivors.append(mutant.broken)
+    return Mutants(tried, tuple(survivors), time.monotonic() - started, tuple(idle))
 
 
 async def prove(

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from itertools import count
 from random import Random
 from typing import Any
 
+from application.proof import filters
 from application.proof.attempts import Answer, Attempt, Laboratory, Verb
 from application.proof.checking import Checker, Difference
 from application.proof.coverage import Coverage
@@ -19,11 +20,9 @@ from application.proof.scripts import script
 from application.proof.stories import Step, Story, Teller, did, named
 from application.proof.trying import Tries, on_nothing
 from application.proof.worlds import Draw, aims
-from domain.judging import sharing_cap
-from domain.membership import within
-from domain.ownership import ANONYMOUS, Actor, Facts, decide, locked, may, may_read_field
+from domain.ownership import ANONYMOUS, Actor, Facts
 from domain.specification.analysis import declared_channels
-from domain.specification.model import Grant, Rule
+from domain.specification.model import Grant, Resource, Rule
 
 AIMS = 14
 """grants that one world is drawn for"""
@@ -35,6 +34,8 @@ STORY_STEPS = 24
 """attempts to write in one story from nothing"""
 PAIR_LINES = 90
 """attempts on a pair of worlds"""
+LARGEST_LIMITED = 400
+"""a `limit` that is filled to see what happens"""
 MOST_FINDINGS = 8
 ACTIONS: dict[Verb, str] = {
     Verb.LIST: "read",
@@ -91,10 +92,10 @@ class Prover:
         self._coverage = Coverage(self._specification)
         self._declared = {(c.resource, c.kind) for c in declared_channels(self._specification)}
         self._aims = aims(self._specification)
+        self._limited = [r for r in self._specification.resources.values() if r.limit and r.limit <= LARGEST_LIMITED]
         self._found: set[tuple[Any, ...]] = set()
         self._log: list[Step] = []
         self._hidden: dict[str | None, frozenset[str]] = {}
-        self._draw: Draw
         self._oracle: Oracle
         self._base: Any
 
@@ -115,16 +116,29 @@ class Prover:
     async def round(self, number: int) -> None:
         """One world attacked in every way, one pair for each caller, and one story from nothing."""
         random = Random(f"{self.report.seed}/{number}")  # noqa: S311 - a proof can be repeated
-        await self._world(random, self._aimed(number, random), BY_CHANCE)
-        tries = Tries(self._draw, random)
+        draw = Draw(self._specification, random, self._laboratory.now)
+        draw.world(self._aimed(number, random), BY_CHANCE)
+        await self.attack(draw, random)
+        await self._pairs(random, number)
+        await self._story(random)
+        if number < len(self._limited):
+            await self._limit(self._limited[number], random)
+
+    async def attack(self, draw: Draw, random: Random) -> None:
+        """Everything that there is to try on one world."""
+        await self._hold(draw)
+        tries = Tries(draw, random)
         await self._filters()
         for attempts in (tries.reads(), tries.lists(), tries.every_field(), tries.writes(WRITES)):
             for attempt in attempts:
                 await self._pages(attempt) if attempt.verb is Verb.LIST else await self._try(attempt)
         await self._filters()
-        await self._pairs(random, number)
-        await self._world(random, [], 0)
-        tries = Tries(self._draw, random)
+
+    async def _story(self, random: Random) -> None:
+        """Something happens where there was nothing, and after each step everything is tried again."""
+        draw = Draw(self._specification, random, self._laboratory.now)
+        await self._hold(draw)
+        tries = Tries(draw, random)
         for attempt in tries.writes(STORY_STEPS):
             if await self._try(attempt):
                 await self._everything(tries)
@@ -137,14 +151,28 @@ class Prover:
         start = number * AIMS % len(self._aims)
         return random.sample((self._aims * 2)[start : start + AIMS], min(AIMS, len(self._aims)))
 
-    async def _world(self, random: Random, aimed: list[tuple[str, Grant]], each: int) -> None:
-        self._draw = Draw(self._specification, random, self._laboratory.now)
-        snapshot = self._draw.world(aimed, each)
-        self._base, self._log, self._oracle = snapshot.copy(), [], Oracle(snapshot)
-        await self._laboratory.hold(snapshot)
+    async def _limit(self, resource: Resource, random: Random) -> None:
+        """As many records of a resource as one owner may have, and one more."""
+        draw = Draw(self._specification, random, self._laboratory.now)
+        owner = next(iter(draw.snapshot.accounts))
+        above = None if resource.parent is None else draw.record(self._specification.resources[resource.parent])
+        given = {"owner": owner} if above is None else {above.resource: above.id}
+        owner = owner if above is None else above.owner
+        for _ in range(resource.limit or 0):
+            draw.record(resource, **given)
+        await self._hold(draw)
+        tries = Tries(draw, random)
+        for _ in range(8):
+            for attempt in (tries.creation(owner, resource), tries.deletion(owner, resource)):
+                if attempt is not None:
+                    await self._try(attempt)
+
+    async def _hold(self, draw: Draw) -> None:
+        self._base, self._log, self._oracle = draw.snapshot.copy(), [], Oracle(draw.snapshot)
+        await self._laboratory.hold(draw.snapshot)
         self._checker.forget()
         self._hidden.clear()
-        for attempt in on_nothing(snapshot, self._specification.resources.values()):
+        for attempt in on_nothing(draw.snapshot, self._specification.resources.values()):
             self._checker.learn_missing(attempt, await self._laboratory.send(attempt))
         self.report.worlds += 1
 
@@ -168,6 +196,7 @@ class Prover:
         return self._keep(attempt, expected, answer)
 
     def _keep(self, attempt: Attempt, expected: Expected, answer: Answer) -> bool:
+        self._coverage.answered(self._oracle.snapshot, attempt, expected)
         if expected.effect is None:
             return False
         body = json.loads(answer.body) if answer.body else None
@@ -233,25 +262,14 @@ class Prover:
     def _right(self, rule: str, actor: Actor, facts: Facts) -> bool:
         """What the domain says of one compiled rule."""
         resource = facts.resource
-        verb, _, name = rule.rpartition(" of ")
-        if verb == "read":
-            grants: Rule = resource.fields[name].read or ()
+        for grants in filters.grants(resource, rule):
             self._coverage.decided(grants, actor, facts)
-            return may_read_field(resource.fields[name], actor, facts)
-        if verb == "step":
-            for step in resource.steps[name]:
-                self._coverage.decided(step.rule, actor, facts)
-            return any(decide(step.rule, actor, facts).allowed for step in resource.steps[name])
-        if rule == "locked":
-            return locked(facts)
-        if rule.startswith("share "):
-            self._coverage.decided(resource.rule("share"), actor, facts)
-            assert resource.ladder is not None
-            return within(resource.ladder, rule.removeprefix("share "), sharing_cap(actor, facts))
-        self._coverage.decided(resource.rule(rule), actor, facts)
         for each in resource.fields.values() if rule == "update" else ():
             self._coverage.decided(each.write or (), actor, facts)
-        return may(rule, actor, facts).allowed
+        right = filters.says(rule, actor, facts)
+        if rule == "locked":
+            self._coverage.tick(resource.name, "locked" if right else "not locked")
+        return right
 
     def _tell_filter(self, who: str | None, facts: Facts, rule: str, right: bool) -> None:
         snapshot, resource = self._oracle.snapshot, facts.resource
@@ -471,3 +489,10 @@ def _because(lines: tuple[int, ...], allowed: bool) -> str:
     verb = "allow" if len(lines) > 1 else "allows"
     verb = verb if allowed else ("do not allow" if len(lines) > 1 else "does not allow")
     return f"The specification, {named_lines}, {verb} it."
+
+
+async def catches(prover: Prover, draw: Draw, random: Random) -> bool:
+    """Whether one attack on one world finds anything."""
+    with suppress(Spoilt, Stop):
+        await prover.attack(draw, random)
+    return bool(prover.report.findings)

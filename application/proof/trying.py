@@ -102,12 +102,12 @@ class Tries:
     def writes(self, number: int) -> Iterator[Attempt]:
         """So many attempts to write, by chance; each is made when its turn comes, on the world as it is then."""
         makers = (
-            self._creation,
-            self._creation,
+            self.creation,
+            self.creation,
             self._change,
             self._change,
             self._change,
-            self._deletion,
+            self.deletion,
             self._sharing,
         )
         for _ in range(number):
@@ -133,7 +133,8 @@ class Tries:
     def _by_engine(self, resource: Resource) -> list[str]:
         return [*ENGINE_FIELDS, *(field.name for field in resource.fields.values() if field.by_engine)]
 
-    def _creation(self, who: str | None, resource: Resource) -> Attempt | None:
+    def creation(self, who: str | None, resource: Resource) -> Attempt | None:
+        """A creation, mostly of what could be created."""
         if resource.parent is not None and not self._snapshot.records[resource.parent]:
             return None
         body = {}
@@ -160,7 +161,8 @@ class Tries:
         body = {name: self._any_value(resource, name) for name in chosen}
         return self._conditional(Attempt(who, Verb.UPDATE, resource.name, record, body=body))
 
-    def _deletion(self, who: str | None, resource: Resource) -> Attempt | None:
+    def deletion(self, who: str | None, resource: Resource) -> Attempt | None:
+        """A deletion, sometimes with a condition."""
         record = self._stored(resource)
         return None if record is None else self._conditional(Attempt(who, Verb.DELETE, resource.name, record))
 
