@@ -23,9 +23,8 @@ class Verb(StrEnum):
     JOIN = "join"
     CHANGE_MEMBER = "change a member of"
     REMOVE_MEMBER = "remove a member of"
-
-
-READING = (Verb.LIST, Verb.GET, Verb.HEAD, Verb.MEMBERS)
+    REPLACE = "replace"
+    """a method that is not offered"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,5 +93,5 @@ class Laboratory(Target, Protocol):
     async def decisions(self, who: str | None, resource: str) -> Decisions:
         """What the compiled rules alone say of every record of a resource, for one caller.
 
-        Their names: the actions, `read of x` for a field's own rule, and `step of x` for any step of a field.
+        Their names are those of `application.proof.filters`.
         """

@@ -16,6 +16,8 @@ from domain.values import UUID_PATTERN
 
 PROBLEM = "application/problem+json"
 PROBLEM_KEYS = {"type", "title", "status", "detail", "instance", "code", "message", "errors", "request_id"}
+OFFERED = {"DELETE", "GET", "HEAD", "PATCH"}
+"""on a record"""
 VARIABLE_HEADERS = ("x-request-id", "content-length")
 _UUID = re.compile(UUID_PATTERN)
 _REQUEST_ID = re.compile(r'"request_id":"[^"]*"')
@@ -111,7 +113,11 @@ class Checker:
             kind = Kind.LEAK if fields - expected.fields else Kind.DIFFERENCE
             named = ", ".join(sorted(map(str, fields))) or "no field"
             return Difference(kind, "fields of a refusal", f"is told that it is about {named}", told, given)
-        if expected.status == 404 and (missing := self._missing.get(self._kind_of_missing(attempt))):
+        if expected.status == 405 and set(answer.headers.get("allow", "").split(", ")) != OFFERED:
+            return Difference(
+                Kind.DIFFERENCE, "Allow", "is told of other methods", f"Allow: {', '.join(sorted(OFFERED))}", given
+            )
+        if expected.status in (404, 405) and (missing := self._missing.get(self._kind_of_missing(attempt))):
             here = _without_ids(attempt, answer)
             if here != missing:
                 sees = "can tell it from an id that never was"

@@ -49,6 +49,7 @@ ACTIONS: dict[Verb, str] = {
     Verb.JOIN: "share",
     Verb.CHANGE_MEMBER: "share",
     Verb.REMOVE_MEMBER: "share",
+    Verb.REPLACE: "update",
 }
 HTTP, FILTER, PAIRED, WORK = "HTTP answers", "SQL filter", "two worlds", "work done"
 
@@ -129,7 +130,7 @@ class Prover:
         await self._hold(draw)
         tries = Tries(draw, random)
         await self._filters()
-        for attempts in (tries.reads(), tries.lists(), tries.every_field(), tries.writes(WRITES)):
+        for attempts in (tries.reads(), tries.lists(), tries.every_field(), tries.fitting(), tries.writes(WRITES)):
             for attempt in attempts:
                 await self._pages(attempt) if attempt.verb is Verb.LIST else await self._try(attempt)
         await self._filters()

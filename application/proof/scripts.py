@@ -11,6 +11,7 @@ from domain.snapshot import Snapshot
 from domain.specification.model import Specification
 
 METHODS = {
+    Verb.REPLACE: "PUT",
     Verb.CREATE: "POST",
     Verb.ADD_MEMBER: "POST",
     Verb.JOIN: "POST",

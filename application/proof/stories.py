@@ -289,6 +289,8 @@ def did(snapshot: Snapshot, attempt: Attempt) -> str:
             return f"{who} joins {what}"
         case Verb.CHANGE_MEMBER:
             return f"{who} changes the role of {member} in {what} to {role}"
+        case Verb.REPLACE:
+            return f"{who} tries to replace {what}"
         case Verb.REMOVE_MEMBER:
             return f"{who} removes {member} from {what}"
 

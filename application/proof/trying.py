@@ -8,7 +8,8 @@ from typing import Any
 from application.proof.attempts import Attempt, Verb
 from application.proof.oracle import NEW, Oracle
 from application.proof.worlds import Draw
-from domain.ownership import Actor
+from domain.deletion import obstacles
+from domain.ownership import Actor, Facts, decide, may
 from domain.record import Record, writable
 from domain.snapshot import Snapshot
 from domain.specification.model import ENGINE_FIELDS, Field, Kind, Resource
@@ -50,6 +51,8 @@ class Tries:
                     yield Attempt(who, Verb.GET, resource.name, record)
                     if self._random.random() < 0.25:
                         yield Attempt(who, Verb.HEAD, resource.name, record)
+                    if self._random.random() < 0.05:
+                        yield Attempt(who, Verb.REPLACE, resource.name, record, body={})
                     if resource.ladder is not None:
                         yield Attempt(who, Verb.MEMBERS, resource.name, record)
 
@@ -116,6 +119,44 @@ class Tries:
             attempt = self._random.choice(makers)(who, resource)
             if attempt is not None:
                 yield attempt
+
+    def fitting(self) -> Iterator[Attempt]:
+        """What chance seldom finds: steps that are allowed, deletions that are blocked, values that are taken."""
+        for resource in self._specification.resources.values():
+            for record in list(self._snapshot.records[resource.name].values()):
+                for who in self._snapshot.accounts:
+                    actor, facts = Actor(who), self._snapshot.facts(record)
+                    held = (("if-match", "*"),) if resource.require_if_match else ()
+                    for name, after in self._steps(resource, actor, facts):
+                        yield Attempt(who, Verb.UPDATE, resource.name, record.id, body={name: after}, headers=held)
+                    if may("delete", actor, facts) and obstacles(facts):
+                        yield Attempt(who, Verb.DELETE, resource.name, record.id, headers=held)
+                    if resource.unique and may("update", actor, facts) and self._random.random() < 0.3:
+                        body = self._taken(resource, record)
+                        if body:
+                            yield Attempt(who, Verb.UPDATE, resource.name, record.id, body=body, headers=held)
+                    if self._gone(resource, record.id):
+                        break
+
+    def _gone(self, resource: Resource, record_id: str) -> bool:
+        return record_id not in self._snapshot.records[resource.name]
+
+    def _steps(self, resource: Resource, actor: Actor, facts: Facts) -> Iterator[tuple[str, str]]:
+        for name, steps in resource.steps.items():
+            for step in steps:
+                allowed = step.before == facts.record.values[name] and decide(step.rule, actor, facts).allowed
+                if allowed and self._random.random() < 0.3:
+                    yield name, step.after
+
+    def _taken(self, resource: Resource, record: Record) -> dict[str, Any]:
+        """The values that must be unique, as another record of the same place has them."""
+        unique = self._random.choice(resource.unique)
+        others = [r for r in self._snapshot.records[resource.name].values() if r.id != record.id]
+        near = [other for other in others if _place(unique.per, other) == _place(unique.per, record)]
+        if not near or any(name not in writable(resource) for name in unique.fields):
+            return {}
+        other = self._random.choice(near)
+        return {n: to_json(self._specification.value_field(resource.name, n), other.values[n]) for n in unique.fields}
 
     def every_field(self) -> Iterator[Attempt]:
         """Every field of some records alone, by everybody; and what only the engine writes."""
@@ -233,6 +274,7 @@ def on_nothing(snapshot: Snapshot, resources: Iterable[Resource]) -> Iterator[At
             yield Attempt(who, Verb.HEAD, resource.name, NEVER)
             yield Attempt(who, Verb.UPDATE, resource.name, NEVER, body={}, headers=held)
             yield Attempt(who, Verb.DELETE, resource.name, NEVER, headers=held)
+            yield Attempt(who, Verb.REPLACE, resource.name, NEVER, body={})
             if resource.ladder is not None:
                 given = {"account": somebody, "role": resource.ladder.weakest}
                 yield Attempt(who, Verb.MEMBERS, resource.name, NEVER)
@@ -240,3 +282,10 @@ def on_nothing(snapshot: Snapshot, resources: Iterable[Resource]) -> Iterator[At
                 yield Attempt(who, Verb.ADD_MEMBER, resource.name, NEVER, body=given)
                 yield Attempt(who, Verb.CHANGE_MEMBER, resource.name, NEVER, somebody, body={"role": given["role"]})
                 yield Attempt(who, Verb.REMOVE_MEMBER, resource.name, NEVER, OTHER)
+
+
+def _place(per: str, record: Record) -> str | None:
+    """Within what a uniqueness holds."""
+    if per == "everywhere":
+        return ""
+    return record.owner if per == "owner" else record.target(per)
