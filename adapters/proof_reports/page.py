@@ -182,7 +182,9 @@ class _Page:
 
     def _sentences(self, rights: Iterable[Right]) -> Iterator[Html]:
         for right in rights:
-            yield joined(words.sentence(self.spec, right), " — ", self._at(right.place.line))
+            every = words.without_condition(right.grant)
+            always = tag("strong", f", every {right.resource} without any condition") if every else ""
+            yield joined(words.sentence(self.spec, right), always, " — ", self._at(right.place.line))
 
     def _outsiders(self, title: str, mark: str, claims: list[Html], nothing: str, relations: list[str]) -> Html:
         kind = {OPEN: "open", ANY: "any"}[mark]
@@ -303,7 +305,9 @@ class _Page:
             tag(
                 "p",
                 "What the specification says in plain English, and beside it the specification itself, as it was given "
-                "to the program. Any one of its grants is enough to allow something; without one, nothing is allowed.",
+                "to the program. Any one of its grants is enough to allow something; without one, nothing is allowed. "
+                "Below each grant stands how many cases of the attack it decided; a near miss is a case in which "
+                "nothing but its condition failed.",
             ),
             *parts,
         )
@@ -365,7 +369,7 @@ class _Page:
     def _use(self, use: GrantUse) -> Html:
         if not use.decided:
             return tag("span", "decided no case: not tested", class_="use")
-        missed = f"; failed by its condition alone in {use.missed:,}" if use.missed else ""
+        missed = f"; {words.count(use.missed, 'near miss', 'near misses')}" if use.missed else ""
         return tag("span", f"decided {words.count(use.decided, 'case')}{missed}", class_="use num")
 
     def _did(self, resource: Resource) -> Html:
@@ -396,7 +400,7 @@ class _Page:
                 self._columns("", "able to", "refused each time"),
                 tag("tbody", *rows),
             ),
-            class_="scroll",
+            class_="scroll did",
         )
 
     def _marked(self, resource: str, action: str, relation: str, cell: Cell) -> str | None:

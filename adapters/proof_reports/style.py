@@ -7,7 +7,7 @@ CSS = """
   --good: #17663a; --good-paper: #e7f3ea; --good-rule: #a9d3b6;
   --bad: #a3201a; --bad-paper: #fdeceb; --bad-rule: #f0b4af;
   --open: #7a4b00; --open-paper: #fff2d0; --open-rule: #e0aa3e;
-  --any: #5f4a12; --any-paper: #fbf6e4; --any-rule: #d8c98c;
+  --any: #3b3f8f; --any-paper: #eceefb; --any-rule: #8f97dc;
   --serif: "Iowan Old Style", Charter, "Bitstream Charter", "Palatino Linotype", Palatino, Georgia, serif;
   --sans: ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
   --mono: ui-monospace, "SF Mono", "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
@@ -19,7 +19,7 @@ CSS = """
     --good: #86d3a0; --good-paper: #14281c; --good-rule: #2d5c3e;
     --bad: #ff9d95; --bad-paper: #331817; --bad-rule: #7a322d;
     --open: #ffd27a; --open-paper: #33270c; --open-rule: #a87b1f;
-    --any: #e0cf95; --any-paper: #262312; --any-rule: #6a6033;
+    --any: #b9c0ff; --any-paper: #20233f; --any-rule: #5c64b0;
   }
 }
 * { box-sizing: border-box; }
@@ -47,7 +47,7 @@ pre {
   margin: 0 0 1rem; padding: 0.8rem 1rem; background: var(--code); border: 1px solid var(--rule); border-radius: 6px;
   white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.5; unicode-bidi: isolate;
 }
-.num { font-variant-numeric: tabular-nums; }
+.num { font-variant-numeric: tabular-nums; white-space: nowrap; }
 
 .verdict { max-width: none; padding: 1.1rem 1.4rem; font-size: 1.15rem; }
 .verdict { border: 1px solid; border-left-width: 6px; border-radius: 8px; }
@@ -90,6 +90,7 @@ nav li { margin: 0; }
 
 .claims ul { list-style: none; padding: 0; margin: 0; }
 .claims li { padding: 0.2rem 0.7rem; margin: 0.2rem 0; border-left: 3px solid var(--rule); }
+.claims > ul + p { margin-top: 1.2rem; }
 .claims .use { display: block; color: var(--soft); font-size: 0.8rem; }
 .source {
   border: 1px solid var(--rule); border-radius: 6px; background: var(--code); padding: 0.5rem 0; line-height: 1.55;
@@ -121,7 +122,10 @@ td.n .leak { color: var(--bad); font-weight: 700; }
 td.is-open, td.is-any, td.is-bad { border-left: 3px solid; }
 td.is-open .yes { color: var(--open); } td.is-any .yes { color: var(--any); }
 td ul { list-style: none; padding: 0; margin: 0; }
-td li { margin: 0 0 0.2rem; }
+td li { display: inline-block; margin: 0 1.1rem 0.2rem 0; }
+.did { margin-top: 1.5rem; }
+.did tbody th { width: 11rem; }
+.did td:nth-child(2) { width: 50%; }
 td.right { text-align: right; }
 dl.terms { display: grid; grid-template-columns: minmax(8rem, max-content) minmax(0, 1fr); gap: 0.4rem 1.5rem; }
 dl.terms dt { font-weight: 600; }
@@ -133,6 +137,9 @@ dl.terms dd { margin: 0; max-width: 44rem; }
 .finding .two { gap: 0 1.5rem; }
 footer { margin-top: 4rem; padding-top: 1.25rem; border-top: 1px solid var(--rule); color: var(--soft); }
 
+@media screen and (min-width: 56.01rem) {
+  .two > .source { position: sticky; top: 1rem; max-height: calc(100vh - 2rem); overflow-y: auto; }
+}
 @media (max-width: 56rem) {
   .two { grid-template-columns: minmax(0, 1fr); }
 }
@@ -142,6 +149,15 @@ footer { margin-top: 4rem; padding-top: 1.25rem; border-top: 1px solid var(--rul
   h2 { font-size: 1.45rem; margin-top: 3rem; }
   .card { padding: 0.9rem 1rem; }
   .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .did thead { display: none; }
+  .did table, .did caption, .did tbody, .did tr, .did th, .did td { display: block; width: auto !important; }
+  .did tr { border: 1px solid var(--rule); border-bottom: 0; padding: 0.5rem 0.7rem; }
+  .did tr:last-child { border-bottom: 1px solid var(--rule); }
+  .did th, .did td { border: 0; padding: 0.1rem 0; }
+  .did td::before { color: var(--soft); font-size: 0.8rem; }
+  .did td:nth-child(2)::before { content: "able to: "; }
+  .did td:nth-child(3)::before { content: "refused each time: "; }
+  .did td ul { display: inline; }
   dl.terms { grid-template-columns: minmax(0, 1fr); gap: 0; }
   dl.terms dd { margin-bottom: 0.7rem; }
   .source div { grid-template-columns: 2.4rem minmax(0, 1fr); }

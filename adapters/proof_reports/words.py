@@ -107,12 +107,19 @@ def sentence(spec: Specification, right: Right) -> str:
     return f"{who[0].upper()}{who[1:]}{comma} may {deed(right.resource, right.action)}{only}{conditions}"
 
 
+def without_condition(grant: Grant) -> bool:
+    """Whether a grant asks nothing of the record, and of the caller an account at the most."""
+    return not grant.when and all(isinstance(who, (Anyone, SignedIn)) for who in grant.who)
+
+
 def who_may(spec: Specification, right: Right) -> str:
     """A right under a heading that says what it allows: "whoever can read its notebook"."""
     grant = right.grant
     if right.action == "create" and spec.resources[right.resource].parent is None and grant.who in _BECOMES:
         return f"everybody with an account, and becomes its owner{_conditions(spec, right.resource, grant)}"
-    return f"{_who(spec, right.resource, grant)}{_only(grant)}{_conditions(spec, right.resource, grant)}"
+    who, conditions = _who(spec, right.resource, grant), _conditions(spec, right.resource, grant)
+    comma = "," if grant.who == (Anyone(),) and conditions else ""
+    return f"{who}{_only(grant)}{comma}{conditions}"
 
 
 _BECOMES: tuple[tuple[Who, ...], ...] = ((SignedIn(),), (Owner(),))

@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from adapters.specification_file import load, parse
-from domain.specification.analysis import account_grants, anonymous_could, declared_channels, public_grants, rights_table
+from domain.specification.analysis import (
+    account_grants,
+    anonymous_could,
+    declared_channels,
+    public_grants,
+    rights_table,
+)
 from tests.domain.specification.mistakes import HEAD, base
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -60,10 +66,10 @@ def for_any_account(text: str) -> list[str]:
 
 def test_what_any_account_may_beyond_what_is_public() -> None:
     assert for_any_account("  a: {owner: account, can: {create: signed in, read: owner}}\n") == []
-    assert for_any_account("  a: {owner: account, can: {create: signed in, read: signed in}}\n") == ["a read: signed in"]
-    assert for_any_account("  a: {owner: account, can: {read: [anyone, signed in], update: signed in and owner}}\n") == [
-        "a read: signed in"
-    ]
+    opened = "  a: {owner: account, can: {create: signed in, read: signed in}}\n"
+    assert for_any_account(opened) == ["a read: signed in"]
+    public_too = "  a: {owner: account, can: {read: [anyone, signed in], update: signed in and owner}}\n"
+    assert for_any_account(public_too) == ["a read: signed in"]
     assert for_any_account("  a: {owner: account, can: {read: owner, update: signed in}}\n") == [], "nobody can open it"
     above = "  a: {owner: account, can: {open: signed in, delete: anyone}}\n"
     below = "  b: {owner: a, can: {create: signed in, read: whoever can open a}}\n"
