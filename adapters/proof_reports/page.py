@@ -19,7 +19,7 @@ OPEN, ANY, BAD = "is-open", "is-any", "is-bad"
 """how something is marked: no account needed; any account will do; a finding"""
 
 _BADGES = {OPEN: ("open", "no account needed"), ANY: ("any", "any account")}
-_LINE = re.compile(r"\b[Ll]ine (\d{1,6})\b")
+_SPECIAL = re.compile(r"\b[Ll]ine (?P<line>\d{1,6})\b|`(?P<code>[^`]+)`")
 
 
 def as_html(report: Report, when: datetime) -> str:
@@ -498,7 +498,7 @@ class _Page:
         heading = self._heading("inferred", "What may be inferred")
         declared = {f"{channel.resource}, {channel.kind}" for channel in channels}
         rows = [
-            (channel.resource, channel.kind, joined(channel.because, " ", self._at(channel.place.line)), number)
+            (channel.resource, channel.kind, joined(self._linked(channel.because), " ", self._at(channel.place.line)), number)
             for channel in channels
             for number in [words.excused(self.report, channel.resource, channel.kind)]
         ]
@@ -628,11 +628,12 @@ class _Page:
         return tag("a", said, href=f"#line-{line}", class_="at")
 
     def _linked(self, plain: str) -> Html:
-        """A text in which "line 31" leads to that line."""
+        """A text in which "line 31" leads to that line, and what stands in backticks looks like the language."""
         parts: list[str] = []
         end = 0
-        for found in _LINE.finditer(plain):
-            parts += [plain[end : found.start()], self._at(int(found[1]), found[0])]
+        for found in _SPECIAL.finditer(plain):
+            special = tag("code", found["code"]) if found["code"] else self._at(int(found["line"]), found[0])
+            parts += [plain[end : found.start()], special]
             end = found.end()
         return joined(*parts, plain[end:])
 

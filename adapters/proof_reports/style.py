@@ -73,7 +73,7 @@ nav li { margin: 0; }
 .card.open { border-top: 4px solid var(--open-rule); }
 .card.any { border-top: 4px solid var(--any-rule); }
 .card.calm { border-top: 4px solid var(--good-rule); }
-.card ul.marked { list-style: none; padding: 0; }
+ul.marked { list-style: none; padding: 0; }
 .marked > li { padding: 0.35rem 0.7rem; margin: 0.35rem 0; border-left: 3px solid transparent; border-radius: 3px; }
 .is-open { background: var(--open-paper); border-left-color: var(--open-rule) !important; }
 .is-any { background: var(--any-paper); border-left-color: var(--any-rule) !important; }
@@ -150,6 +150,8 @@ footer { margin-top: 4rem; padding-top: 1.25rem; border-top: 1px solid var(--rul
   .card { padding: 0.9rem 1rem; }
   .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .did thead { display: none; }
+  .did table { background: none; }
+  .did tr { background: var(--card); }
   .did table, .did caption, .did tbody, .did tr, .did th, .did td { display: block; width: auto !important; }
   .did tr { border: 1px solid var(--rule); border-bottom: 0; padding: 0.5rem 0.7rem; }
   .did tr:last-child { border-bottom: 1px solid var(--rule); }

@@ -408,7 +408,7 @@ def test_the_rest_of_the_report_is_on_the_page() -> None:
     page = page_of(leaking())
     for part in (
         "A conflict tells that a book of the same owner has this title already.",
-        "page: delete: `author and editor` decided no case",
+        "page: delete: author and editor decided no case",
         "transfer: no route serves it",
         "It noticed 11 of 12, in 1.5 seconds.",
         "page: read: without its condition",
