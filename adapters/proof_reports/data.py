@@ -5,7 +5,7 @@ from collections import defaultdict
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from adapters.proof_reports.words import excused, per_second, sentence, verdict, visible
+from adapters.proof_reports.words import count, excused, per_second, sentence, verdict, visible
 from application.proof.report import Finding, Report
 from domain.specification.analysis import Right, account_grants, declared_channels, public_grants
 
@@ -183,7 +183,7 @@ def _cells(suite: Element, report: Report) -> None:
             text = "\n\n".join(_told(report, finding) for finding in here)
             _fail(case, kinds, " ".join(finding.title for finding in here), text)
         elif cell is not None and cell.leaks:
-            _fail(case, "leak", f"{cell.leaks} answers leaked.", "")
+            _fail(case, "leak", f"{count(cell.leaks, 'answer')} leaked.", "")
         elif cell is not None:
             SubElement(case, "system-out").text = f"{cell.allowed} allowed, {cell.refused} refused, no leak"
 

@@ -498,7 +498,12 @@ class _Page:
         heading = self._heading("inferred", "What may be inferred")
         declared = {f"{channel.resource}, {channel.kind}" for channel in channels}
         rows = [
-            (channel.resource, channel.kind, joined(self._linked(channel.because), " ", self._at(channel.place.line)), number)
+            (
+                channel.resource,
+                channel.kind,
+                joined(self._linked(channel.because), " ", self._at(channel.place.line)),
+                number,
+            )
             for channel in channels
             for number in [words.excused(self.report, channel.resource, channel.kind)]
         ]

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from adapters.proof_reports import as_html, as_json, as_junit, words
+from adapters.proof_reports.markup import tag
 from adapters.specification_file import load, parse
 from application.proof.report import Kind, Mutants, Report
 from domain.specification.analysis import account_grants, public_grants, rights_table
@@ -214,6 +215,13 @@ def test_junit_has_a_case_for_each_cell_grant_and_survivor() -> None:
     assert ("diary.mutants", f"line {PUBLIC}, page: read: without its condition") in failed
 
 
+def test_junit_fails_for_a_leak_that_no_finding_tells() -> None:
+    report = proved()
+    report.cell("page", "read", "stranger").leaks = 2
+    (failure,) = suite_of(report).findall("testcase/failure")
+    assert failure.get("message") == "2 answers leaked."
+
+
 # --- the page ------------------------------------------------------------------------------
 
 
@@ -281,6 +289,12 @@ def test_every_link_of_the_page_leads_somewhere(make: object) -> None:
     targets = {value[1:] for tag, name, value in page.attributes if (tag, name) == ("a", "href")}
     assert targets - page.by_id.keys() == set()
     assert {"glance", "found", "claimed", "tried", "inferred", "open-ends", "limits"} <= targets
+
+
+def test_markup_is_escaped_by_construction() -> None:
+    assert tag("p", "<b>", tag("i", "&"), class_='"><b>', id=None) == (
+        '<p class="&quot;&gt;&lt;b&gt;">&lt;b&gt;<i>&amp;</i></p>'
+    )
 
 
 def test_hostile_text_is_shown_and_never_obeyed() -> None:
