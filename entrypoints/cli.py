@@ -161,11 +161,11 @@ def prove(
     try:
         if url is not None and not url.startswith(("http://", "https://")):
             raise proving.Unusable(f"`{url}` is no address. Begin with http:// or https://.")
-        asked, files = proving.Budget.parse(budget), proving.Files(junit, html)
+        asked, files = proving.budget_of(budget), proving.Files(junit, html)
         files.require_usable()
         specification = _load(project, as_json)
         source = (project / reports.FILE).read_bytes().decode()
-        run = proving.runner(project, specification, source, url=url, mutants=mutants)
+        run = proving.runner(specification, source, url=url, mutants=mutants)
         if not as_json:
             out.print(f"Proving {specification.app} for {asked.text}, seed {seed}", highlight=False, soft_wrap=True)
         code = proving.prove(

@@ -16,11 +16,14 @@ from adapters.clock import StillClock
 from adapters.persistence.sql.sqlite import SqliteStore
 from adapters.persistence.sql.tables import build
 from adapters.proof.asgi import call
+from adapters.proof.remote import RemoteApi
 from adapters.proof.requests import request
 from application.proof.attempts import Answer, Attempt, Decisions
 from application.proof.mutants import mutants, telling_world
 from application.proof.proof import Budget, Prover, catches
+from application.proof.remote import RemoteProver
 from application.proof.report import Mutants, Progress, Report
+from application.proof.worlds import PEOPLE
 from domain.ownership import ANONYMOUS, Actor
 from domain.session import Session
 from domain.snapshot import Snapshot
@@ -143,8 +146,21 @@ async def prove(
     told: Callable[[Progress], None] = lambda _: None,
 ) -> Report:
     """Prove a specification (`source` is its text) on our own app; the same seed finds the same."""
-    limits = ((budget.seconds, " s"), (budget.comparisons, " comparisons"))
-    words = " or ".join(f"{limit:g}{unit}" for limit, unit in limits if limit is not None)
-    report, started = Report(specification, source, seed, words), time.monotonic()
+    report, started = Report(specification, source, seed, budget.text), time.monotonic()
     async with laboratory(specification) as there:
         return await Prover(report, there, budget, lambda: time.monotonic() - started, told).run()
+
+
+async def prove_at(
+    url: str, specification: Specification, source: str, seed: int, budget: Budget, told: Callable[[Progress], None]
+) -> Report:
+    """Prove the server at a URL, which was started for it with an empty database. Raises `OSError` where it is away."""
+    report, started = Report(specification, source, seed, budget.text), time.monotonic()
+    target = RemoteApi(specification, url)
+    try:
+        prover = RemoteProver(report, target, budget, lambda: time.monotonic() - started, told)
+        await prover.begin(target, {target.sign_up(name): name for name in PEOPLE})
+        report.skipped.append("the SQL filter by itself, two worlds and statement counts: not over a URL")
+        return await prover.run()
+    finally:
+        target.close()

@@ -3,13 +3,14 @@
 The proof itself is handed in: `runner` is the one place that knows where it comes from.
 """
 
+import asyncio
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,9 +20,10 @@ from rich.text import Text
 
 from adapters.proof_reports import as_html, as_json, as_junit, words
 from application.proof import report as proof
+from application.proof.proof import Budget
 from domain.specification.analysis import declared_channels
 from domain.specification.model import Specification
-from entrypoints import reports
+from entrypoints import laboratory, reports
 
 PROVED, NOT_PROVED, UNUSABLE = 0, 1, 2
 """exit codes"""
@@ -33,25 +35,16 @@ class Unusable(ValueError):
     """What was asked for cannot be done; the message says why, and what can."""
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How long a proof goes on: for some seconds, or for so many comparisons."""
-
-    text: str
-    seconds: float | None = None
-    comparisons: int | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """`30s`, `10m`, `1h`, or a number of comparisons. Raises `Unusable`."""
-        found = re.fullmatch(r"([0-9]{1,12})([smh]?)", text.strip())
-        number = int(found[1]) if found is not None else 0
-        if found is None or number < 1:
-            shown = words.visible(text)[:40]
-            raise Unusable(f"`{shown}` is no budget. Write a time (30s, 10m, 1h) or a number of comparisons (1000000).")
-        if found[2]:
-            return cls(found[0], seconds=number * _UNITS[found[2]])
-        return cls(found[0], comparisons=number)
+def budget_of(text: str) -> Budget:
+    """`30s`, `10m`, `1h`, or a number of comparisons. Raises `Unusable`."""
+    found = re.fullmatch(r"([0-9]{1,12})([smh]?)", text.strip())
+    number = int(found[1]) if found is not None else 0
+    if found is None or number < 1:
+        shown = words.visible(text)[:40]
+        raise Unusable(f"`{shown}` is no budget. Write a time (30s, 10m, 1h) or a number of comparisons (1000000).")
+    if found[2]:
+        return Budget(found[0], seconds=number * _UNITS[found[2]])
+    return Budget(found[0], comparisons=number)
 
 
 Watch = Callable[[proof.Progress], None]
@@ -63,12 +56,28 @@ Run = Callable[[Budget, int, Watch], proof.Report]
 # --- where the proof comes from -------------------------------------------------------------
 
 
-def runner(folder: Path, specification: Specification, source: str, *, url: str | None, mutants: bool) -> Run:
+def runner(specification: Specification, source: str, *, url: str | None, mutants: bool) -> Run:
     """The proof of a specification, whose text is `source`: of its own server, or of the one at `url`.
 
     `mutants`: also break one compiled rule at a time, to see whether that is noticed.
     """
-    raise Unusable("The engine of the proof is not part of this version.")
+
+    def run(budget: Budget, seed: int, watch: Watch) -> proof.Report:
+        if url is not None:
+            return asyncio.run(laboratory.prove_at(url, specification, source, seed, budget, watch))
+        report = asyncio.run(laboratory.prove(specification, source, seed, budget, watch))
+        if mutants:
+            said = partial(_broken, report, watch)
+            report.mutants = asyncio.run(laboratory.try_mutants(specification, seed, said))
+        return report
+
+    if url is not None and mutants:
+        raise Unusable("`--mutants` breaks the server of the proof itself, so not one at a `--url`.")
+    return run
+
+
+def _broken(report: proof.Report, watch: Watch, what: str) -> None:
+    watch(proof.Progress(1.0, report.total, len(report.findings), f"breaking {what}"))
 
 
 # --- the whole of it ------------------------------------------------------------------------

@@ -356,17 +356,23 @@ def explained(spec: Specification, relation: str) -> str:
         return "Somebody with an account who has nothing to do with the record: no role, and no field names them."
     if relation == "owner":
         return "The account at the top of the record's chain: it owns the record."
+    if relation == "signed in":
+        return "Somebody with an account, about a record that is not there yet."
+    if relation == "member elsewhere":
+        return "Somebody with a role on another record of this sort, or on one above such: none of it on this record."
     roles = {role for resource in spec.resources.values() if resource.ladder for role in resource.ladder.roles}
     named = {field.name for r in spec.resources.values() for field in r.fields.values() if field.kind in _ACCOUNTS}
-    word, _, place = relation.partition(" ")
+    word, _, place = relation.removeprefix("expired ").partition(" ")
     staff = spec.staff.roles if spec.staff is not None else ()
-    if word.removeprefix("staff.") in staff and not place:
-        return f"Somebody with the staff role {word.removeprefix('staff.')}, which holds for the whole app."
-    if word in roles and place in ("", "above"):
-        where = "on a record above" if place else "on this very record"
-        return f"Somebody to whom the role {word} was given {where}."
-    if word in named and not place:
-        return f"The account that the record's field {word} names."
+    if relation.startswith("staff: ") and place in staff:
+        return f"Somebody with the staff role {place}, which holds for the whole app."
+    if word in roles and (not place or place.endswith(" above")):
+        where = f"on {place.removeprefix('of ')}" if place else "on this very record"
+        ended = " until it ended" if relation.startswith("expired ") else ""
+        return f"Somebody to whom the role {word} was given {where}{ended}."
+    field = relation.removeprefix("its ").replace(" ", "_")
+    if relation.startswith("its ") and field in named:
+        return f"The account that the record's field {field} names, which has no role there."
     return ""
 
 

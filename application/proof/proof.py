@@ -6,10 +6,10 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from itertools import count
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from application.proof import filters
-from application.proof.attempts import Answer, Attempt, Laboratory, Verb
+from application.proof.attempts import Answer, Attempt, Laboratory, Target, Verb
 from application.proof.checking import Checker, Difference
 from application.proof.coverage import Coverage
 from application.proof.interference import Pairs, Transcript, channels, ids_of
@@ -17,7 +17,7 @@ from application.proof.oracle import Expected, Oracle, secrets_of
 from application.proof.people import called, name_of, relation
 from application.proof.report import Finding, Kind, Progress, Report
 from application.proof.scripts import script
-from application.proof.stories import Step, Story, Teller, did, named
+from application.proof.stories import Step, Story, Teller, did, named, title, told
 from application.proof.trying import Tries, on_nothing
 from application.proof.worlds import Draw, aims
 from domain.ownership import ANONYMOUS, Actor, Facts
@@ -51,7 +51,7 @@ ACTIONS: dict[Verb, str] = {
     Verb.REMOVE_MEMBER: "share",
     Verb.REPLACE: "update",
 }
-HTTP, FILTER, PAIRED, WORK = "HTTP answers", "SQL filter", "two worlds", "work done"
+HTTP, FILTER, PAIRED, WORK = "HTTP answers", "SQL filter", "two worlds", "statements for what is hidden"
 
 Open = Callable[[], AbstractAsyncContextManager[Laboratory]]
 """makes a laboratory for the specification, on a database of its own"""
@@ -65,6 +65,8 @@ class Stop(Exception):
 class Budget:
     """How long to go on: until the first of these is used."""
 
+    text: str = ""
+    """as it was asked for"""
     seconds: float | None = None
     comparisons: int | None = None
     findings: int = MOST_FINDINGS
@@ -74,10 +76,13 @@ class Budget:
 class Prover:
     """Proves one specification in one laboratory, or finds where it fails."""
 
+    timed = True
+    """whether the time is ours, so that every instant in an answer is known before"""
+
     def __init__(
         self,
         report: Report,
-        laboratory: Laboratory,
+        laboratory: Laboratory | Target,
         budget: Budget,
         elapsed: Callable[[], float],
         told: Callable[[Progress], None],
@@ -85,11 +90,11 @@ class Prover:
         """`elapsed` says how many seconds have gone; `told` is told where the proof is."""
         self.report = report
         self._specification = report.specification
-        self._laboratory = laboratory
+        self._target = laboratory
         self._budget = budget
         self._elapsed = elapsed
         self._told = told
-        self._checker = Checker(self._specification)
+        self._checker = Checker(self._specification, self.timed)
         self._coverage = Coverage(self._specification)
         self._declared = {(c.resource, c.kind) for c in declared_channels(self._specification)}
         self._aims = aims(self._specification)
@@ -174,7 +179,7 @@ class Prover:
         self._checker.forget()
         self._hidden.clear()
         for attempt in on_nothing(draw.snapshot, self._specification.resources.values()):
-            self._checker.learn_missing(attempt, await self._laboratory.send(attempt))
+            self._checker.learn_missing(attempt, await self._target.send(attempt))
         self.report.worlds += 1
 
     # --- one attempt -------------------------------------------------------------------------
@@ -185,7 +190,7 @@ class Prover:
         # what a change shows of it is compared field by field, and may be more than could be seen before
         secrets = () if expected.effect is not None else self._secrets(attempt)
         hidden = self._oracle.hides(attempt)
-        answer = await self._laboratory.send(attempt)
+        answer = await self._target.send(attempt)
         difference = self._checker.check(attempt, expected, answer, secrets, hidden)
         self._tally(attempt, expected, difference)
         self.report.count(HTTP)
@@ -217,7 +222,7 @@ class Prover:
         """A list, page after page."""
         while True:
             expected = self._oracle.expect(attempt)
-            answer = await self._laboratory.send(attempt)
+            answer = await self._target.send(attempt)
             difference = self._checker.check(attempt, expected, answer, self._secrets(attempt))
             self._tally(attempt, expected, difference)
             self.report.count(HTTP)
@@ -279,7 +284,7 @@ class Prover:
             return
         kind = Kind.REFUSAL if right else Kind.LEAK
         allowed = "does not allow" if right else "allows"
-        title = f"The SQL filter alone {allowed} {name_of(snapshot, who)} to {verb} {called(snapshot, facts.record)}"
+        told_of = f"The SQL filter alone {allowed} {name_of(snapshot, who)} to {verb} {called(snapshot, facts.record)}"
         lines = _lines(resource.rule(verb))
         self.report.cell(resource.name, verb, related).leaks += kind is Kind.LEAK
         self._add(
@@ -289,9 +294,9 @@ class Prover:
                 resource.name,
                 rule,
                 related,
-                f"{title}.",
+                f"{told_of}.",
                 _because(lines, right),
-                (f"{name_of(snapshot, who)} is, to {called(snapshot, facts.record)}: {related}.", f"{title}."),
+                (f"{name_of(snapshot, who)} is, to {called(snapshot, facts.record)}: {related}.", f"{told_of}."),
                 "# the compiled rule was asked by itself: there is no request to repeat",
                 "allowed" if right else "refused",
                 "refused" if right else "allowed",
@@ -317,7 +322,7 @@ class Prover:
             oracle, transcript, lines = Oracle(snapshot), Transcript(known), []
             for attempt in attempts:
                 expected = oracle.expect(attempt)
-                answer = await self._laboratory.send(attempt)
+                answer = await self._target.send(attempt)
                 lines.append((expected, transcript.line(attempt, answer)))
                 if self._checker.check(attempt, expected, answer) is None and expected.effect is not None:
                     expected.effect(json.loads(answer.body) if answer.body else None)
@@ -386,8 +391,7 @@ class Prover:
         action = ACTIONS[attempt.verb]
         if not self._known(HTTP, attempt.resource, attempt.verb, difference.kind, difference.about):
             related = self._relation(attempt)
-            teller = Teller(self._laboratory)
-            shortest = await teller.shortest(story)
+            shortest = await self._shortest(story)
             rule = self._specification.resources[attempt.resource].rule(action)
             lines = _lines(rule)
             self._add(
@@ -397,9 +401,9 @@ class Prover:
                     attempt.resource,
                     action,
                     related,
-                    f"{teller.title(shortest)}.",
+                    f"{title(shortest)}.",
                     _because(lines, difference.kind is Kind.REFUSAL),
-                    teller.told(shortest),
+                    told(shortest),
                     script(self._specification, shortest),
                     shortest.difference.expected,
                     shortest.difference.given,
@@ -407,6 +411,14 @@ class Prover:
                 )
             )
         raise Spoilt
+
+    async def _shortest(self, story: Story) -> Story:
+        return await Teller(self._laboratory).shortest(story)
+
+    @property
+    def _laboratory(self) -> Laboratory:
+        """The target where it is one."""
+        return cast(Laboratory, self._target)
 
     def _known(self, *sort: Any) -> bool:
         """Whether a finding of this sort was told already."""

@@ -158,26 +158,28 @@ class Teller:
             found.append((Attempt(owner, Verb.ADD_MEMBER, membership.resource, membership.record, body=given), None))
         return found
 
-    # --- telling -----------------------------------------------------------------------------
 
-    def told(self, story: Story) -> tuple[str, ...]:
-        """One sentence a step: what there is, what happens, and what is wrong."""
-        snapshot = story.base.copy()
-        sentences = [*given(snapshot)]
-        oracle = Oracle(snapshot)
-        for step in story.steps:
-            sentences.append(f"{did(snapshot, step.attempt)}.")
-            expected = oracle.expect(step.attempt)
-            if expected.effect is not None:
-                expected.effect({"id": step.created})
-        after = story.after or snapshot
-        return (*sentences, f"{self.title(story, after)}.")
+# --- telling -------------------------------------------------------------------------------
 
-    def title(self, story: Story, after: Snapshot | None = None) -> str:
-        """`Bob lists notes and sees Mary's note “amber”`."""
-        snapshot = after or story.after or story.base
-        last = renamed(story.last, dict(story.ids))
-        return f"{did(snapshot, last)} and {named(snapshot, story.difference.sees)}"
+
+def told(story: Story) -> tuple[str, ...]:
+    """One sentence a step: what there is, what happens, and what is wrong."""
+    snapshot = story.base.copy()
+    sentences = [*given(snapshot)]
+    oracle = Oracle(snapshot)
+    for step in story.steps:
+        sentences.append(f"{did(snapshot, step.attempt)}.")
+        expected = oracle.expect(step.attempt)
+        if expected.effect is not None:
+            expected.effect({"id": step.created})
+    return (*sentences, f"{title(story)}.")
+
+
+def title(story: Story) -> str:
+    """`Bob lists notes and sees Mary's note “amber”`."""
+    snapshot = story.after or story.base
+    last = renamed(story.last, dict(story.ids))
+    return f"{did(snapshot, last)} and {named(snapshot, story.difference.sees)}"
 
 
 def _names(story: Story, snapshot: Snapshot) -> int:

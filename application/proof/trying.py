@@ -121,7 +121,7 @@ class Tries:
                 yield attempt
 
     def fitting(self) -> Iterator[Attempt]:
-        """What chance seldom finds: steps that are allowed, deletions that are blocked, values that are taken."""
+        """What chance seldom finds: allowed steps and moves, deletions that are blocked, values that are taken."""
         for resource in self._specification.resources.values():
             for record in list(self._snapshot.records[resource.name].values()):
                 for who in self._snapshot.accounts:
@@ -129,6 +129,9 @@ class Tries:
                     held = (("if-match", "*"),) if resource.require_if_match else ()
                     for name, after in self._steps(resource, actor, facts):
                         yield Attempt(who, Verb.UPDATE, resource.name, record.id, body={name: after}, headers=held)
+                    if resource.parent is not None and may("move", actor, facts) and self._random.random() < 0.3:
+                        body = {resource.parent: self._any_value(resource, resource.parent)}
+                        yield Attempt(who, Verb.UPDATE, resource.name, record.id, body=body, headers=held)
                     if may("delete", actor, facts) and obstacles(facts):
                         yield Attempt(who, Verb.DELETE, resource.name, record.id, headers=held)
                     if resource.unique and may("update", actor, facts) and self._random.random() < 0.3:

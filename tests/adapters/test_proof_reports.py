@@ -131,7 +131,17 @@ def test_every_grant_of_the_examples_can_be_said(name: str) -> None:
 
 def test_relations_have_a_meaning_and_outsiders_come_first() -> None:
     spec = parse(SOURCE)
-    for relation in ("anonymous", "stranger", "owner", "viewer", "editor above", "author"):
+    for relation in (
+        "anonymous",
+        "stranger",
+        "owner",
+        "signed in",
+        "member elsewhere",
+        "viewer",
+        "editor of the book above",
+        "expired viewer",
+        "its author",
+    ):
         assert words.explained(spec, relation), relation
     assert words.explained(spec, "made up") == ""
     assert words.relations(proved())[:2] == ["anonymous", "stranger"]

@@ -16,7 +16,7 @@ from application.proof.report import Progress, Report
 from domain.specification.model import Specification
 from entrypoints import proving
 from entrypoints.cli import cli
-from entrypoints.proving import Budget, Files, Unusable
+from entrypoints.proving import Budget, Files, Unusable, budget_of
 from tests.adapters.proofs import DELETES, PUBLIC, SOURCE, empty, hostile, leaking, proved
 
 WHEN = datetime(2026, 11, 23, 22, 10, tzinfo=UTC)
@@ -30,7 +30,7 @@ WHEN = datetime(2026, 11, 23, 22, 10, tzinfo=UTC)
     [("30s", 30, None), ("10m", 600, None), ("1h", 3600, None), ("1000000", None, 1_000_000), (" 5s ", 5, None)],
 )
 def test_a_budget_is_a_time_or_a_number(text: str, seconds: float | None, comparisons: int | None) -> None:
-    budget = Budget.parse(text)
+    budget = budget_of(text)
     assert (budget.seconds, budget.comparisons, budget.text) == (seconds, comparisons, text.strip())
 
 
@@ -57,7 +57,7 @@ def test_a_budget_is_a_time_or_a_number(text: str, seconds: float | None, compar
 )
 def test_another_budget_is_refused_with_what_can_be_written(text: str) -> None:
     with pytest.raises(Unusable, match="30s, 10m, 1h") as refused:
-        Budget.parse(text)
+        budget_of(text)
     assert len(str(refused.value)) < 200
     assert "\x1b" not in str(refused.value)
 
@@ -76,7 +76,7 @@ def shown(report: Report, *, terminal: bool = False) -> tuple[int, str, str]:
 
     code = proving.prove(
         run,
-        Budget.parse("30s"),
+        budget_of("30s"),
         7,
         out=Console(file=out, width=160, force_terminal=terminal),
         err=Console(file=err, width=160, force_terminal=terminal, color_system=None),
@@ -169,10 +169,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the command asked of the proof; `asked["report"]` is what it gets."""
     told: dict[str, Any] = {"report": proved()}
 
-    def runner(
-        folder: Path, specification: Specification, source: str, *, url: str | None, mutants: bool
-    ) -> proving.Run:
-        told.update(folder=folder, app=specification.app, source=source, url=url, mutants=mutants)
+    def runner(specification: Specification, source: str, *, url: str | None, mutants: bool) -> proving.Run:
+        told.update(app=specification.app, source=source, url=url, mutants=mutants)
 
         def run(budget: Budget, seed: int, watch: Callable[[Progress], None]) -> Report:
             told.update(budget=budget, seed=seed)
@@ -196,7 +194,7 @@ def test_the_command_proves_for_a_minute_with_a_new_seed_and_says_which(folder: 
     said = command(folder)
     assert said.exit_code == 0
     assert (asked["budget"], asked["url"], asked["mutants"]) == (Budget("60s", seconds=60), None, False)
-    assert (asked["app"], asked["source"], asked["folder"]) == ("diary", SOURCE, folder)
+    assert (asked["app"], asked["source"]) == ("diary", SOURCE)
     assert said.stdout.startswith(f"Proving diary for 60s, seed {asked['seed']}\n")
     first = asked["seed"]
     command(folder)
