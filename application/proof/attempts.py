@@ -27,6 +27,9 @@ class Verb(StrEnum):
     """a method that is not offered"""
 
 
+READING = (Verb.LIST, Verb.GET, Verb.HEAD, Verb.MEMBERS)
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One request, in the words of the specification."""

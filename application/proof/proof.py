@@ -9,18 +9,19 @@ from random import Random
 from typing import Any, cast
 
 from application.proof import filters
-from application.proof.attempts import Answer, Attempt, Laboratory, Target, Verb
+from application.proof.attempts import READING, Answer, Attempt, Laboratory, Target, Verb
 from application.proof.checking import Checker, Difference
 from application.proof.coverage import Coverage
-from application.proof.interference import Pairs, Transcript, channels, ids_of
+from application.proof.interference import Pair, Pairs, Transcript, channels, ids_in, ids_of
 from application.proof.oracle import Expected, Oracle, secrets_of
 from application.proof.people import called, name_of, relation
 from application.proof.report import Finding, Kind, Progress, Report
 from application.proof.scripts import script
-from application.proof.stories import Step, Story, Teller, did, named, title, told
+from application.proof.stories import Step, Story, Teller, did, given, named, near, title, told
 from application.proof.trying import Tries, on_nothing
 from application.proof.worlds import Draw, aims
 from domain.ownership import ANONYMOUS, Actor, Facts
+from domain.snapshot import Snapshot
 from domain.specification.analysis import declared_channels
 from domain.specification.model import Grant, Resource, Rule
 
@@ -103,19 +104,17 @@ class Prover:
         self._log: list[Step] = []
         self._hidden: dict[str | None, frozenset[str]] = {}
         self._oracle: Oracle
-        self._base: Any
+        self._base: Snapshot
 
     async def run(self) -> Report:
         """Go on until the budget is used."""
-        try:
+        with suppress(Stop):
             for number in count():
-                try:
-                    await self.round(number)
-                except Spoilt:
-                    continue
-        except Stop:
-            pass
-        self._coverage.into(self.report)
+                await self.round(number)
+        if len(self.report.findings) < self._budget.findings:
+            self._coverage.into(self.report)
+        else:
+            self.report.skipped.append("what takes part in the end: enough was found before")
         self.report.seconds = self._elapsed()
         return self.report
 
@@ -124,20 +123,24 @@ class Prover:
         random = Random(f"{self.report.seed}/{number}")  # noqa: S311 - a proof can be repeated
         draw = Draw(self._specification, random, self._laboratory.now)
         draw.world(self._aimed(number, random), BY_CHANCE)
-        await self.attack(draw, random)
+        with suppress(Spoilt):
+            await self.attack(draw, random)
         await self._pairs(random, number)
-        await self._story(random)
+        with suppress(Spoilt):
+            await self._story(random)
         if number < len(self._limited):
-            await self._limit(self._limited[number], random)
+            with suppress(Spoilt):
+                await self._limit(self._limited[number], random)
 
     async def attack(self, draw: Draw, random: Random) -> None:
         """Everything that there is to try on one world."""
         await self._hold(draw)
         tries = Tries(draw, random)
-        await self._filters()
-        for attempts in (tries.reads(), tries.lists(), tries.every_field(), tries.fitting(), tries.writes(WRITES)):
-            for attempt in attempts:
+        parts = (tries.reads, tries.lists, tries.every_field, tries.fitting, lambda: tries.writes(WRITES), tries.reads)
+        for part in parts:
+            for attempt in part():
                 await self._pages(attempt) if attempt.verb is Verb.LIST else await self._try(attempt)
+        # last, for a request that can be repeated tells more than the compiled rule alone
         await self._filters()
 
     async def _story(self, random: Random) -> None:
@@ -168,10 +171,10 @@ class Prover:
             draw.record(resource, **given)
         await self._hold(draw)
         tries = Tries(draw, random)
-        for _ in range(8):
-            for attempt in (tries.creation(owner, resource), tries.deletion(owner, resource)):
-                if attempt is not None:
-                    await self._try(attempt)
+        for maker in (*[tries.creation] * 12, tries.deletion, tries.creation, tries.creation):
+            attempt = maker(owner, resource)
+            if attempt is not None:
+                await self._try(attempt)
 
     async def _hold(self, draw: Draw) -> None:
         self._base, self._log, self._oracle = draw.snapshot.copy(), [], Oracle(draw.snapshot)
@@ -197,7 +200,8 @@ class Prover:
         self.report.count(WORK, hidden)
         self._report_progress("attacking over HTTP")
         if difference is not None:
-            await self._tell(Story(self._base, tuple(self._log), attempt, difference))
+            done = answer.status < 400 and attempt.verb not in READING
+            await self._tell(Story(self._base, tuple(self._log), attempt, difference), spoilt=done)
             return False
         return self._keep(attempt, expected, answer)
 
@@ -314,37 +318,40 @@ class Prover:
         pair = Pairs(draw, random).pair(everybody[number % len(everybody)])
         if pair is None:
             return
-        attempts = [self._as(pair.who, attempt) for attempt in self._lines(Tries(draw, random), random)]
-        known = ids_of(pair)
-        answers: list[list[tuple[Expected, str]]] = []
-        for snapshot in (pair.one.copy(), pair.other.copy()):
-            await self._laboratory.hold(snapshot)
-            oracle, transcript, lines = Oracle(snapshot), Transcript(known), []
-            for attempt in attempts:
-                expected = oracle.expect(attempt)
-                answer = await self._target.send(attempt)
-                lines.append((expected, transcript.line(attempt, answer)))
-                if self._checker.check(attempt, expected, answer) is None and expected.effect is not None:
-                    expected.effect(json.loads(answer.body) if answer.body else None)
-            answers.append(lines)
-        for attempt, one, other in zip(attempts, *answers, strict=True):
+        attempts = [attempt.by(pair.who) for attempt in self._lines(Tries(draw, random), random)]
+        one, other = (
+            await self._transcript(pair, pair.worlds[0], attempts),
+            await self._transcript(pair, pair.worlds[-1], attempts),
+        )
+        for i, attempt in enumerate(attempts):
             self.report.count(PAIRED)
-            if one[0] != other[0]:
-                self._excuse(attempt, one[0], other[0])
-                return  # from here on the worlds are not the same to the caller any more
-            if one[1] != other[1]:
-                self._tell_pair(attempt, pair.one, pair.changes, one[1], other[1])
-                return
+            if one[i][0] != other[i][0]:
+                self._excuse(attempt, one[i][0], other[i][0])
+                break  # from here on the worlds are not the same to the caller any more
+            if one[i][1] != other[i][1]:
+                if not self._known(PAIRED, attempt.resource, attempt.verb):
+                    await self._tell_pair(pair, attempts[: i + 1])
+                break
         self._report_progress("comparing two worlds")
+
+    async def _transcript(self, pair: Pair, world: Snapshot, attempts: list[Attempt]) -> list[tuple[Expected, str]]:
+        """What one of the worlds should answer, and does."""
+        snapshot = world.copy()
+        await self._laboratory.hold(snapshot)
+        oracle, transcript, lines = Oracle(snapshot), Transcript(ids_of(pair)), []
+        for attempt in attempts:
+            expected = oracle.expect(attempt)
+            answer = await self._laboratory.send(attempt)
+            lines.append((expected, transcript.line(attempt, answer)))
+            if self._checker.check(attempt, expected, answer) is None and expected.effect is not None:
+                expected.effect(json.loads(answer.body) if answer.body else None)
+        return lines
 
     def _lines(self, tries: Tries, random: Random) -> list[Attempt]:
         reads, lists = list(tries.reads()), list(tries.lists())
         read = random.sample(reads, min(PAIR_LINES // 3, len(reads)))
         listed = random.sample(lists, min(PAIR_LINES // 2, len(lists)))
         return [*read, *listed, *tries.writes(PAIR_LINES // 6), *read[:5], *listed[:5]]
-
-    def _as(self, who: str | None, attempt: Attempt) -> Attempt:
-        return attempt.by(who)
 
     def _excuse(self, attempt: Attempt, one: Expected, other: Expected) -> None:
         """A difference of the right answers: by a declared channel, or because a right depends on it."""
@@ -353,43 +360,49 @@ class Prover:
                 name = f"{attempt.resource}, {kind}"
                 self.report.channels[name] = self.report.channels.get(name, 0) + 1
 
-    def _tell_pair(self, attempt: Attempt, snapshot: Any, changes: tuple[str, ...], one: str, other: str) -> None:
-        action = ACTIONS[attempt.verb]
-        if self._known(PAIRED, attempt.resource, attempt.verb):
-            return
-        related = self._relation(attempt)
-        hidden = named(snapshot, f"{{{changes[0].rpartition(' ')[2]}}}") if changes else "something"
-        title = f"{did(snapshot, attempt)} and can tell from the answer what it may not see"
-        story = (
-            f"There are two worlds, which differ only in what {name_of(snapshot, attempt.who)} may not see: "
-            f"{'; '.join(named(snapshot, change) for change in changes)} ({hidden}).",
-            f"{title}.",
-        )
-        lines = _lines(self._specification.resources[attempt.resource].rule(action))
+    async def _tell_pair(self, pair: Pair, attempts: list[Attempt]) -> None:
+        """Two neighbours among the worlds of the pair are enough: they differ in one thing."""
+        attempt, who = attempts[-1], name_of(pair.worlds[0], pair.who)
+        answers = [(await self._transcript(pair, world, attempts))[-1][1] for world in pair.worlds]
+        at = next(i for i in range(1, len(answers)) if answers[i] != answers[i - 1])
+        snapshot, action = pair.worlds[at - 1], ACTIONS[attempt.verb]
+        change = named(snapshot, pair.changes[at - 1])
+        sentence = f"{did(snapshot, attempt)} and can tell from the answer that {change}"
+        rule = self._specification.resources[attempt.resource].rule(action)
         self._add(
             Finding(
                 Kind.INFERENCE,
                 "HTTP",
                 attempt.resource,
                 action,
-                related,
-                f"{title}.",
-                "No declared channel of the specification excuses this.",
-                story,
+                self._relation(attempt, snapshot),
+                f"{sentence}.",
+                "Nobody may see that, and no declared channel of the specification excuses it.",
+                (
+                    *given(near(snapshot, (attempt.record, *ids_in(pair.changes[at - 1])))),
+                    f"In another world everything is the same, but {change}; {who} may not see that.",
+                    f"{sentence}.",
+                ),
                 "# two servers with two databases are needed to repeat this: run the proof with the same seed",
-                one[:600],
-                other[:600],
-                lines,
+                answers[at - 1][:600],
+                answers[at][:600],
+                _lines(rule),
             )
         )
 
     # --- findings ----------------------------------------------------------------------------
 
-    async def _tell(self, story: Story) -> None:
-        """Make a finding of a wrong answer, and go on with a new world."""
+    async def _tell(self, story: Story, spoilt: bool = False) -> None:
+        """Make a finding of a wrong answer, of each sort once.
+
+        Go on with a new world (`Spoilt`) where this one is not as it should be any more, or was used to repeat it.
+        """
         attempt, difference = story.last, story.difference
         action = ACTIONS[attempt.verb]
-        if not self._known(HTTP, attempt.resource, attempt.verb, difference.kind, difference.about):
+        if self._known(HTTP, attempt.resource, attempt.verb, difference.kind, difference.about):
+            if spoilt:
+                raise Spoilt
+        else:
             related = self._relation(attempt)
             shortest = await self._shortest(story)
             rule = self._specification.resources[attempt.resource].rule(action)
@@ -410,7 +423,7 @@ class Prover:
                     lines,
                 )
             )
-        raise Spoilt
+            raise Spoilt
 
     async def _shortest(self, story: Story) -> Story:
         return await Teller(self._laboratory).shortest(story)
@@ -461,8 +474,8 @@ class Prover:
             elif not attempt.query:
                 cell.refused += 1
 
-    def _relation(self, attempt: Attempt) -> str:
-        snapshot, resource = self._oracle.snapshot, self._specification.resources[attempt.resource]
+    def _relation(self, attempt: Attempt, world: Snapshot | None = None) -> str:
+        snapshot, resource = world or self._oracle.snapshot, self._specification.resources[attempt.resource]
         name, record_id = attempt.resource, attempt.record
         if attempt.verb is Verb.CREATE and resource.parent is not None:
             name, record_id = resource.parent, (attempt.body or {}).get(resource.parent)

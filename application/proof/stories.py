@@ -1,7 +1,7 @@
 """The shortest way to what was found: steps that are replayed, left out where they do not matter, and told."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -229,6 +229,14 @@ def given(snapshot: Snapshot) -> Sequence[str]:
         verb = "was" if ended else "is"
         sentences.append(f"{who} {verb} {membership.role} of {called(snapshot, record)}{until}.")
     return sentences
+
+
+def near(snapshot: Snapshot, ids: Iterable[str | None]) -> Snapshot:
+    """As much of a world as some records hang under, to be told."""
+    kept = {at.record.id for facts in snapshot.every() if facts.record.id in set(ids) for at in facts.above()}
+    records = {name: {i: r for i, r in found.items() if i in kept} for name, found in snapshot.records.items()}
+    memberships = {key: membership for key, membership in snapshot.memberships.items() if key[0] in kept}
+    return replace(snapshot, records=records, memberships=memberships)
 
 
 def _values(snapshot: Snapshot, record: Record) -> str:

@@ -129,8 +129,8 @@ class Tries:
                     held = (("if-match", "*"),) if resource.require_if_match else ()
                     for name, after in self._steps(resource, actor, facts):
                         yield Attempt(who, Verb.UPDATE, resource.name, record.id, body={name: after}, headers=held)
-                    if resource.parent is not None and may("move", actor, facts) and self._random.random() < 0.3:
-                        body = {resource.parent: self._any_value(resource, resource.parent)}
+                    for above in self._places(resource, actor, facts):
+                        body = {str(resource.parent): above}
                         yield Attempt(who, Verb.UPDATE, resource.name, record.id, body=body, headers=held)
                     if may("delete", actor, facts) and obstacles(facts):
                         yield Attempt(who, Verb.DELETE, resource.name, record.id, headers=held)
@@ -140,6 +140,13 @@ class Tries:
                             yield Attempt(who, Verb.UPDATE, resource.name, record.id, body=body, headers=held)
                     if self._gone(resource, record.id):
                         break
+
+    def _places(self, resource: Resource, actor: Actor, facts: Facts) -> Iterator[str]:
+        """Other parents that a record might be moved under."""
+        if resource.parent is not None and may("move", actor, facts) and self._random.random() < 0.5:
+            others = [at for at in self._snapshot.records[resource.parent].values() if at.id != facts.record.parent]
+            open_to_it = [at for at in others if may("open", actor, self._snapshot.facts(at))]
+            yield from (at.id for at in self._random.sample(open_to_it, min(2, len(open_to_it))))
 
     def _gone(self, resource: Resource, record_id: str) -> bool:
         return record_id not in self._snapshot.records[resource.name]
