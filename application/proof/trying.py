@@ -129,9 +129,9 @@ class Tries:
                     held = (("if-match", "*"),) if resource.require_if_match else ()
                     for name, after in self._steps(resource, actor, facts):
                         yield Attempt(who, Verb.UPDATE, resource.name, record.id, body={name: after}, headers=held)
-                    for above in self._places(resource, actor, facts):
-                        body = {str(resource.parent): above}
-                        yield Attempt(who, Verb.UPDATE, resource.name, record.id, body=body, headers=held)
+                    if resource.parent is not None and may("move", actor, facts):
+                        moved = Attempt(who, Verb.UPDATE, resource.name, record.id, headers=held)
+                        yield from self._moves(moved, resource.parent)
                     if may("delete", actor, facts) and obstacles(facts):
                         yield Attempt(who, Verb.DELETE, resource.name, record.id, headers=held)
                     if resource.unique and may("update", actor, facts) and self._random.random() < 0.3:
@@ -141,12 +141,13 @@ class Tries:
                     if self._gone(resource, record.id):
                         break
 
-    def _places(self, resource: Resource, actor: Actor, facts: Facts) -> Iterator[str]:
-        """Other parents that a record might be moved under."""
-        if resource.parent is not None and may("move", actor, facts) and self._random.random() < 0.5:
-            others = [at for at in self._snapshot.records[resource.parent].values() if at.id != facts.record.parent]
-            open_to_it = [at for at in others if may("open", actor, self._snapshot.facts(at))]
-            yield from (at.id for at in self._random.sample(open_to_it, min(2, len(open_to_it))))
+    def _moves(self, attempt: Attempt, parent: str) -> Iterator[Attempt]:
+        """To one other place where that is allowed, and to one by chance."""
+        others = list(self._snapshot.records[parent])
+        tried = [replace(attempt, body={parent: above}) for above in self._random.sample(others, min(6, len(others)))]
+        allowed = [each for each in tried if self._oracle.expect(each).effect is not None]
+        if self._random.random() < 0.6:
+            yield from (*allowed[:1], *tried[:1])
 
     def _gone(self, resource: Resource, record_id: str) -> bool:
         return record_id not in self._snapshot.records[resource.name]
