@@ -167,8 +167,10 @@ class Prover:
         above = None if resource.parent is None else draw.record(self._specification.resources[resource.parent])
         given = {"owner": owner} if above is None else {above.resource: above.id}
         owner = owner if above is None else above.owner
-        for _ in range(resource.limit or 0):
-            draw.record(resource, **given)
+        limit, records = resource.limit or 0, draw.snapshot.records[resource.name]
+        for _ in range(4 * limit):  # some are not unique
+            if len(records) < limit:
+                draw.record(resource, **given)
         await self._hold(draw)
         tries = Tries(draw, random)
         for maker in (*[tries.creation] * 12, tries.deletion, tries.creation, tries.creation):

@@ -273,7 +273,7 @@ class Draw:
             case Can(action, path):
                 there = self._reach(facts, path)
                 if there is not None and depth:
-                    for needed in {action, "open"}:
+                    for needed in dict.fromkeys((action, "open")):
                         self._satisfy_any(there.resource.rule(needed), there, actor, depth - 1)
             case Through(link, back, container, _, roles):
                 self._tie(facts, link, back, container, roles, actor)
