@@ -72,6 +72,11 @@ class AppLaboratory:
         }
         await self._store.hold(snapshot, self._sessions.values())
 
+    async def wait(self, until: datetime) -> None:
+        """See the port."""
+        self._clock.at = until
+        self._issued.clear()
+
     async def send(self, attempt: Attempt) -> Answer:
         """See the port."""
         token = None if attempt.who is None else self._token(attempt.who)

@@ -93,6 +93,9 @@ class Laboratory(Target, Protocol):
     async def hold(self, snapshot: Snapshot) -> None:
         """Hold exactly this world; every account has a live session. The time is the snapshot's."""
 
+    async def wait(self, until: datetime) -> None:
+        """Let time go by; nobody is signed out by it."""
+
     async def decisions(self, who: str | None, resource: str) -> Decisions:
         """What the compiled rules alone say of every record of a resource, for one caller.
 

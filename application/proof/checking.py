@@ -20,6 +20,7 @@ OFFERED = {"DELETE", "GET", "HEAD", "PATCH"}
 """on a record"""
 VARIABLE_HEADERS = ("x-request-id", "content-length", "date")
 _UUID = re.compile(UUID_PATTERN)
+_KEPT_APART = re.compile(r"\b(private|no-store)\b")
 _REQUEST_ID = re.compile(r'"request_id":"[^"]*"')
 
 
@@ -138,6 +139,11 @@ class Checker:
     # --- successes ---------------------------------------------------------------------------
 
     def _success(self, attempt: Attempt, expected: Expected, answer: Answer) -> Difference | None:
+        if answer.body and not _KEPT_APART.search(answer.headers.get("cache-control", "")):
+            sees = "gets what a shared cache may show to others"
+            return Difference(
+                Kind.LEAK, "cache-control", sees, "Cache-Control: private or no-store", repr(answer.headers)
+            )
         if attempt.verb is Verb.HEAD:
             if answer.body:
                 return Difference(Kind.DIFFERENCE, "HEAD with a body", "gets a body", "no body", _short(answer))

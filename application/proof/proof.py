@@ -19,7 +19,7 @@ from application.proof.report import Finding, Kind, Progress, Report
 from application.proof.scripts import script
 from application.proof.stories import Step, Story, Teller, did, given, named, near, title, told
 from application.proof.trying import Tries, on_nothing
-from application.proof.worlds import Draw, aims
+from application.proof.worlds import DAY, Draw, aims
 from domain.ownership import ANONYMOUS, Actor, Facts
 from domain.snapshot import Snapshot
 from domain.specification.analysis import declared_channels
@@ -35,6 +35,8 @@ STORY_STEPS = 24
 """attempts to write in one story from nothing"""
 PAIR_LINES = 90
 """attempts on a pair of worlds"""
+TIME_GOES_BY = 0.2
+"""how often in a story, after something has happened"""
 LARGEST_LIMITED = 400
 """a `limit` that is filled to see what happens"""
 MOST_FINDINGS = 8
@@ -151,7 +153,18 @@ class Prover:
         for attempt in tries.writes(STORY_STEPS):
             if await self._try(attempt):
                 await self._everything(tries)
+                if random.random() < TIME_GOES_BY:
+                    await self._wait()
+                    await self._everything(tries)
         self.report.stories += 1
+
+    async def _wait(self) -> None:
+        """A day goes by: what was to end in between has ended."""
+        until = self._oracle.snapshot.now + DAY
+        self._oracle.snapshot.now = until
+        self._hidden.clear()
+        self._log.append(Step(None, until=until))
+        await self._laboratory.wait(until)
 
     def _aimed(self, number: int, random: Random) -> list[tuple[str, Grant]]:
         """Each grant in its turn."""

@@ -84,6 +84,8 @@ class RemoteProver(Prover):
         wanted = _ids(story.last) | set(_words(story.difference))
         kept: list[Step] = []
         for step in reversed(story.steps):
+            if step.attempt is None:
+                continue
             if step.created in wanted or _ids(step.attempt) & wanted:
                 kept.insert(0, step)
                 if step.attempt.verb is Verb.CREATE:

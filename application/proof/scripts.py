@@ -50,6 +50,9 @@ def script(specification: Specification, story: Story) -> str:
     ids = dict(story.ids)
     for number, step in enumerate(story.steps, 1):
         snapshot = story.base
+        if step.attempt is None:
+            lines.append(f"# wait, or set the clock of the server, until {step.until}")
+            continue
         call = _call(specification, snapshot, step.attempt, variables)
         if step.created is not None:
             variables[step.created] = f"$ID_{number}"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from application.proof.attempts import Attempt, Laboratory, Verb
@@ -22,10 +23,11 @@ MOST_REPLAYS = 400
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An attempt that succeeded, and the id of what it created."""
+    """An attempt that succeeded, and the id of what it created; or time that went by."""
 
-    attempt: Attempt
+    attempt: Attempt | None
     created: str | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,11 @@ class Teller:
         for attempt in on_nothing(snapshot, [snapshot.specification.resources[story.last.resource]]):
             checker.learn_missing(attempt, await self._laboratory.send(attempt))
         for step in story.steps:
+            if step.until is not None:
+                snapshot.now = step.until
+                await self._laboratory.wait(step.until)
+            if step.attempt is None:
+                continue
             attempt = renamed(step.attempt, ids)
             expected = oracle.expect(attempt)
             answer = await self._laboratory.send(attempt)
@@ -168,6 +175,11 @@ def told(story: Story) -> tuple[str, ...]:
     sentences = [*given(snapshot)]
     oracle = Oracle(snapshot)
     for step in story.steps:
+        if step.until is not None:
+            sentences.append(f"Time goes by, until {instant_text(step.until)}.")
+            snapshot.now = step.until
+        if step.attempt is None:
+            continue
         sentences.append(f"{did(snapshot, step.attempt)}.")
         expected = oracle.expect(step.attempt)
         if expected.effect is not None:

@@ -7,13 +7,13 @@ from typing import Any
 
 from application.proof.attempts import Attempt, Verb
 from application.proof.oracle import NEW, Oracle
-from application.proof.worlds import Draw
+from application.proof.worlds import DAY, Draw
 from domain.deletion import obstacles
 from domain.ownership import Actor, Facts, decide, may
 from domain.record import Record, writable
 from domain.snapshot import Snapshot
 from domain.specification.model import ENGINE_FIELDS, Field, Kind, Resource
-from domain.values import to_json
+from domain.values import instant_text, to_json
 
 NEVER = "00000000-0000-7000-8000-000000000000"
 """an id that no record and no account has"""
@@ -243,7 +243,10 @@ class Tries:
             case 2:
                 return Attempt(who, Verb.REMOVE_MEMBER, resource.name, record, account)
         given = self._random.choice((account, account, account, NEVER))
-        return Attempt(who, Verb.ADD_MEMBER, resource.name, record, body={"account": given, "role": role})
+        body = {"account": given, "role": role}
+        if self._random.random() < 0.4:
+            body["expires_at"] = instant_text(self._snapshot.now + self._random.choice((DAY / 2, DAY, 2 * DAY, -DAY)))
+        return Attempt(who, Verb.ADD_MEMBER, resource.name, record, body=body)
 
     def _stored(self, resource: Resource) -> str | None:
         found = list(self._snapshot.records[resource.name])
