@@ -9,6 +9,7 @@ from application.proof.attempts import Attempt, Verb
 from application.proof.oracle import NEW, Oracle
 from application.proof.worlds import DAY, Draw
 from domain.deletion import obstacles
+from domain.judging import sharing_cap
 from domain.ownership import Actor, Facts, decide, may
 from domain.record import Record, writable
 from domain.snapshot import Snapshot
@@ -132,6 +133,11 @@ class Tries:
                     if resource.parent is not None and may("move", actor, facts):
                         moved = Attempt(who, Verb.UPDATE, resource.name, record.id, headers=held)
                         yield from self._moves(moved, resource.parent)
+                    cap = sharing_cap(actor, facts)
+                    if resource.ladder is not None and cap is not None and self._random.random() < 0.3:
+                        given = self._random.choice(resource.ladder.roles[resource.ladder.roles.index(cap) :])
+                        body = {"account": self._random.choice([*self._snapshot.accounts]), "role": given}
+                        yield Attempt(who, Verb.ADD_MEMBER, resource.name, record.id, body=body)
                     if may("delete", actor, facts) and obstacles(facts):
                         yield Attempt(who, Verb.DELETE, resource.name, record.id, headers=held)
                     if resource.unique and may("update", actor, facts) and self._random.random() < 0.3:
