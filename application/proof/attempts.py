@@ -47,6 +47,8 @@ class Attempt:
     """of a list; a cursor among them is the server's own"""
     skipped: int = 0
     """how many records the pages before that cursor had"""
+    stolen: bool = False
+    """whether that cursor was given to somebody else"""
     headers: tuple[tuple[str, str], ...] = ()
     """conditions: `if-match`, `if-none-match`"""
 

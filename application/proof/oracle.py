@@ -17,6 +17,7 @@ from domain.errors import (
     FieldError,
     Forbidden,
     Invalid,
+    Malformed,
     NotAuthenticated,
     NotFound,
     PreconditionFailed,
@@ -33,6 +34,7 @@ from domain.specification.model import ENGINE_FIELDS, Field, Kind, Place, Resour
 from domain.values import ValueRefused, accept, accept_id, from_query, instant_text
 
 STATUS: Mapping[type[Refusal], int] = {
+    Malformed: 400,
     NotAuthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
@@ -108,6 +110,8 @@ class Oracle:
         """A page of what the caller can read, filtered and sorted by what it sees."""
         self._admit(actor, attempt.resource, "read")
         asked = self._asked(attempt, actor)
+        if attempt.stolen:
+            raise Malformed(code="bad_cursor")
         rows = [
             facts
             for record in self.snapshot.records[attempt.resource].values()
@@ -498,8 +502,11 @@ def _shown(membership: Membership) -> dict[str, Any]:
 
 
 def secrets_of(snapshot: Snapshot, actor: Actor) -> frozenset[str]:
-    """Every text that is stored where the caller cannot see it, and nowhere where it can: none may reach it."""
-    hidden: set[str] = set()
+    """Every text that is stored where the caller cannot see it, and nowhere where it can: none may reach it.
+
+    So are the addresses of others.
+    """
+    hidden = {account.email for account in snapshot.accounts.values() if account.id != actor.account}
     open_to_it: set[str] = set()
     for facts in snapshot.every():
         record, opened = facts.record, may("open", actor, facts).allowed

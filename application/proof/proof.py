@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from random import Random
 from typing import Any, cast
@@ -253,6 +253,13 @@ class Prover:
             if following is None:
                 return
             attempt = attempt.following(following, len(expected.body["items"]))
+            stolen = replace(attempt, who=self._somebody_else(attempt.who), stolen=True)
+            await self._try(stolen)
+
+    def _somebody_else(self, who: str | None) -> str | None:
+        """The next of all people, or nobody."""
+        everybody = [None, *self._oracle.snapshot.accounts]
+        return everybody[(everybody.index(who) + 1) % len(everybody)]
 
     async def _everything(self, tries: Tries) -> None:
         """Everything again for everybody, after something has changed."""

@@ -292,7 +292,8 @@ def did(snapshot: Snapshot, attempt: Attempt) -> str:
     conditions = "".join(f", with `{name}: {value}`" for name, value in attempt.headers)
     match attempt.verb:
         case Verb.LIST:
-            return f"{who} lists {many}" + (f" by {asked}" if asked else "")
+            cursor = " with the cursor of somebody else" if attempt.stolen else ""
+            return f"{who} lists {many}" + (f" by {asked}" if asked else "") + cursor
         case Verb.GET:
             return f"{who} asks for {what}"
         case Verb.HEAD:
