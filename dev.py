@@ -47,6 +47,7 @@ usage: python3 dev.py COMMAND
   serve [--port N]        serve examples/notes on SQLite with two accounts in it (port 8000)
   test [--all] [ARG ...]  run the tests; --all: also those that need services; the rest goes to pytest
   check                   lint, format, types and layers: all that is judged without running
+  prove [ARG ...]         the isolation proof of every example; the rest goes to `freehold prove` (--budget 20s)
   bench [ARG ...]         measure; the rest goes to the benchmark (try: bench --help)
   format                  sort the imports and format the code
 """
@@ -227,6 +228,24 @@ def check() -> int:
     return 1 if failed else 0
 
 
+def prove(arguments: Sequence[str]) -> NoReturn:
+    """Prove every example, one after the other; a nightly run says ``--budget 1000000 --mutants``."""
+    set_up()
+    failed = []
+    for example in sorted((REPOSITORY / "examples").glob("*/freehold.yaml")):
+        say(f"freehold prove {example.parent.name}", bold=True)
+        command = [
+            str(SCRIPTS / ("freehold" + SUFFIX)),
+            "prove",
+            str(example.parent),
+            *(arguments or ["--budget", "20s"]),
+        ]
+        if run(command):
+            failed.append(example.parent.name)
+    say(f"prove: not proved: {', '.join(failed)}" if failed else "prove: every example is proved")
+    sys.exit(1 if failed else 0)
+
+
 def bench(arguments: Sequence[str]) -> NoReturn:
     """Run the benchmarks at the top of the repository."""
     set_up()
@@ -300,7 +319,12 @@ def main(arguments: Sequence[str]) -> int:
     return PLAIN[command]()
 
 
-PASSING_ON: dict[str, Callable[[Sequence[str]], NoReturn]] = {"serve": serve, "test": test, "bench": bench}
+PASSING_ON: dict[str, Callable[[Sequence[str]], NoReturn]] = {
+    "serve": serve,
+    "test": test,
+    "prove": prove,
+    "bench": bench,
+}
 PLAIN: dict[str, Callable[[], int]] = {"setup": setup, "check": check, "format": format_code}
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import os
+import secrets
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -17,7 +19,7 @@ from adapters.persistence.memory import MemoryStore
 from adapters.specification_file import load
 from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid
 from domain.specification.model import Specification
-from entrypoints import asgi, developing, projects, reports
+from entrypoints import asgi, developing, projects, proving, reports
 from entrypoints.container import Container
 from entrypoints.settings import Settings
 
@@ -137,6 +139,45 @@ def dev(
         pass
     except FreeholdError as error:
         _fail(f"Not served. {error}", as_json)
+
+
+@cli.command()
+def prove(
+    folder: Folder = Path(),
+    budget: Annotated[str, typer.Option(help="30s, 10m, 1h, or a number of comparisons.")] = "60s",
+    seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Repeat a proof; default: a new one.")] = None,
+    url: Annotated[str | None, typer.Option(help="A server to attack instead of one of its own.")] = None,
+    mutants: Annotated[bool, typer.Option("--mutants", help="Also break rules on purpose: is it noticed?")] = False,
+    as_json: Json = False,
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML to this file.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page for people to this file.")] = None,
+) -> None:
+    """Attack the API as everyone, and compare each answer with the specification.
+
+    Exit codes: 0 proved; 1 something was found, or a deliberate mistake went unnoticed; 2 wrong usage.
+    """
+    project = _folder(folder)
+    seed = secrets.randbelow(2**32) if seed is None else seed
+    try:
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise proving.Unusable(f"`{url}` is no address. Begin with http:// or https://.")
+        asked, files = proving.budget_of(budget), proving.Files(junit, html)
+        files.require_usable()
+        specification = _load(project, as_json)
+        source = (project / reports.FILE).read_bytes().decode()
+        run = proving.runner(specification, source, url=url, mutants=mutants)
+        if not as_json:
+            out.print(f"Proving {specification.app} for {asked.text}, seed {seed}", highlight=False, soft_wrap=True)
+        code = proving.prove(
+            run, asked, seed, out=out, err=err, clock=lambda: datetime.now(UTC), files=files, as_data=as_json
+        )
+    except proving.Unusable as error:
+        _fail(str(error), as_json, USAGE)
+    except (FreeholdError, OSError) as error:
+        _fail(f"Not proved. {error}", as_json)
+    except KeyboardInterrupt:
+        _fail("Not proved: stopped before the end.", as_json)
+    raise typer.Exit(code)
 
 
 def _container(folder: Path, as_json: bool) -> Container:

@@ -23,6 +23,8 @@ class Verb(StrEnum):
     JOIN = "join"
     CHANGE_MEMBER = "change a member of"
     REMOVE_MEMBER = "remove a member of"
+    REPLACE = "replace"
+    """a method that is not offered"""
 
 
 READING = (Verb.LIST, Verb.GET, Verb.HEAD, Verb.MEMBERS)
@@ -91,8 +93,11 @@ class Laboratory(Target, Protocol):
     async def hold(self, snapshot: Snapshot) -> None:
         """Hold exactly this world; every account has a live session. The time is the snapshot's."""
 
+    async def wait(self, until: datetime) -> None:
+        """Let time go by; nobody is signed out by it."""
+
     async def decisions(self, who: str | None, resource: str) -> Decisions:
         """What the compiled rules alone say of every record of a resource, for one caller.
 
-        Their names: the actions, `read of x` for a field's own rule, and `step of x` for any step of a field.
+        Their names are those of `application.proof.filters`.
         """

@@ -16,8 +16,11 @@ from domain.values import UUID_PATTERN
 
 PROBLEM = "application/problem+json"
 PROBLEM_KEYS = {"type", "title", "status", "detail", "instance", "code", "message", "errors", "request_id"}
-VARIABLE_HEADERS = ("x-request-id", "content-length")
+OFFERED = {"DELETE", "GET", "HEAD", "PATCH"}
+"""on a record"""
+VARIABLE_HEADERS = ("x-request-id", "content-length", "date")
 _UUID = re.compile(UUID_PATTERN)
+_KEPT_APART = re.compile(r"\b(private|no-store)\b")
 _REQUEST_ID = re.compile(r'"request_id":"[^"]*"')
 
 
@@ -37,9 +40,9 @@ class Difference:
 class Checker:
     """Compares answers on one world; knows what was answered before, so that the same is the same."""
 
-    def __init__(self, specification: Specification) -> None:
-        """Nothing was answered yet."""
-        self._specification = specification
+    def __init__(self, specification: Specification, timed: bool = True) -> None:
+        """Nothing was answered yet; without `timed` every instant that the engine writes is taken as it comes."""
+        self._by_engine = () if timed else ("created_at", "updated_at", "expires_at")
         self._tags: dict[tuple[str | None, str, str], str] = {}
         self._missing: dict[tuple[Verb, str, bool], tuple[str, str]] = {}
         self._work: dict[tuple[Verb, str, bool], int | None] = {}
@@ -111,7 +114,11 @@ class Checker:
             kind = Kind.LEAK if fields - expected.fields else Kind.DIFFERENCE
             named = ", ".join(sorted(map(str, fields))) or "no field"
             return Difference(kind, "fields of a refusal", f"is told that it is about {named}", told, given)
-        if expected.status == 404 and (missing := self._missing.get(self._kind_of_missing(attempt))):
+        if expected.status == 405 and set(answer.headers.get("allow", "").split(", ")) != OFFERED:
+            return Difference(
+                Kind.DIFFERENCE, "Allow", "is told of other methods", f"Allow: {', '.join(sorted(OFFERED))}", given
+            )
+        if expected.status in (404, 405) and (missing := self._missing.get(self._kind_of_missing(attempt))):
             here = _without_ids(attempt, answer)
             if here != missing:
                 sees = "can tell it from an id that never was"
@@ -132,6 +139,11 @@ class Checker:
     # --- successes ---------------------------------------------------------------------------
 
     def _success(self, attempt: Attempt, expected: Expected, answer: Answer) -> Difference | None:
+        if answer.body and not _KEPT_APART.search(answer.headers.get("cache-control", "")):
+            sees = "gets what a shared cache may show to others"
+            return Difference(
+                Kind.LEAK, "cache-control", sees, "Cache-Control: private or no-store", repr(answer.headers)
+            )
         if attempt.verb is Verb.HEAD:
             if answer.body:
                 return Difference(Kind.DIFFERENCE, "HEAD with a body", "gets a body", "no body", _short(answer))
@@ -148,7 +160,7 @@ class Checker:
         wanted = expected.body
         if attempt.verb is Verb.CREATE and isinstance(body, dict) and _UUID.fullmatch(str(body.get("id"))):
             wanted = {**wanted, "id": body["id"]}
-        difference = _object(wanted, body, answer)
+        difference = self._object(wanted, body, answer)
         return difference or self._tag(attempt, body, answer)
 
     def _list(self, attempt: Attempt, expected: Expected, body: Any, answer: Answer) -> Difference | None:
@@ -187,10 +199,16 @@ class Checker:
         if len(ids) != len(found):
             return Difference(Kind.DIFFERENCE, "rows", "gets rows that are no objects", told, given)
         for one, other in zip(wanted, found, strict=True):
-            difference = _object(one, other, answer)
+            difference = self._object(one, other, answer)
             if difference is not None:
                 return difference
         return None
+
+    def _object(self, wanted: Any, found: Any, answer: Answer) -> Difference | None:
+        """Field by field: what is too much, what is missing, what is another value."""
+        if isinstance(wanted, dict) and isinstance(found, dict):
+            wanted = {**wanted, **{name: found[name] for name in self._by_engine if name in wanted and name in found}}
+        return _object(wanted, found, answer)
 
     def _tag(self, attempt: Attempt, body: Any, answer: Answer) -> Difference | None:
         """One representation has one ETag, and no other has it."""
@@ -231,7 +249,6 @@ class Checker:
 
 
 def _object(wanted: Any, found: Any, answer: Answer) -> Difference | None:
-    """Field by field: what is too much, what is missing, what is another value."""
     if _same(wanted, found):
         return None
     given = _short(answer)

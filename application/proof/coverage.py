@@ -1,27 +1,35 @@
-"""What of a specification took part: which grants decided something, what nobody came by."""
+"""What of a specification took part: which grants decided something, which words were exercised."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
+from application.proof.attempts import Attempt, Verb
+from application.proof.oracle import Expected
 from application.proof.report import GrantUse, Report
+from domain.deletion import going, left_referring
 from domain.ownership import Actor, Facts, decide
-from domain.specification.analysis import rights_table
-from domain.specification.model import Anyone, Can, Engine, Grant, Rule, Specification
+from domain.snapshot import Snapshot
+from domain.specification.analysis import declared_channels, rights_table
+from domain.specification.model import Anyone, Can, Engine, Grant, Kind, Resource, Rule, Specification
 
 ENOUGH = 20
 """cases of a grant after which near misses are looked for no more"""
 
 
 class Coverage:
-    """Counts by grant."""
+    """Counts by grant, and ticks off words."""
 
     def __init__(self, specification: Specification) -> None:
-        """No grant has decided anything yet."""
+        """Nothing has taken part yet."""
+        self._specification = specification
+        self._grants = {right.grant.place: right.grant for right in rights_table(specification)}
         self._uses = {
             right.grant.place: GrantUse(right.resource, right.action, right.grant.text, right.place.line)
             for right in rights_table(specification)
         }
-        self._specification = specification
-        self._grants = {right.grant.place: right.grant for right in rights_table(specification)}
+        self._words = dict.fromkeys(_words(specification), False)
+
+    # --- grants ------------------------------------------------------------------------------
 
     def decided(self, rule: Rule, actor: Actor, facts: Facts) -> None:
         """A rule was asked: who decided, and who missed by one condition."""
@@ -40,6 +48,58 @@ class Coverage:
             for i in range(len(grant.when))
         )
 
+    # --- words -------------------------------------------------------------------------------
+
+    def tick(self, resource: str, word: str) -> None:
+        """A word of the specification was exercised."""
+        if (resource, word) in self._words:
+            self._words[resource, word] = True
+
+    def answered(self, snapshot: Snapshot, attempt: Attempt, expected: Expected) -> None:
+        """An attempt was answered rightly; its effect is still to come."""
+        name, resource = attempt.resource, self._specification.resources[attempt.resource]
+        body = attempt.body or {}
+        codes = {"not_unique": "unique", "limit_reached": "limit", "blocked": "a deletion that is blocked"}
+        if expected.code in codes:
+            self.tick(name, codes[expected.code])
+        if expected.status == 428:
+            self.tick(name, "require_if_match")
+        members = {field.name for field in resource.fields.values() if field.kind is Kind.MEMBER}
+        for field in members & expected.fields:
+            self.tick(name, f"{field}: no member")
+        if expected.effect is None:
+            return
+        for field in members & body.keys():
+            self.tick(name, f"{field}: a member")
+        if attempt.verb is Verb.CREATE:
+            for each in resource.fields.values():
+                self.tick(name, f"{each.name}: {each.kind}")
+        elif attempt.verb is Verb.UPDATE:
+            self._changed(snapshot, attempt, resource)
+        elif attempt.verb is Verb.DELETE:
+            self._deleted(snapshot.facts(snapshot.records[name][str(attempt.record)]))
+        elif attempt.verb in (Verb.JOIN, Verb.ADD_MEMBER):
+            self.tick(name, "join: open" if attempt.verb is Verb.JOIN else "roles")
+            self.tick(name, "expire")
+
+    def _changed(self, snapshot: Snapshot, attempt: Attempt, resource: Resource) -> None:
+        record, body = snapshot.records[attempt.resource][str(attempt.record)], attempt.body or {}
+        for field in resource.steps.keys() & body.keys():
+            self.tick(resource.name, f"{field}: {record.values[field]} -> {body[field]}")
+        if resource.parent is not None and body.get(resource.parent, record.parent) != record.parent:
+            self.tick(resource.name, "move")
+
+    def _deleted(self, facts: Facts) -> None:
+        gone = going(facts)
+        for at in gone.values():
+            for field, referrer in left_referring(at, gone):
+                self.tick(referrer.resource, f"{field.name}: emptied when gone")
+            for field in at.resource.references():
+                if field.when_gone == "delete" and at.record.target(field.name) in gone:
+                    self.tick(at.resource.name, f"{field.name}: deleted when gone")
+
+    # --- the report --------------------------------------------------------------------------
+
     def into(self, report: Report) -> None:
         """Say it in the report."""
         report.grants = list(self._uses.values())
@@ -48,12 +108,54 @@ class Coverage:
             where = f"line {use.line}, {use.resource}: {use.action}: {use.text}"
             if any(isinstance(who, Engine) for who in grant.who):
                 report.skipped.append(f"{where} (the surface has no engine keys yet)")
+            elif use.action == "transfer":
+                report.skipped.append(f"{where} (the surface has no transfers yet)")
             elif not use.decided:
                 report.not_covered.append(f"{where}: decided no case")
-            elif grant.when and not use.missed and not _alone(grant):
+            elif grant.when and not use.missed and not _found_elsewhere(grant):
                 report.not_covered.append(f"{where}: its condition never made the difference")
+        for (resource, word), exercised in self._words.items():
+            if not exercised:
+                line = self._specification.resources[resource].place.line
+                report.not_covered.append(f"line {line}, {resource}: {word}: never came to be")
+        for name, each in self._specification.resources.items():
+            if each.links is not None:
+                report.skipped.append(f"line {each.place.line}, {name}: links (the surface has none yet)")
 
 
-def _alone(grant: Grant) -> bool:
+def _found_elsewhere(grant: Grant) -> bool:
     """Whether near misses of it can hardly be: the caller is found by a rule of something else."""
     return any(isinstance(who, Can) for who in grant.who) and not any(isinstance(who, Anyone) for who in grant.who)
+
+
+def _words(specification: Specification) -> Iterator[tuple[str, str]]:
+    """What a specification says beside its grants, by resource."""
+    blocked = {channel.resource for channel in declared_channels(specification) if channel.kind == "delete"}
+    for name, resource in specification.resources.items():
+        yield from ((name, word) for word in ("locked", "not locked") if resource.locked is not None)
+        yield from ((name, word) for word, there in (
+            ("unique", resource.unique), ("limit", resource.limit), ("require_if_match", resource.require_if_match),
+            ("a deletion that is blocked", name in blocked), ("move", resource.can.get("move")),
+        ) if there)  # fmt: skip
+        if resource.ladder is not None:
+            yield from _words_of_ladder(name, resource)
+        for field_name, steps in resource.steps.items():
+            for step in steps:
+                if not all(any(isinstance(who, Engine) for who in grant.who) for grant in step.rule):
+                    yield name, f"{field_name}: {step.before} -> {step.after}"
+        if resource.can.get("create"):
+            for field in resource.fields.values():
+                if field.kind in (Kind.CREATOR, Kind.COPY):
+                    yield name, f"{field.name}: {field.kind}"
+                if field.kind is Kind.MEMBER:
+                    yield from ((name, f"{field.name}: {word}") for word in ("a member", "no member"))
+
+
+def _words_of_ladder(name: str, resource: Resource) -> Iterator[tuple[str, str]]:
+    assert resource.ladder is not None
+    if resource.can.get("share"):
+        yield name, "roles"
+    if resource.ladder.join_open:
+        yield name, "join: open"
+    if resource.ladder.expire is not None and (resource.can.get("share") or resource.ladder.join_open):
+        yield name, "expire"

@@ -27,13 +27,12 @@ TRIES = 14
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two worlds that are the same to one caller."""
+    """Worlds that are all the same to one caller, each different from the one before in one thing."""
 
     who: str | None
-    one: Snapshot
-    other: Snapshot
+    worlds: tuple[Snapshot, ...]
     changes: tuple[str, ...]
-    """in what they differ, in words"""
+    """in what each differs from the one before, in words, with ids in braces"""
 
 
 def seen_by(snapshot: Snapshot, actor: Actor) -> dict[str, Any]:
@@ -71,7 +70,7 @@ def _creating(snapshot: Snapshot, child: Resource, above: Facts, actor: Actor) -
 
 
 class Pairs:
-    """Makes pairs of worlds out of one that was drawn."""
+    """Makes worlds that are the same to somebody out of one that was drawn."""
 
     def __init__(self, draw: Draw, random: Random) -> None:
         """Hidden things are changed by chance, to values of the same draw."""
@@ -83,16 +82,16 @@ class Pairs:
         """The world beside one that differs in as much as this caller cannot see; None where nothing is hidden."""
         actor = ANONYMOUS if who is None else Actor(who)
         wanted = seen_by(self._snapshot, actor)
-        other, changes = self._snapshot.copy(), []
+        worlds, changes = [self._snapshot], []
         for _ in range(TRIES):
-            tried = other.copy()
+            tried = worlds[-1].copy()
             change = self._random.choice((self._field, self._field, self._gone, self._another, self._member))(
                 tried, actor
             )
             if change is not None and seen_by(tried, actor) == wanted:
-                other = tried
+                worlds.append(tried)
                 changes.append(change)
-        return Pair(who, self._snapshot, other, tuple(changes)) if changes else None
+        return Pair(who, tuple(worlds), tuple(changes)) if changes else None
 
     def _field(self, world: Snapshot, actor: Actor) -> str | None:
         """Another value where it is not seen."""
@@ -114,7 +113,7 @@ class Pairs:
         if self._collides(world, changed) or value == record.values[field.name]:
             return None
         world.put(changed)
-        return f"{field.name} of {record.id}"
+        return f"`{field.name}` of {{{record.id}}} is another"
 
     def _collides(self, world: Snapshot, record: Any) -> bool:
         try:
@@ -130,7 +129,7 @@ class Pairs:
         if facts is None:
             return None
         world.remove(facts.record)
-        return f"without {facts.record.id}"
+        return f"{{{facts.record.id}}} is not there"
 
     def _another(self, world: Snapshot, actor: Actor) -> str | None:
         """A record more: like a hidden one, under an id of its own."""
@@ -141,7 +140,7 @@ class Pairs:
         if self._collides(world, record):
             return None
         world.put(record)
-        return f"another like {facts.record.id}"
+        return f"there is one more like {{{facts.record.id}}}"
 
     def _member(self, world: Snapshot, actor: Actor) -> str | None:
         """A membership more, less or other, of somebody else."""
@@ -156,7 +155,7 @@ class Pairs:
         else:
             role = self._random.choice(facts.resource.ladder.roles)
             world.memberships[key] = Membership(facts.record.resource, *key, role, None)
-        return f"a membership of {facts.record.id}"
+        return f"the members of {{{facts.record.id}}} are others"
 
 
 class Transcript:
@@ -181,11 +180,9 @@ class Transcript:
 
 
 def ids_of(pair: Pair) -> frozenset[str]:
-    """Every id that either world has."""
+    """Every id that one of the worlds has."""
     return frozenset(
-        name
-        for world in (pair.one, pair.other)
-        for name in (*world.accounts, *(facts.record.id for facts in world.every()))
+        name for world in pair.worlds for name in (*world.accounts, *(facts.record.id for facts in world.every()))
     )
 
 
@@ -194,3 +191,8 @@ def channels(one: Expected, other: Expected) -> Iterator[str]:
     for expected in (one, other):
         if expected.channel is not None:
             yield expected.channel
+
+
+def ids_in(text: str) -> list[str]:
+    """The ids that a text names."""
+    return _UUID.findall(text)

@@ -190,6 +190,10 @@ class Oracle:
             return value
         return value[:SORTED_CHARACTERS]
 
+    def not_offered(self, attempt: Attempt, actor: Actor) -> Expected:
+        """Never: the method is not offered, whatever is there."""
+        return Expected(405, "method_not_allowed")
+
     # --- writing -----------------------------------------------------------------------------
 
     def create(self, attempt: Attempt, actor: Actor) -> Expected:
@@ -447,6 +451,7 @@ class Oracle:
         Verb.JOIN: join,
         Verb.CHANGE_MEMBER: change_member,
         Verb.REMOVE_MEMBER: remove_member,
+        Verb.REPLACE: not_offered,
     }
 
 

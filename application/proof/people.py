@@ -13,7 +13,7 @@ def name_of(snapshot: Snapshot, account: str | None) -> str:
     if account is None:
         return "Somebody without an account"
     found = snapshot.accounts.get(account)
-    return found.email.partition("@")[0].capitalize() if found is not None else "Nobody known"
+    return found.email.partition("@")[0].capitalize() if found is not None else "an account that is not there"
 
 
 def called(snapshot: Snapshot, record: Record) -> str:

@@ -2,28 +2,28 @@
 
 import json
 from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from itertools import count
 from random import Random
-from typing import Any
+from typing import Any, cast
 
-from application.proof.attempts import Answer, Attempt, Laboratory, Verb
+from application.proof import filters
+from application.proof.attempts import READING, Answer, Attempt, Laboratory, Target, Verb
 from application.proof.checking import Checker, Difference
 from application.proof.coverage import Coverage
-from application.proof.interference import Pairs, Transcript, channels, ids_of
+from application.proof.interference import Pair, Pairs, Transcript, channels, ids_in, ids_of
 from application.proof.oracle import Expected, Oracle, secrets_of
 from application.proof.people import called, name_of, relation
 from application.proof.report import Finding, Kind, Progress, Report
 from application.proof.scripts import script
-from application.proof.stories import Step, Story, Teller, did, named
+from application.proof.stories import Step, Story, Teller, did, given, named, near, title, told
 from application.proof.trying import Tries, on_nothing
-from application.proof.worlds import Draw, aims
-from domain.judging import sharing_cap
-from domain.membership import within
-from domain.ownership import ANONYMOUS, Actor, Facts, decide, locked, may, may_read_field
+from application.proof.worlds import DAY, Draw, aims
+from domain.ownership import ANONYMOUS, Actor, Facts
+from domain.snapshot import Snapshot
 from domain.specification.analysis import declared_channels
-from domain.specification.model import Grant, Rule
+from domain.specification.model import Grant, Resource, Rule
 
 AIMS = 14
 """grants that one world is drawn for"""
@@ -35,6 +35,10 @@ STORY_STEPS = 24
 """attempts to write in one story from nothing"""
 PAIR_LINES = 90
 """attempts on a pair of worlds"""
+TIME_GOES_BY = 0.2
+"""how often in a story, after something has happened"""
+LARGEST_LIMITED = 400
+"""a `limit` that is filled to see what happens"""
 MOST_FINDINGS = 8
 ACTIONS: dict[Verb, str] = {
     Verb.LIST: "read",
@@ -48,8 +52,9 @@ ACTIONS: dict[Verb, str] = {
     Verb.JOIN: "share",
     Verb.CHANGE_MEMBER: "share",
     Verb.REMOVE_MEMBER: "share",
+    Verb.REPLACE: "update",
 }
-HTTP, FILTER, PAIRED, WORK = "HTTP answers", "SQL filter", "two worlds", "work done"
+HTTP, FILTER, PAIRED, WORK = "HTTP answers", "SQL filter", "two worlds", "statements for what is hidden"
 
 Open = Callable[[], AbstractAsyncContextManager[Laboratory]]
 """makes a laboratory for the specification, on a database of its own"""
@@ -63,6 +68,8 @@ class Stop(Exception):
 class Budget:
     """How long to go on: until the first of these is used."""
 
+    text: str = ""
+    """as it was asked for"""
     seconds: float | None = None
     comparisons: int | None = None
     findings: int = MOST_FINDINGS
@@ -72,10 +79,13 @@ class Budget:
 class Prover:
     """Proves one specification in one laboratory, or finds where it fails."""
 
+    timed = True
+    """whether the time is ours, so that every instant in an answer is known before"""
+
     def __init__(
         self,
         report: Report,
-        laboratory: Laboratory,
+        laboratory: Laboratory | Target,
         budget: Budget,
         elapsed: Callable[[], float],
         told: Callable[[Progress], None],
@@ -83,52 +93,78 @@ class Prover:
         """`elapsed` says how many seconds have gone; `told` is told where the proof is."""
         self.report = report
         self._specification = report.specification
-        self._laboratory = laboratory
+        self._target = laboratory
         self._budget = budget
         self._elapsed = elapsed
         self._told = told
-        self._checker = Checker(self._specification)
+        self._checker = Checker(self._specification, self.timed)
         self._coverage = Coverage(self._specification)
         self._declared = {(c.resource, c.kind) for c in declared_channels(self._specification)}
         self._aims = aims(self._specification)
+        self._limited = [r for r in self._specification.resources.values() if r.limit and r.limit <= LARGEST_LIMITED]
         self._found: set[tuple[Any, ...]] = set()
         self._log: list[Step] = []
         self._hidden: dict[str | None, frozenset[str]] = {}
-        self._draw: Draw
         self._oracle: Oracle
-        self._base: Any
+        self._base: Snapshot
 
     async def run(self) -> Report:
         """Go on until the budget is used."""
-        try:
+        with suppress(Stop):
             for number in count():
-                try:
-                    await self.round(number)
-                except Spoilt:
-                    continue
-        except Stop:
-            pass
-        self._coverage.into(self.report)
+                await self.round(number)
+        if len(self.report.findings) < self._budget.findings:
+            self._coverage.into(self.report)
+        else:
+            self.report.skipped.append("what takes part in the end: enough was found before")
         self.report.seconds = self._elapsed()
         return self.report
 
     async def round(self, number: int) -> None:
         """One world attacked in every way, one pair for each caller, and one story from nothing."""
         random = Random(f"{self.report.seed}/{number}")  # noqa: S311 - a proof can be repeated
-        await self._world(random, self._aimed(number, random), BY_CHANCE)
-        tries = Tries(self._draw, random)
-        await self._filters()
-        for attempts in (tries.reads(), tries.lists(), tries.every_field(), tries.writes(WRITES)):
-            for attempt in attempts:
-                await self._pages(attempt) if attempt.verb is Verb.LIST else await self._try(attempt)
-        await self._filters()
+        draw = Draw(self._specification, random, self._laboratory.now)
+        draw.world(self._aimed(number, random), BY_CHANCE)
+        with suppress(Spoilt):
+            await self.attack(draw, random)
         await self._pairs(random, number)
-        await self._world(random, [], 0)
-        tries = Tries(self._draw, random)
+        with suppress(Spoilt):
+            await self._story(random)
+        if number < len(self._limited):
+            with suppress(Spoilt):
+                await self._limit(self._limited[number], random)
+
+    async def attack(self, draw: Draw, random: Random) -> None:
+        """Everything that there is to try on one world."""
+        await self._hold(draw)
+        tries = Tries(draw, random)
+        parts = (tries.reads, tries.lists, tries.every_field, tries.fitting, lambda: tries.writes(WRITES), tries.reads)
+        for part in parts:
+            for attempt in part():
+                await self._pages(attempt) if attempt.verb is Verb.LIST else await self._try(attempt)
+        # last, for a request that can be repeated tells more than the compiled rule alone
+        await self._filters()
+
+    async def _story(self, random: Random) -> None:
+        """Something happens where there was nothing, and after each step everything is tried again."""
+        draw = Draw(self._specification, random, self._laboratory.now)
+        await self._hold(draw)
+        tries = Tries(draw, random)
         for attempt in tries.writes(STORY_STEPS):
             if await self._try(attempt):
                 await self._everything(tries)
+                if random.random() < TIME_GOES_BY:
+                    await self._wait()
+                    await self._everything(tries)
         self.report.stories += 1
+
+    async def _wait(self) -> None:
+        """A day goes by: what was to end in between has ended."""
+        until = self._oracle.snapshot.now + DAY
+        self._oracle.snapshot.now = until
+        self._hidden.clear()
+        self._log.append(Step(None, until=until))
+        await self._laboratory.wait(until)
 
     def _aimed(self, number: int, random: Random) -> list[tuple[str, Grant]]:
         """Each grant in its turn."""
@@ -137,15 +173,31 @@ class Prover:
         start = number * AIMS % len(self._aims)
         return random.sample((self._aims * 2)[start : start + AIMS], min(AIMS, len(self._aims)))
 
-    async def _world(self, random: Random, aimed: list[tuple[str, Grant]], each: int) -> None:
-        self._draw = Draw(self._specification, random, self._laboratory.now)
-        snapshot = self._draw.world(aimed, each)
-        self._base, self._log, self._oracle = snapshot.copy(), [], Oracle(snapshot)
-        await self._laboratory.hold(snapshot)
+    async def _limit(self, resource: Resource, random: Random) -> None:
+        """As many records of a resource as one owner may have, and one more."""
+        draw = Draw(self._specification, random, self._laboratory.now)
+        owner = next(iter(draw.snapshot.accounts))
+        above = None if resource.parent is None else draw.record(self._specification.resources[resource.parent])
+        given = {"owner": owner} if above is None else {above.resource: above.id}
+        owner = owner if above is None else above.owner
+        limit, records = resource.limit or 0, draw.snapshot.records[resource.name]
+        for _ in range(4 * limit):  # some are not unique
+            if len(records) < limit:
+                draw.record(resource, **given)
+        await self._hold(draw)
+        tries = Tries(draw, random)
+        for maker in (*[tries.creation] * 12, tries.deletion, tries.creation, tries.creation):
+            attempt = maker(owner, resource)
+            if attempt is not None:
+                await self._try(attempt)
+
+    async def _hold(self, draw: Draw) -> None:
+        self._base, self._log, self._oracle = draw.snapshot.copy(), [], Oracle(draw.snapshot)
+        await self._laboratory.hold(draw.snapshot)
         self._checker.forget()
         self._hidden.clear()
-        for attempt in on_nothing(snapshot, self._specification.resources.values()):
-            self._checker.learn_missing(attempt, await self._laboratory.send(attempt))
+        for attempt in on_nothing(draw.snapshot, self._specification.resources.values()):
+            self._checker.learn_missing(attempt, await self._target.send(attempt))
         self.report.worlds += 1
 
     # --- one attempt -------------------------------------------------------------------------
@@ -156,18 +208,20 @@ class Prover:
         # what a change shows of it is compared field by field, and may be more than could be seen before
         secrets = () if expected.effect is not None else self._secrets(attempt)
         hidden = self._oracle.hides(attempt)
-        answer = await self._laboratory.send(attempt)
+        answer = await self._target.send(attempt)
         difference = self._checker.check(attempt, expected, answer, secrets, hidden)
         self._tally(attempt, expected, difference)
         self.report.count(HTTP)
         self.report.count(WORK, hidden)
         self._report_progress("attacking over HTTP")
         if difference is not None:
-            await self._tell(Story(self._base, tuple(self._log), attempt, difference))
+            done = answer.status < 400 and attempt.verb not in READING
+            await self._tell(Story(self._base, tuple(self._log), attempt, difference), spoilt=done)
             return False
         return self._keep(attempt, expected, answer)
 
     def _keep(self, attempt: Attempt, expected: Expected, answer: Answer) -> bool:
+        self._coverage.answered(self._oracle.snapshot, attempt, expected)
         if expected.effect is None:
             return False
         body = json.loads(answer.body) if answer.body else None
@@ -187,7 +241,7 @@ class Prover:
         """A list, page after page."""
         while True:
             expected = self._oracle.expect(attempt)
-            answer = await self._laboratory.send(attempt)
+            answer = await self._target.send(attempt)
             difference = self._checker.check(attempt, expected, answer, self._secrets(attempt))
             self._tally(attempt, expected, difference)
             self.report.count(HTTP)
@@ -233,25 +287,14 @@ class Prover:
     def _right(self, rule: str, actor: Actor, facts: Facts) -> bool:
         """What the domain says of one compiled rule."""
         resource = facts.resource
-        verb, _, name = rule.rpartition(" of ")
-        if verb == "read":
-            grants: Rule = resource.fields[name].read or ()
+        for grants in filters.grants(resource, rule):
             self._coverage.decided(grants, actor, facts)
-            return may_read_field(resource.fields[name], actor, facts)
-        if verb == "step":
-            for step in resource.steps[name]:
-                self._coverage.decided(step.rule, actor, facts)
-            return any(decide(step.rule, actor, facts).allowed for step in resource.steps[name])
-        if rule == "locked":
-            return locked(facts)
-        if rule.startswith("share "):
-            self._coverage.decided(resource.rule("share"), actor, facts)
-            assert resource.ladder is not None
-            return within(resource.ladder, rule.removeprefix("share "), sharing_cap(actor, facts))
-        self._coverage.decided(resource.rule(rule), actor, facts)
         for each in resource.fields.values() if rule == "update" else ():
             self._coverage.decided(each.write or (), actor, facts)
-        return may(rule, actor, facts).allowed
+        right = filters.says(rule, actor, facts)
+        if rule == "locked":
+            self._coverage.tick(resource.name, "locked" if right else "not locked")
+        return right
 
     def _tell_filter(self, who: str | None, facts: Facts, rule: str, right: bool) -> None:
         snapshot, resource = self._oracle.snapshot, facts.resource
@@ -260,7 +303,7 @@ class Prover:
             return
         kind = Kind.REFUSAL if right else Kind.LEAK
         allowed = "does not allow" if right else "allows"
-        title = f"The SQL filter alone {allowed} {name_of(snapshot, who)} to {verb} {called(snapshot, facts.record)}"
+        told_of = f"The SQL filter alone {allowed} {name_of(snapshot, who)} to {verb} {called(snapshot, facts.record)}"
         lines = _lines(resource.rule(verb))
         self.report.cell(resource.name, verb, related).leaks += kind is Kind.LEAK
         self._add(
@@ -270,9 +313,9 @@ class Prover:
                 resource.name,
                 rule,
                 related,
-                f"{title}.",
+                f"{told_of}.",
                 _because(lines, right),
-                (f"{name_of(snapshot, who)} is, to {called(snapshot, facts.record)}: {related}.", f"{title}."),
+                (f"{name_of(snapshot, who)} is, to {called(snapshot, facts.record)}: {related}.", f"{told_of}."),
                 "# the compiled rule was asked by itself: there is no request to repeat",
                 "allowed" if right else "refused",
                 "refused" if right else "allowed",
@@ -290,37 +333,40 @@ class Prover:
         pair = Pairs(draw, random).pair(everybody[number % len(everybody)])
         if pair is None:
             return
-        attempts = [self._as(pair.who, attempt) for attempt in self._lines(Tries(draw, random), random)]
-        known = ids_of(pair)
-        answers: list[list[tuple[Expected, str]]] = []
-        for snapshot in (pair.one.copy(), pair.other.copy()):
-            await self._laboratory.hold(snapshot)
-            oracle, transcript, lines = Oracle(snapshot), Transcript(known), []
-            for attempt in attempts:
-                expected = oracle.expect(attempt)
-                answer = await self._laboratory.send(attempt)
-                lines.append((expected, transcript.line(attempt, answer)))
-                if self._checker.check(attempt, expected, answer) is None and expected.effect is not None:
-                    expected.effect(json.loads(answer.body) if answer.body else None)
-            answers.append(lines)
-        for attempt, one, other in zip(attempts, *answers, strict=True):
+        attempts = [attempt.by(pair.who) for attempt in self._lines(Tries(draw, random), random)]
+        one, other = (
+            await self._transcript(pair, pair.worlds[0], attempts),
+            await self._transcript(pair, pair.worlds[-1], attempts),
+        )
+        for i, attempt in enumerate(attempts):
             self.report.count(PAIRED)
-            if one[0] != other[0]:
-                self._excuse(attempt, one[0], other[0])
-                return  # from here on the worlds are not the same to the caller any more
-            if one[1] != other[1]:
-                self._tell_pair(attempt, pair.one, pair.changes, one[1], other[1])
-                return
+            if one[i][0] != other[i][0]:
+                self._excuse(attempt, one[i][0], other[i][0])
+                break  # from here on the worlds are not the same to the caller any more
+            if one[i][1] != other[i][1]:
+                if not self._known(PAIRED, attempt.resource, attempt.verb):
+                    await self._tell_pair(pair, attempts[: i + 1])
+                break
         self._report_progress("comparing two worlds")
+
+    async def _transcript(self, pair: Pair, world: Snapshot, attempts: list[Attempt]) -> list[tuple[Expected, str]]:
+        """What one of the worlds should answer, and does."""
+        snapshot = world.copy()
+        await self._laboratory.hold(snapshot)
+        oracle, transcript, lines = Oracle(snapshot), Transcript(ids_of(pair)), []
+        for attempt in attempts:
+            expected = oracle.expect(attempt)
+            answer = await self._laboratory.send(attempt)
+            lines.append((expected, transcript.line(attempt, answer)))
+            if self._checker.check(attempt, expected, answer) is None and expected.effect is not None:
+                expected.effect(json.loads(answer.body) if answer.body else None)
+        return lines
 
     def _lines(self, tries: Tries, random: Random) -> list[Attempt]:
         reads, lists = list(tries.reads()), list(tries.lists())
         read = random.sample(reads, min(PAIR_LINES // 3, len(reads)))
         listed = random.sample(lists, min(PAIR_LINES // 2, len(lists)))
         return [*read, *listed, *tries.writes(PAIR_LINES // 6), *read[:5], *listed[:5]]
-
-    def _as(self, who: str | None, attempt: Attempt) -> Attempt:
-        return attempt.by(who)
 
     def _excuse(self, attempt: Attempt, one: Expected, other: Expected) -> None:
         """A difference of the right answers: by a declared channel, or because a right depends on it."""
@@ -329,46 +375,51 @@ class Prover:
                 name = f"{attempt.resource}, {kind}"
                 self.report.channels[name] = self.report.channels.get(name, 0) + 1
 
-    def _tell_pair(self, attempt: Attempt, snapshot: Any, changes: tuple[str, ...], one: str, other: str) -> None:
-        action = ACTIONS[attempt.verb]
-        if self._known(PAIRED, attempt.resource, attempt.verb):
-            return
-        related = self._relation(attempt)
-        hidden = named(snapshot, f"{{{changes[0].rpartition(' ')[2]}}}") if changes else "something"
-        title = f"{did(snapshot, attempt)} and can tell from the answer what it may not see"
-        story = (
-            f"There are two worlds, which differ only in what {name_of(snapshot, attempt.who)} may not see: "
-            f"{'; '.join(named(snapshot, change) for change in changes)} ({hidden}).",
-            f"{title}.",
-        )
-        lines = _lines(self._specification.resources[attempt.resource].rule(action))
+    async def _tell_pair(self, pair: Pair, attempts: list[Attempt]) -> None:
+        """Two neighbours among the worlds of the pair are enough: they differ in one thing."""
+        attempt, who = attempts[-1], name_of(pair.worlds[0], pair.who)
+        answers = [(await self._transcript(pair, world, attempts))[-1][1] for world in pair.worlds]
+        at = next(i for i in range(1, len(answers)) if answers[i] != answers[i - 1])
+        snapshot, action = pair.worlds[at - 1], ACTIONS[attempt.verb]
+        change = named(snapshot, pair.changes[at - 1])
+        sentence = f"{did(snapshot, attempt)} and can tell from the answer that {change}"
+        rule = self._specification.resources[attempt.resource].rule(action)
         self._add(
             Finding(
                 Kind.INFERENCE,
                 "HTTP",
                 attempt.resource,
                 action,
-                related,
-                f"{title}.",
-                "No declared channel of the specification excuses this.",
-                story,
+                self._relation(attempt, snapshot),
+                f"{sentence}.",
+                "Nobody may see that, and no declared channel of the specification excuses it.",
+                (
+                    *given(near(snapshot, (attempt.record, *ids_in(pair.changes[at - 1])))),
+                    f"In another world everything is the same, but {change}; {who} may not see that.",
+                    f"{sentence}.",
+                ),
                 "# two servers with two databases are needed to repeat this: run the proof with the same seed",
-                one[:600],
-                other[:600],
-                lines,
+                answers[at - 1][:600],
+                answers[at][:600],
+                _lines(rule),
             )
         )
 
     # --- findings ----------------------------------------------------------------------------
 
-    async def _tell(self, story: Story) -> None:
-        """Make a finding of a wrong answer, and go on with a new world."""
+    async def _tell(self, story: Story, spoilt: bool = False) -> None:
+        """Make a finding of a wrong answer, of each sort once.
+
+        Go on with a new world (`Spoilt`) where this one is not as it should be any more, or was used to repeat it.
+        """
         attempt, difference = story.last, story.difference
         action = ACTIONS[attempt.verb]
-        if not self._known(HTTP, attempt.resource, attempt.verb, difference.kind, difference.about):
+        if self._known(HTTP, attempt.resource, attempt.verb, difference.kind, difference.about):
+            if spoilt:
+                raise Spoilt
+        else:
             related = self._relation(attempt)
-            teller = Teller(self._laboratory)
-            shortest = await teller.shortest(story)
+            shortest = await self._shortest(story)
             rule = self._specification.resources[attempt.resource].rule(action)
             lines = _lines(rule)
             self._add(
@@ -378,16 +429,24 @@ class Prover:
                     attempt.resource,
                     action,
                     related,
-                    f"{teller.title(shortest)}.",
+                    f"{title(shortest)}.",
                     _because(lines, difference.kind is Kind.REFUSAL),
-                    teller.told(shortest),
+                    told(shortest),
                     script(self._specification, shortest),
                     shortest.difference.expected,
                     shortest.difference.given,
                     lines,
                 )
             )
-        raise Spoilt
+            raise Spoilt
+
+    async def _shortest(self, story: Story) -> Story:
+        return await Teller(self._laboratory).shortest(story)
+
+    @property
+    def _laboratory(self) -> Laboratory:
+        """The target where it is one."""
+        return cast(Laboratory, self._target)
 
     def _known(self, *sort: Any) -> bool:
         """Whether a finding of this sort was told already."""
@@ -430,8 +489,8 @@ class Prover:
             elif not attempt.query:
                 cell.refused += 1
 
-    def _relation(self, attempt: Attempt) -> str:
-        snapshot, resource = self._oracle.snapshot, self._specification.resources[attempt.resource]
+    def _relation(self, attempt: Attempt, world: Snapshot | None = None) -> str:
+        snapshot, resource = world or self._oracle.snapshot, self._specification.resources[attempt.resource]
         name, record_id = attempt.resource, attempt.record
         if attempt.verb is Verb.CREATE and resource.parent is not None:
             name, record_id = resource.parent, (attempt.body or {}).get(resource.parent)
@@ -471,3 +530,10 @@ def _because(lines: tuple[int, ...], allowed: bool) -> str:
     verb = "allow" if len(lines) > 1 else "allows"
     verb = verb if allowed else ("do not allow" if len(lines) > 1 else "does not allow")
     return f"The specification, {named_lines}, {verb} it."
+
+
+async def catches(prover: Prover, draw: Draw, random: Random) -> bool:
+    """Whether one attack on one world finds anything."""
+    with suppress(Spoilt, Stop):
+        await prover.attack(draw, random)
+    return bool(prover.report.findings)

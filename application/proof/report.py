@@ -80,6 +80,8 @@ class Mutants:
     survivors: tuple[str, ...]
     """what was broken, and nobody noticed: `line 31, note: read: without "when audience is everyone"`"""
     seconds: float
+    idle: tuple[str, ...] = ()
+    """what was broken, and decides nothing: no world shows a difference, so there is nothing to catch"""
 
     @property
     def caught(self) -> int:

@@ -1,8 +1,9 @@
 """The shortest way to what was found: steps that are replayed, left out where they do not matter, and told."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from application.proof.attempts import Attempt, Laboratory, Verb
@@ -22,10 +23,11 @@ MOST_REPLAYS = 400
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An attempt that succeeded, and the id of what it created."""
+    """An attempt that succeeded, and the id of what it created; or time that went by."""
 
-    attempt: Attempt
+    attempt: Attempt | None
     created: str | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,11 @@ class Teller:
         for attempt in on_nothing(snapshot, [snapshot.specification.resources[story.last.resource]]):
             checker.learn_missing(attempt, await self._laboratory.send(attempt))
         for step in story.steps:
+            if step.until is not None:
+                snapshot.now = step.until
+                await self._laboratory.wait(step.until)
+            if step.attempt is None:
+                continue
             attempt = renamed(step.attempt, ids)
             expected = oracle.expect(attempt)
             answer = await self._laboratory.send(attempt)
@@ -148,26 +155,33 @@ class Teller:
             found.append((Attempt(owner, Verb.ADD_MEMBER, membership.resource, membership.record, body=given), None))
         return found
 
-    # --- telling -----------------------------------------------------------------------------
 
-    def told(self, story: Story) -> tuple[str, ...]:
-        """One sentence a step: what there is, what happens, and what is wrong."""
-        snapshot = story.base.copy()
-        sentences = [*given(snapshot)]
-        oracle = Oracle(snapshot)
-        for step in story.steps:
-            sentences.append(f"{did(snapshot, step.attempt)}.")
-            expected = oracle.expect(step.attempt)
-            if expected.effect is not None:
-                expected.effect({"id": step.created})
-        after = story.after or snapshot
-        return (*sentences, f"{self.title(story, after)}.")
+# --- telling -------------------------------------------------------------------------------
 
-    def title(self, story: Story, after: Snapshot | None = None) -> str:
-        """`Bob lists notes and sees Mary's note “amber”`."""
-        snapshot = after or story.after or story.base
-        last = renamed(story.last, dict(story.ids))
-        return f"{did(snapshot, last)} and {named(snapshot, story.difference.sees)}"
+
+def told(story: Story) -> tuple[str, ...]:
+    """One sentence a step: what there is, what happens, and what is wrong."""
+    snapshot = story.base.copy()
+    sentences = [*given(snapshot)]
+    oracle = Oracle(snapshot)
+    for step in story.steps:
+        if step.until is not None:
+            sentences.append(f"Time goes by, until {instant_text(step.until)}.")
+            snapshot.now = step.until
+        if step.attempt is None:
+            continue
+        sentences.append(f"{did(snapshot, step.attempt)}.")
+        expected = oracle.expect(step.attempt)
+        if expected.effect is not None:
+            expected.effect({"id": step.created})
+    return (*sentences, f"{title(story)}.")
+
+
+def title(story: Story) -> str:
+    """`Bob lists notes and sees Mary's note “amber”`."""
+    snapshot = story.after or story.base
+    last = renamed(story.last, dict(story.ids))
+    return f"{did(snapshot, last)} and {named(snapshot, story.difference.sees)}"
 
 
 def _size(story: Story) -> int:
@@ -243,6 +257,14 @@ def given(snapshot: Snapshot) -> Sequence[str]:
     return sentences
 
 
+def near(snapshot: Snapshot, ids: Iterable[str | None]) -> Snapshot:
+    """As much of a world as some records hang under, to be told."""
+    kept = {at.record.id for facts in snapshot.every() if facts.record.id in set(ids) for at in facts.above()}
+    records = {name: {i: r for i, r in found.items() if i in kept} for name, found in snapshot.records.items()}
+    memberships = {key: membership for key, membership in snapshot.memberships.items() if key[0] in kept}
+    return replace(snapshot, records=records, memberships=memberships)
+
+
 def _values(snapshot: Snapshot, record: Record) -> str:
     """` in Mary's notebook “birch”, with audience: everyone`."""
     resource = snapshot.specification.resources[record.resource]
@@ -303,6 +325,8 @@ def did(snapshot: Snapshot, attempt: Attempt) -> str:
             return f"{who} joins {what}"
         case Verb.CHANGE_MEMBER:
             return f"{who} changes the role of {member} in {what} to {role}"
+        case Verb.REPLACE:
+            return f"{who} tries to replace {what}"
         case Verb.REMOVE_MEMBER:
             return f"{who} removes {member} from {what}"
 

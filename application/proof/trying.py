@@ -7,12 +7,14 @@ from typing import Any
 
 from application.proof.attempts import Attempt, Verb
 from application.proof.oracle import NEW, Oracle
-from application.proof.worlds import Draw
-from domain.ownership import Actor
+from application.proof.worlds import DAY, Draw
+from domain.deletion import obstacles
+from domain.judging import sharing_cap
+from domain.ownership import Actor, Facts, decide, may
 from domain.record import Record, writable
 from domain.snapshot import Snapshot
 from domain.specification.model import ENGINE_FIELDS, Field, Kind, Resource
-from domain.values import to_json
+from domain.values import instant_text, to_json
 
 NEVER = "00000000-0000-7000-8000-000000000000"
 """an id that no record and no account has"""
@@ -50,6 +52,8 @@ class Tries:
                     yield Attempt(who, Verb.GET, resource.name, record)
                     if self._random.random() < 0.25:
                         yield Attempt(who, Verb.HEAD, resource.name, record)
+                    if self._random.random() < 0.05:
+                        yield Attempt(who, Verb.REPLACE, resource.name, record, body={})
                     if resource.ladder is not None:
                         yield Attempt(who, Verb.MEMBERS, resource.name, record)
 
@@ -102,12 +106,12 @@ class Tries:
     def writes(self, number: int) -> Iterator[Attempt]:
         """So many attempts to write, by chance; each is made when its turn comes, on the world as it is then."""
         makers = (
-            self._creation,
-            self._creation,
+            self.creation,
+            self.creation,
             self._change,
             self._change,
             self._change,
-            self._deletion,
+            self.deletion,
             self._sharing,
         )
         for _ in range(number):
@@ -116,6 +120,60 @@ class Tries:
             attempt = self._random.choice(makers)(who, resource)
             if attempt is not None:
                 yield attempt
+
+    def fitting(self) -> Iterator[Attempt]:
+        """What chance seldom finds: allowed steps and moves, deletions that are blocked, values that are taken."""
+        for resource in self._specification.resources.values():
+            for record in list(self._snapshot.records[resource.name].values()):
+                for who in self._snapshot.accounts:
+                    actor, facts = Actor(who), self._snapshot.facts(record)
+                    held = (("if-match", "*"),) if resource.require_if_match else ()
+                    for name, after in self._steps(resource, actor, facts):
+                        yield Attempt(who, Verb.UPDATE, resource.name, record.id, body={name: after}, headers=held)
+                    if resource.parent is not None and may("move", actor, facts):
+                        moved = Attempt(who, Verb.UPDATE, resource.name, record.id, headers=held)
+                        yield from self._moves(moved, resource.parent)
+                    cap = sharing_cap(actor, facts)
+                    if resource.ladder is not None and cap is not None and self._random.random() < 0.3:
+                        given = self._random.choice(resource.ladder.roles[resource.ladder.roles.index(cap) :])
+                        body = {"account": self._random.choice([*self._snapshot.accounts]), "role": given}
+                        yield Attempt(who, Verb.ADD_MEMBER, resource.name, record.id, body=body)
+                    if may("delete", actor, facts) and obstacles(facts):
+                        yield Attempt(who, Verb.DELETE, resource.name, record.id, headers=held)
+                    if resource.unique and may("update", actor, facts) and self._random.random() < 0.3:
+                        body = self._taken(resource, record)
+                        if body:
+                            yield Attempt(who, Verb.UPDATE, resource.name, record.id, body=body, headers=held)
+                    if self._gone(resource, record.id):
+                        break
+
+    def _moves(self, attempt: Attempt, parent: str) -> Iterator[Attempt]:
+        """To one other place where that is allowed, and to one by chance."""
+        others = list(self._snapshot.records[parent])
+        tried = [replace(attempt, body={parent: above}) for above in self._random.sample(others, min(6, len(others)))]
+        allowed = [each for each in tried if self._oracle.expect(each).effect is not None]
+        if self._random.random() < 0.6:
+            yield from (*allowed[:1], *tried[:1])
+
+    def _gone(self, resource: Resource, record_id: str) -> bool:
+        return record_id not in self._snapshot.records[resource.name]
+
+    def _steps(self, resource: Resource, actor: Actor, facts: Facts) -> Iterator[tuple[str, str]]:
+        for name, steps in resource.steps.items():
+            for step in steps:
+                allowed = step.before == facts.record.values[name] and decide(step.rule, actor, facts).allowed
+                if allowed and self._random.random() < 0.3:
+                    yield name, step.after
+
+    def _taken(self, resource: Resource, record: Record) -> dict[str, Any]:
+        """The values that must be unique, as another record of the same place has them."""
+        unique = self._random.choice(resource.unique)
+        others = [r for r in self._snapshot.records[resource.name].values() if r.id != record.id]
+        near = [other for other in others if _place(unique.per, other) == _place(unique.per, record)]
+        if not near or any(name not in writable(resource) for name in unique.fields):
+            return {}
+        other = self._random.choice(near)
+        return {n: to_json(self._specification.value_field(resource.name, n), other.values[n]) for n in unique.fields}
 
     def every_field(self) -> Iterator[Attempt]:
         """Every field of some records alone, by everybody; and what only the engine writes."""
@@ -133,7 +191,8 @@ class Tries:
     def _by_engine(self, resource: Resource) -> list[str]:
         return [*ENGINE_FIELDS, *(field.name for field in resource.fields.values() if field.by_engine)]
 
-    def _creation(self, who: str | None, resource: Resource) -> Attempt | None:
+    def creation(self, who: str | None, resource: Resource) -> Attempt | None:
+        """A creation, mostly of what could be created."""
         if resource.parent is not None and not self._snapshot.records[resource.parent]:
             return None
         body = {}
@@ -160,7 +219,8 @@ class Tries:
         body = {name: self._any_value(resource, name) for name in chosen}
         return self._conditional(Attempt(who, Verb.UPDATE, resource.name, record, body=body))
 
-    def _deletion(self, who: str | None, resource: Resource) -> Attempt | None:
+    def deletion(self, who: str | None, resource: Resource) -> Attempt | None:
+        """A deletion, sometimes with a condition."""
         record = self._stored(resource)
         return None if record is None else self._conditional(Attempt(who, Verb.DELETE, resource.name, record))
 
@@ -189,7 +249,10 @@ class Tries:
             case 2:
                 return Attempt(who, Verb.REMOVE_MEMBER, resource.name, record, account)
         given = self._random.choice((account, account, account, NEVER))
-        return Attempt(who, Verb.ADD_MEMBER, resource.name, record, body={"account": given, "role": role})
+        body = {"account": given, "role": role}
+        if self._random.random() < 0.4:
+            body["expires_at"] = instant_text(self._snapshot.now + self._random.choice((DAY / 2, DAY, 2 * DAY, -DAY)))
+        return Attempt(who, Verb.ADD_MEMBER, resource.name, record, body=body)
 
     def _stored(self, resource: Resource) -> str | None:
         found = list(self._snapshot.records[resource.name])
@@ -231,6 +294,7 @@ def on_nothing(snapshot: Snapshot, resources: Iterable[Resource]) -> Iterator[At
             yield Attempt(who, Verb.HEAD, resource.name, NEVER)
             yield Attempt(who, Verb.UPDATE, resource.name, NEVER, body={}, headers=held)
             yield Attempt(who, Verb.DELETE, resource.name, NEVER, headers=held)
+            yield Attempt(who, Verb.REPLACE, resource.name, NEVER, body={})
             if resource.ladder is not None:
                 given = {"account": somebody, "role": resource.ladder.weakest}
                 yield Attempt(who, Verb.MEMBERS, resource.name, NEVER)
@@ -238,3 +302,10 @@ def on_nothing(snapshot: Snapshot, resources: Iterable[Resource]) -> Iterator[At
                 yield Attempt(who, Verb.ADD_MEMBER, resource.name, NEVER, body=given)
                 yield Attempt(who, Verb.CHANGE_MEMBER, resource.name, NEVER, somebody, body={"role": given["role"]})
                 yield Attempt(who, Verb.REMOVE_MEMBER, resource.name, NEVER, OTHER)
+
+
+def _place(per: str, record: Record) -> str | None:
+    """Within what a uniqueness holds."""
+    if per == "everywhere":
+        return ""
+    return record.owner if per == "owner" else record.target(per)

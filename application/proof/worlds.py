@@ -57,16 +57,19 @@ DEEPEST = 6
 class Draw:
     """Draws one world; the same for the same state of `random`."""
 
-    def __init__(self, specification: Specification, random: Random, now: datetime) -> None:
-        """Begin with people and nothing else."""
-        self.snapshot = Snapshot.empty(specification, now)
+    def __init__(
+        self, specification: Specification, random: Random, now: datetime, snapshot: Snapshot | None = None
+    ) -> None:
+        """Begin with people and nothing else, or go on with a snapshot that has some."""
+        self.snapshot = snapshot or Snapshot.empty(specification, now)
         self._specification = specification
         self._random = random
         self._now = now
         self._numbers = count(1)
         self._salt = random.getrandbits(64)
         self._values = {(r.name, f.name): self._pool(r, f) for r in specification.resources.values() for f in _typed(r)}
-        self._people()
+        if snapshot is None:
+            self._people()
 
     def world(self, aims: Sequence[tuple[str, Grant]], each: int) -> Snapshot:
         """A world that satisfies each of these grants and nearly satisfies it, and `each` records by chance."""
@@ -270,7 +273,7 @@ class Draw:
             case Can(action, path):
                 there = self._reach(facts, path)
                 if there is not None and depth:
-                    for needed in {action, "open"}:
+                    for needed in dict.fromkeys((action, "open")):
                         self._satisfy_any(there.resource.rule(needed), there, actor, depth - 1)
             case Through(link, back, container, _, roles):
                 self._tie(facts, link, back, container, roles, actor)

@@ -1,7 +1,7 @@
 """What can be asked of a specification: what is public, who has which right, and what may be inferred."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.specification.model import (
     Anyone,
@@ -119,6 +119,36 @@ def _reachable(spec: Specification, resource: Resource, action: str) -> bool:
         return True
     above = None if resource.parent is None else spec.resources[resource.parent]
     return above is not None and anonymous_could(spec, above.name, above.rule("open"))
+
+
+def account_grants(spec: Specification) -> tuple[Right, ...]:
+    """Every further grant that any account satisfies on records it has nothing to do with: `read: signed in`.
+
+    Not among them is a root's `create`: whoever creates one becomes its owner.
+    """
+    opened = replace(spec, resources={name: _opened(resource) for name, resource in spec.resources.items()})
+    public = {(right.resource, right.action, right.place) for right in public_grants(spec)}
+    found = {(right.resource, right.action, right.place) for right in public_grants(opened)} - public
+    return tuple(right for right in rights_table(spec) if (right.resource, right.action, right.place) in found)
+
+
+def _opened(resource: Resource) -> Resource:
+    """The resource as it would be if nobody had to sign in where any account will do."""
+
+    def rule(given: Rule) -> Rule:
+        return tuple(
+            replace(grant, who=tuple(Anyone() if isinstance(who, SignedIn) else who for who in grant.who))
+            for grant in given
+        )
+
+    return replace(
+        resource,
+        can={action: rule(grants) for action, grants in resource.can.items()},
+        steps={
+            field: tuple(replace(step, rule=rule(step.rule)) for step in steps)
+            for field, steps in resource.steps.items()
+        },
+    )
 
 
 # --- who may what --------------------------------------------------------------------------

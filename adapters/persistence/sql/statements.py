@@ -153,7 +153,7 @@ class Statements:
             guard = compiler.read_guard(field.name, resource)
             rules |= {} if guard is None else {f"read of {field.name}": guard(at)}
         for name, steps in model.steps.items():
-            rules[f"step of {name}"] = or_(false(), *(compiler.on_rule(step.rule, at) for step in steps))
+            rules |= {f"step of {name}: {s.before} -> {s.after}": compiler.on_rule(s.rule, at) for s in steps}
         if model.locked is not None:
             rules["locked"] = compiler.locked(at)
         found = select(table.c.id, *(rule.label(f"rule_{i}") for i, rule in enumerate(rules.values())))

@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from adapters.specification_file import load, parse
-from domain.specification.analysis import anonymous_could, declared_channels, public_grants, rights_table
+from domain.specification.analysis import (
+    account_grants,
+    anonymous_could,
+    declared_channels,
+    public_grants,
+    rights_table,
+)
 from tests.domain.specification.mistakes import HEAD, base
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -52,6 +58,29 @@ def test_anonymous_callers_need_to_open_and_never_own() -> None:
     assert public("  a: {owner: account, can: {read: anyone and owner, open: anyone and signed in}}\n") == []
     steps = "  a: {owner: account, fields: {s: 'one of x, y'}, can: {open: anyone}, steps: {s: {x -> y: anyone}}}\n"
     assert public(steps) == ["a open", "a s: x -> y"]
+
+
+def for_any_account(text: str) -> list[str]:
+    return [f"{r.resource} {r.action}: {r.who}" for r in account_grants(parse(HEAD + text))]
+
+
+def test_what_any_account_may_beyond_what_is_public() -> None:
+    assert for_any_account("  a: {owner: account, can: {create: signed in, read: owner}}\n") == []
+    opened = "  a: {owner: account, can: {create: signed in, read: signed in}}\n"
+    assert for_any_account(opened) == ["a read: signed in"]
+    public_too = "  a: {owner: account, can: {read: [anyone, signed in], update: signed in and owner}}\n"
+    assert for_any_account(public_too) == ["a read: signed in"]
+    assert for_any_account("  a: {owner: account, can: {read: owner, update: signed in}}\n") == [], "nobody can open it"
+    above = "  a: {owner: account, can: {open: signed in, delete: anyone}}\n"
+    below = "  b: {owner: a, can: {create: signed in, read: whoever can open a}}\n"
+    assert for_any_account(above + below) == [
+        "a open: signed in",
+        "a delete: anyone",
+        "b create: signed in",
+        "b read: whoever can open a",
+    ]
+    steps = "  a: {owner: account, fields: {s: 'one of x, y'}, can: {open: anyone}, steps: {s: {x -> y: signed in}}}\n"
+    assert for_any_account(steps) == ["a s: x -> y: signed in"]
 
 
 def test_conditions_that_exclude_each_other_open_nothing() -> None:
