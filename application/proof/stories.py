@@ -1,7 +1,7 @@
 """The shortest way to what was found: steps that are replayed, left out where they do not matter, and told."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -57,14 +57,29 @@ class Teller:
         """A story with the same end from which nothing can be left out, as far as patience goes."""
         self._replays = 0
         found = await self._again(story) or story
-        smaller = True
-        while smaller and self._replays < MOST_REPLAYS:
-            smaller = False
-            for shorter in (self._without_step, self._without_record, self._without_membership):
-                better = await shorter(found)
-                if better is not None:
-                    found, smaller = better, True
+        size = -1
+        while size != (size := _size(found)):
+            found = await self._fewer(found, lambda at: at.steps[::-1], _without_steps)
+            found = await self._fewer(found, lambda at: [f.record for f in at.base.every()], _without_records)
+            found = await self._fewer(found, lambda at: list(at.base.memberships), _without_memberships)
         return await self._by_api(found) or found
+
+    async def _fewer(
+        self, story: Story, parts: Callable[[Story], Sequence[Any]], without: Callable[[Story, Any], Story | None]
+    ) -> Story:
+        """The story without as many of its parts as can be left out: half of them at once, then less."""
+        size = len(parts(story))
+        while size > 0:
+            at = 0
+            while at < len(left := parts(story)):
+                shorter = None if self._replays >= MOST_REPLAYS else without(story, left[at : at + size])
+                found = None if shorter is None else await self._tried(shorter)
+                if found is None:
+                    at += size
+                else:
+                    story = found
+            size //= 2
+        return story
 
     async def _again(self, story: Story) -> Story | None:
         """The story as it goes now; None where it does not end alike."""
@@ -101,31 +116,6 @@ class Teller:
         if difference is None or (difference.kind, difference.about) != (story.difference.kind, story.difference.about):
             return None
         return replace(story, difference=difference, after=before, ids=tuple(ids.items()), expected=expected)
-
-    async def _without_step(self, story: Story) -> Story | None:
-        for i in reversed(range(len(story.steps))):
-            steps = story.steps[:i] + story.steps[i + 1 :]
-            if self._replays < MOST_REPLAYS and (found := await self._tried(replace(story, steps=steps))):
-                return found
-        return None
-
-    async def _without_record(self, story: Story) -> Story | None:
-        for facts in list(story.base.every()):
-            base = story.base.copy()
-            base.remove(base.records[facts.record.resource][facts.record.id])
-            if _names(story, base) < _names(story, story.base):
-                continue
-            if self._replays < MOST_REPLAYS and (found := await self._tried(replace(story, base=base))):
-                return found
-        return None
-
-    async def _without_membership(self, story: Story) -> Story | None:
-        for key in list(story.base.memberships):
-            base = story.base.copy()
-            del base.memberships[key]
-            if self._replays < MOST_REPLAYS and (found := await self._tried(replace(story, base=base))):
-                return found
-        return None
 
     async def _tried(self, story: Story) -> Story | None:
         try:
@@ -192,6 +182,30 @@ def title(story: Story) -> str:
     snapshot = story.after or story.base
     last = renamed(story.last, dict(story.ids))
     return f"{did(snapshot, last)} and {named(snapshot, story.difference.sees)}"
+
+
+def _size(story: Story) -> int:
+    return len(story.steps) + sum(1 for _ in story.base.every()) + len(story.base.memberships)
+
+
+def _without_steps(story: Story, steps: Sequence[Step]) -> Story:
+    return replace(story, steps=tuple(step for step in story.steps if all(step is not other for other in steps)))
+
+
+def _without_records(story: Story, records: Sequence[Record]) -> Story | None:
+    """None where the last attempt names one of them."""
+    base = story.base.copy()
+    for record in records:
+        if record.id in base.records[record.resource]:
+            base.remove(base.records[record.resource][record.id])
+    return None if _names(story, base) < _names(story, story.base) else replace(story, base=base)
+
+
+def _without_memberships(story: Story, keys: Sequence[tuple[str, str]]) -> Story:
+    base = story.base.copy()
+    for key in keys:
+        del base.memberships[key]
+    return replace(story, base=base)
 
 
 def _names(story: Story, snapshot: Snapshot) -> int:
