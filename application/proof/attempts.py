@@ -90,7 +90,7 @@ class Laboratory(Target, Protocol):
 
     @property
     def now(self) -> datetime:
-        """When it is there."""
+        """When its worlds begin."""
 
     async def hold(self, snapshot: Snapshot) -> None:
         """Hold exactly this world; every account has a live session. The time is the snapshot's."""

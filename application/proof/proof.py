@@ -8,22 +8,22 @@ from itertools import count
 from random import Random
 from typing import Any, cast
 
-from application.proof import filters
+from application.proof import filters, findings
 from application.proof.attempts import READING, Answer, Attempt, Laboratory, Target, Verb
 from application.proof.checking import Checker, Difference
 from application.proof.coverage import Coverage
-from application.proof.interference import Pair, Pairs, Transcript, channels, ids_in, ids_of
-from application.proof.oracle import Expected, Oracle, secrets_of
-from application.proof.people import called, name_of, relation
+from application.proof.hidden import secrets_of
+from application.proof.interference import Pair, Pairs, Transcript, channels, ids_of
+from application.proof.oracle import Expected, Oracle
+from application.proof.people import relation
 from application.proof.report import Finding, Kind, Progress, Report
-from application.proof.scripts import script
-from application.proof.stories import Step, Story, Teller, did, given, named, near, title, told
+from application.proof.stories import Step, Story, Teller
 from application.proof.trying import Tries, on_nothing
 from application.proof.worlds import DAY, Draw, aims
 from domain.ownership import ANONYMOUS, Actor, Facts
 from domain.snapshot import Snapshot
 from domain.specification.analysis import declared_channels
-from domain.specification.model import Grant, Resource, Rule
+from domain.specification.model import Grant, Resource
 
 AIMS = 14
 """grants that one world is drawn for"""
@@ -40,20 +40,6 @@ TIME_GOES_BY = 0.2
 LARGEST_LIMITED = 400
 """a `limit` that is filled to see what happens"""
 MOST_FINDINGS = 8
-ACTIONS: dict[Verb, str] = {
-    Verb.LIST: "read",
-    Verb.GET: "open",
-    Verb.HEAD: "open",
-    Verb.CREATE: "create",
-    Verb.UPDATE: "update",
-    Verb.DELETE: "delete",
-    Verb.MEMBERS: "members",
-    Verb.ADD_MEMBER: "share",
-    Verb.JOIN: "share",
-    Verb.CHANGE_MEMBER: "share",
-    Verb.REMOVE_MEMBER: "share",
-    Verb.REPLACE: "update",
-}
 HTTP, FILTER, PAIRED, WORK = "HTTP answers", "SQL filter", "two worlds", "statements for what is hidden"
 
 Open = Callable[[], AbstractAsyncContextManager[Laboratory]]
@@ -305,30 +291,11 @@ class Prover:
 
     def _tell_filter(self, who: str | None, facts: Facts, rule: str, right: bool) -> None:
         snapshot, resource = self._oracle.snapshot, facts.resource
-        verb, related = rule.split(" ")[0], relation(snapshot, who, facts)
+        related = relation(snapshot, who, facts)
         if self._known(FILTER, resource.name, rule, right):
             return
-        kind = Kind.REFUSAL if right else Kind.LEAK
-        allowed = "does not allow" if right else "allows"
-        told_of = f"The SQL filter alone {allowed} {name_of(snapshot, who)} to {verb} {called(snapshot, facts.record)}"
-        lines = _lines(resource.rule(verb))
-        self.report.cell(resource.name, verb, related).leaks += kind is Kind.LEAK
-        self._add(
-            Finding(
-                kind,
-                "SQL filter",
-                resource.name,
-                rule,
-                related,
-                f"{told_of}.",
-                _because(lines, right),
-                (f"{name_of(snapshot, who)} is, to {called(snapshot, facts.record)}: {related}.", f"{told_of}."),
-                "# the compiled rule was asked by itself: there is no request to repeat",
-                "allowed" if right else "refused",
-                "refused" if right else "allowed",
-                lines,
-            )
-        )
+        self.report.cell(resource.name, rule.split(" ")[0], related).leaks += not right
+        self._add(findings.of_filter(snapshot, who, facts, rule, right))
 
     # --- two worlds --------------------------------------------------------------------------
 
@@ -384,33 +351,13 @@ class Prover:
 
     async def _tell_pair(self, pair: Pair, attempts: list[Attempt]) -> None:
         """Two neighbours among the worlds of the pair are enough: they differ in one thing."""
-        attempt, who = attempts[-1], name_of(pair.worlds[0], pair.who)
+        attempt = attempts[-1]
         answers = [(await self._transcript(pair, world, attempts))[-1][1] for world in pair.worlds]
         at = next(i for i in range(1, len(answers)) if answers[i] != answers[i - 1])
-        snapshot, action = pair.worlds[at - 1], ACTIONS[attempt.verb]
-        change = named(snapshot, pair.changes[at - 1])
-        sentence = f"{did(snapshot, attempt)} and can tell from the answer that {change}"
-        rule = self._specification.resources[attempt.resource].rule(action)
-        self._add(
-            Finding(
-                Kind.INFERENCE,
-                "HTTP",
-                attempt.resource,
-                action,
-                self._relation(attempt, snapshot),
-                f"{sentence}.",
-                "Nobody may see that, and no declared channel of the specification excuses it.",
-                (
-                    *given(near(snapshot, (attempt.record, *ids_in(pair.changes[at - 1])))),
-                    f"In another world everything is the same, but {change}; {who} may not see that.",
-                    f"{sentence}.",
-                ),
-                "# two servers with two databases are needed to repeat this: run the proof with the same seed",
-                answers[at - 1][:600],
-                answers[at][:600],
-                _lines(rule),
-            )
-        )
+        snapshot = pair.worlds[at - 1]
+        related = self._relation(attempt, snapshot)
+        told = answers[at - 1], answers[at]
+        self._add(findings.of_worlds(snapshot, attempt, related, pair.changes[at - 1], told))
 
     # --- findings ----------------------------------------------------------------------------
 
@@ -420,31 +367,12 @@ class Prover:
         Go on with a new world (`Spoilt`) where this one is not as it should be any more, or was used to repeat it.
         """
         attempt, difference = story.last, story.difference
-        action = ACTIONS[attempt.verb]
         if self._known(HTTP, attempt.resource, attempt.verb, difference.kind, difference.about):
             if spoilt:
                 raise Spoilt
         else:
             related = self._relation(attempt)
-            shortest = await self._shortest(story)
-            rule = self._specification.resources[attempt.resource].rule(action)
-            lines = _lines(rule)
-            self._add(
-                Finding(
-                    shortest.difference.kind,
-                    "HTTP",
-                    attempt.resource,
-                    action,
-                    related,
-                    f"{title(shortest)}.",
-                    _because(lines, difference.kind is Kind.REFUSAL),
-                    told(shortest),
-                    script(self._specification, shortest),
-                    shortest.difference.expected,
-                    shortest.difference.given,
-                    lines,
-                )
-            )
+            self._add(findings.of_answer(await self._shortest(story), related))
             raise Spoilt
 
     async def _shortest(self, story: Story) -> Story:
@@ -470,7 +398,7 @@ class Prover:
     # --- counts ------------------------------------------------------------------------------
 
     def _tally(self, attempt: Attempt, expected: Expected, difference: Difference | None) -> None:
-        action = ACTIONS[attempt.verb]
+        action = findings.ACTIONS[attempt.verb]
         if attempt.verb is Verb.UPDATE and self._specification.resources[attempt.resource].parent in (
             attempt.body or {}
         ):
@@ -522,21 +450,6 @@ class Spoilt(Exception):
 
 def _actor(who: str | None) -> Actor:
     return ANONYMOUS if who is None else Actor(who)
-
-
-def _lines(rule: Rule) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(grant.place.line for grant in rule))
-
-
-def _because(lines: tuple[int, ...], allowed: bool) -> str:
-    if not lines:
-        return "The specification has no line that allows it: what is not written is denied."
-    named_lines = (
-        " and ".join(f"line {line}" for line in lines) if len(lines) < 3 else f"lines {lines[0]} to {lines[-1]}"
-    )
-    verb = "allow" if len(lines) > 1 else "allows"
-    verb = verb if allowed else ("do not allow" if len(lines) > 1 else "does not allow")
-    return f"The specification, {named_lines}, {verb} it."
 
 
 async def catches(prover: Prover, draw: Draw, random: Random) -> bool:

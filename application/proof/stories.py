@@ -8,7 +8,8 @@ from typing import Any
 
 from application.proof.attempts import Attempt, Laboratory, Verb
 from application.proof.checking import Checker, Difference
-from application.proof.oracle import Expected, Oracle, secrets_of
+from application.proof.hidden import secrets_of
+from application.proof.oracle import Expected, Oracle
 from application.proof.people import called, name_of, spoken
 from application.proof.trying import on_nothing
 from domain.ownership import ANONYMOUS, Actor
@@ -247,6 +248,8 @@ def given(snapshot: Snapshot) -> Sequence[str]:
     specification = snapshot.specification
     records = sorted((f.record for f in snapshot.every()), key=lambda r: len(specification.chain(r.resource)))
     sentences = [f"There is {called(snapshot, record)}{_values(snapshot, record)}." for record in records]
+    if any(membership.expires_at is not None for membership in snapshot.memberships.values()):
+        sentences.insert(0, f"It is {instant_text(snapshot.now)}.")
     for membership in snapshot.memberships.values():
         record = snapshot.records[membership.resource][membership.record]
         who, ended = name_of(snapshot, membership.account), not membership.live(snapshot.now)
