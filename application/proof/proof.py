@@ -39,6 +39,8 @@ TIME_GOES_BY = 0.2
 """how often in a story, after something has happened"""
 LARGEST_LIMITED = 400
 """a `limit` that is filled to see what happens"""
+SECONDS_BETWEEN = 0.1
+"""two times that progress is told"""
 MOST_FINDINGS = 8
 HTTP, FILTER, PAIRED, WORK = "HTTP answers", "SQL filter", "two worlds", "statements for what is hidden"
 
@@ -83,6 +85,7 @@ class Prover:
         self._budget = budget
         self._elapsed = elapsed
         self._told = told
+        self._next_told = 0.0
         self._checker = Checker(self._specification, self.timed)
         self._coverage = Coverage(self._specification)
         self._declared = {(c.resource, c.kind) for c in declared_channels(self._specification)}
@@ -433,13 +436,15 @@ class Prover:
         return relation(snapshot, attempt.who, None if record is None else snapshot.facts(record))
 
     def _report_progress(self, doing: str) -> None:
-        """Tell, and stop where the budget is used."""
+        """Tell now and then, and stop where the budget is used."""
         seconds, total = self._elapsed(), self.report.total
         shares = [
             0.0 if self._budget.seconds is None else seconds / self._budget.seconds,
             0.0 if self._budget.comparisons is None else total / self._budget.comparisons,
         ]
-        self._told(Progress(min(1.0, max(shares)), total, len(self.report.findings), doing))
+        if seconds >= self._next_told or max(shares) >= 1:
+            self._next_told = seconds + SECONDS_BETWEEN
+            self._told(Progress(min(1.0, max(shares)), total, len(self.report.findings), doing))
         if max(shares) >= 1:
             raise Stop
 
