@@ -70,7 +70,7 @@ class Prover(Attack):
 
     async def attack(self, draw: Draw, random: Random) -> None:
         """Everything that there is to try on one world."""
-        await self._hold(draw)
+        await self.hold(draw)
         tries = Tries(draw, random)
         parts = (tries.reads, tries.lists, tries.every_field, tries.fitting, lambda: tries.writes(WRITES), tries.reads)
         for part in parts:
@@ -82,7 +82,7 @@ class Prover(Attack):
     async def _story(self, random: Random) -> None:
         """Something happens where there was nothing, and after each step everything is tried again."""
         draw = Draw(self._specification, random, self._laboratory.now)
-        await self._hold(draw)
+        await self.hold(draw)
         tries = Tries(draw, random)
         for attempt in tries.writes(STORY_STEPS):
             if await self._try(attempt):
@@ -118,14 +118,15 @@ class Prover(Attack):
         for _ in range(4 * limit):  # some are not unique
             if len(records) < limit:
                 draw.record(resource, **given)
-        await self._hold(draw)
+        await self.hold(draw)
         tries = Tries(draw, random)
         for maker in (*[tries.creation] * 12, tries.deletion, tries.creation, tries.creation):
             attempt = maker(owner, resource)
             if attempt is not None:
                 await self._try(attempt)
 
-    async def _hold(self, draw: Draw) -> None:
+    async def hold(self, draw: Draw) -> None:
+        """Begin a new world."""
         self._base, self._log, self._oracle = draw.snapshot.copy(), [], Oracle(draw.snapshot)
         await self._laboratory.hold(draw.snapshot)
         self._checker.forget()
@@ -236,7 +237,9 @@ class Prover(Attack):
 
 
 async def catches(prover: Prover, draw: Draw, random: Random) -> bool:
-    """Whether one attack on one world finds anything."""
+    """Whether an attack on one world finds anything; the compiled rules first, while the world is as it was drawn."""
     with suppress(Spoilt, Stop):
+        await prover.hold(draw)
+        await prover.ask_rules()
         await prover.attack(draw, random)
     return bool(prover.report.findings)
