@@ -151,6 +151,7 @@ class MemoryRecords:
 
     async def add(self, actor: Actor, record: Record, now: datetime) -> None:
         """See the port."""
+        self._check_session(actor, now)
         self._check_unique(record)
         self._check_limit(record)
         self._state.records[record.resource][record.id] = record

@@ -96,6 +96,7 @@ class Guarded(MemoryRecords):
 
     async def add(self, actor: Actor, record: Record, now: datetime) -> None:
         """Refuse what the actor may not create here."""
+        self._check_session(actor, now)
         facts = await self.imagine(actor, record, now)
         above = list(facts.above())[1:2]
         self._check_limit(record)
@@ -449,6 +450,10 @@ class _Cases:
                 if self.resource.unique:
                     tried = replace(tried, values={**tried.values, **self._nothing()})
                     yield from self._write(reading, label, lambda r, a=actor, t=tried: r.add(a, t, NOW))
+        for record in reading.world.of(self.name)[:1]:
+            stale = reading.world.stale
+            tried = self._tried(stale, record)
+            yield from self._write(reading, ("no session",), lambda r, a=stale, t=tried: r.add(a, t, NOW))
 
     def _nothing(self) -> dict[str, None]:
         """Optional fields empty: what is empty never collides."""

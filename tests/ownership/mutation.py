@@ -89,7 +89,7 @@ _COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
 }
 _OPPOSITES = {"is_": "is_not", "is_not": "is_", "in_": "not_in", "desc": "asc", "asc": "desc", "all": "any", "any": "all"}
 _COLUMNS = {"id": "owner", "owner": "id", "account": "record", "record": "account"}
-_LEFT_OUT = ("limit", "offset", "order_by", "correlate_except")
+_LEFT_OUT = ("limit", "offset", "order_by")
 _NEUTRAL = {"and_": "true()", "or_": "false()"}
 _CONDITIONS = ("ColumnElement[bool]", "ColumnElement[bool] | None")
 
