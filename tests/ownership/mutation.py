@@ -9,11 +9,12 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from domain.specification.model import ACTIONS
 
@@ -27,13 +28,18 @@ class Mutant:
 
     number: int
     function: str
-    right: str
-    """the node's source"""
-    wrong: str
+    change: str
 
     def __str__(self) -> str:
-        """For people."""
-        return f"{self.function}: {self.right}  →  {self.wrong}"
+        """For people, and for the table of equivalents."""
+        return f"{self.function}: {self.change}"
+
+
+class Form(NamedTuple):
+    """A wrong form, and how it differs where its whole source would be long."""
+
+    node: ast.expr
+    change: str = ""
 
 
 class Switch:
@@ -61,10 +67,15 @@ class Switch:
 class Program:
     """A module with all its mutants."""
 
-    def __init__(self, module: ModuleType, switch: Switch, helpers: dict[str, Any], first: int = 0) -> None:
-        """`helpers` are names that wrong forms may use; `first` is the number of the first mutant."""
+    def __init__(
+        self, module: ModuleType, switch: Switch, helpers: dict[str, Any], first: int = 0, left_out: Collection[str] = ()
+    ) -> None:
+        """`helpers` are names that wrong forms may use; `first` is the number of the first mutant.
+
+        `left_out`: functions that stay as they are.
+        """
         tree = ast.parse(inspect.getsource(module))
-        writer = _Writer(tree, first)
+        writer = _Writer(tree, first, left_out)
         changed = ast.fix_missing_locations(writer.visit(tree))
         self.mutants = writer.mutants
         self.points = writer.points
@@ -105,8 +116,10 @@ def _parsed(text: str) -> ast.expr:
 class _Writer(ast.NodeTransformer):
     """Puts every wrong form beside its node."""
 
-    def __init__(self, tree: ast.Module, first: int) -> None:
+    def __init__(self, tree: ast.Module, first: int, left_out: Collection[str]) -> None:
         self._next = first
+        self._left_out = left_out
+        self._said: Counter[tuple[str, str]] = Counter()
         self._function = ""
         self._returns_condition = False
         self._shapes = _shapes(tree)
@@ -122,6 +135,8 @@ class _Writer(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """The body; not the annotations."""
+        if node.name in self._left_out:
+            return node
         outside = self._function, self._returns_condition
         self._function = f"{outside[0]}.{node.name}" if outside[0] else node.name
         self._returns_condition = node.returns is not None and _source(node.returns) in _CONDITIONS
@@ -170,6 +185,8 @@ class _Writer(ast.NodeTransformer):
         """Something that is done, or not."""
         if isinstance(node.value, ast.Constant | ast.Yield | ast.YieldFrom):
             return self.generic_visit(node)
+        if _source(node).startswith("assert_never("):
+            return node
         node.value = self._beside(node.value, [*self._forms(node.value), ast.Constant(None)])
         return node
 
@@ -193,6 +210,8 @@ class _Writer(ast.NodeTransformer):
     def visit(self, node: ast.AST) -> Any:
         """Every expression in a function has its wrong forms."""
         read = isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
+        if isinstance(node, ast.Tuple) and all(isinstance(part, ast.Constant) for part in node.elts):
+            return node  # words that something is compared with: see there
         if not self._function or not isinstance(node, ast.expr) or not read:
             return super().visit(node)
         return self._beside(node, list(self._forms(node)))
@@ -210,27 +229,33 @@ class _Writer(ast.NodeTransformer):
         other = [] if simple else [ast.UnaryOp(ast.Not(), node)]
         return self._beside(node, [*self._forms(node), *other])
 
-    def _beside(self, node: ast.expr, forms: list[ast.expr]) -> ast.expr:
+    def _beside(self, node: ast.expr, forms: Iterable[ast.expr | Form]) -> ast.expr:
         """The node with its wrong forms; not where a name is bound or a value yielded within."""
         if any(isinstance(part, ast.NamedExpr | ast.Yield | ast.YieldFrom) for part in ast.walk(node)):
             return super().visit(node)
         right = _source(node)
-        wrong = list({_source(form): deepcopy(form) for form in forms if _source(form) != right}.items())
+        wrong: dict[str, Form] = {}
+        for form in (each if isinstance(each, Form) else Form(each) for each in forms):
+            text = _source(form.node)
+            if text != right:
+                wrong.setdefault(text, Form(deepcopy(form.node), form.change or f"{right} → {text}"))
         first = self._next
         self._next += len(wrong)
-        for number, (text, _) in enumerate(wrong, first):
-            self.mutants.append(Mutant(number, self._function, right, text))
+        for number, form in enumerate(wrong.values(), first):
+            self._said[self._function, form.change] += 1
+            again = self._said[self._function, form.change]
+            self.mutants.append(Mutant(number, self._function, form.change + (f" ({again})" if again > 1 else "")))
             self.points[number] = first
         visited = super().visit(node)
         if not wrong:
             return visited
         nothing = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
-        ways: list[ast.expr] = [ast.Lambda(nothing, form) for form in (visited, *(form for _, form in wrong))]
+        ways: list[ast.expr] = [ast.Lambda(nothing, form) for form in (visited, *(form.node for form in wrong.values()))]
         return ast.Call(ast.Name("__switch__", ast.Load()), [ast.Constant(first), *ways], [])
 
     # --- the wrong forms ---------------------------------------------------------------------
 
-    def _forms(self, node: ast.expr) -> Iterator[ast.expr]:
+    def _forms(self, node: ast.expr) -> Iterator[ast.expr | Form]:
         match node:
             case ast.Call(func=ast.Name(id=("and_" | "or_") as name)):
                 yield from self._connected(node, name)
@@ -238,23 +263,32 @@ class _Writer(ast.NodeTransformer):
                 yield ast.Call(ast.Name(_OPPOSITES[name], ast.Load()), node.args, [])
             case ast.Call(func=ast.Name(id="case"), args=[ast.Tuple(elts=[condition, shown])]):
                 yield shown
-                yield ast.Call(node.func, [ast.Tuple([ast.UnaryOp(ast.Invert(), condition), shown], ast.Load())], node.keywords)
+                hidden = ast.Tuple([ast.UnaryOp(ast.Invert(), condition), shown], ast.Load())
+                yield ast.Call(node.func, [hidden], node.keywords)
             case ast.Call(func=ast.Attribute(value=ast.Name(id="at"), attr="on"), args=[_]):
                 yield ast.Name("at", ast.Load())
             case ast.Call(func=ast.Name(id="exists")):
                 yield ast.UnaryOp(ast.Invert(), node)
             case ast.Call(func=ast.Attribute(value=owner, attr="where")):
                 for i in range(len(node.args)):
-                    yield ast.Call(ast.Attribute(owner, "where", ast.Load()), _without(node.args, i), node.keywords)
-            case ast.Call(func=ast.Attribute(value=owner, attr="join"), args=[target, _]):
-                yield ast.Call(ast.Attribute(owner, "join", ast.Load()), [target, _parsed("true()")], [])
+                    rest = ast.Call(ast.Attribute(owner, "where", ast.Load()), _without(node.args, i), node.keywords)
+                    yield Form(rest, f"where, without {_source(node.args[i])}")
+            case ast.Call(func=ast.Attribute(value=owner, attr="join"), args=[target, condition]):
+                every = ast.Call(ast.Attribute(owner, "join", ast.Load()), [target, _parsed("true()")], [])
+                yield Form(every, f"join, without {_source(condition)}")
             case ast.Call(func=ast.Attribute(value=owner, attr=attr)) if attr in _OPPOSITES:
                 yield ast.Call(ast.Attribute(owner, _OPPOSITES[attr], ast.Load()), node.args, node.keywords)
             case ast.Call(func=ast.Attribute(value=owner, attr=attr)) if attr in _LEFT_OUT:
-                yield owner
+                yield Form(owner, f"without {attr}({', '.join(map(_source, node.args))})")
             case ast.Call(func=ast.Attribute(value=owner, attr=attr)) if other := self._shapes.get(attr):
                 for name in other:
                     yield ast.Call(ast.Attribute(owner, name, ast.Load()), node.args, node.keywords)
+            case ast.Compare(left=left, ops=[ast.In() | ast.NotIn() as operator], comparators=[ast.Tuple(elts=words)]):
+                for kind in _COMPARISONS[type(operator)]:
+                    yield ast.Compare(left, [kind()], node.comparators)
+                for i in range(len(words)):
+                    rest = ast.Compare(left, [operator], [ast.Tuple(_without(words, i), ast.Load())])
+                    yield Form(rest, f"{_source(node)}, without {_source(words[i])}")
             case ast.Compare(left=left, ops=[operator], comparators=[right]):
                 for kind in _COMPARISONS.get(type(operator), ()):
                     yield ast.Compare(left, [kind()], [right])
@@ -263,7 +297,8 @@ class _Writer(ast.NodeTransformer):
             case ast.BoolOp(op=operator, values=values):
                 for i in range(len(values)):
                     rest = _without(values, i)
-                    yield rest[0] if len(rest) == 1 else ast.BoolOp(operator, rest)
+                    form = rest[0] if len(rest) == 1 else ast.BoolOp(operator, rest)
+                    yield Form(form, f"{_source(node)}, without {_source(values[i])}")
             case ast.IfExp(body=body, orelse=orelse):
                 yield body
                 yield orelse
@@ -285,7 +320,7 @@ class _Writer(ast.NodeTransformer):
             case ast.Name(id="NOW" | "TODAY" as name):
                 yield ast.Name("TODAY" if name == "NOW" else "NOW", ast.Load())
 
-    def _connected(self, node: ast.Call, name: str) -> Iterator[ast.expr]:
+    def _connected(self, node: ast.Call, name: str) -> Iterator[ast.expr | Form]:
         """Each part left out; and, or for each other."""
         neutral = _NEUTRAL[name]
         real = [i for i, part in enumerate(node.args) if _source(part) != neutral]
@@ -293,7 +328,7 @@ class _Writer(ast.NodeTransformer):
             for i in real:
                 rest = _without(node.args, i)
                 alone = len(rest) == 1 and not isinstance(rest[0], ast.Starred)
-                yield rest[0] if alone else ast.Call(node.func, rest, [])
+                yield Form(rest[0] if alone else ast.Call(node.func, rest, []), f"{name}, without {_source(node.args[i])}")
         elif real and isinstance(node.args[real[0]], ast.Starred):
             yield _parsed(neutral)
         other = "or_" if name == "and_" else "and_"
