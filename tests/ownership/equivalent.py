@@ -43,6 +43,12 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "_owned: self.specification.resources[resource].limit or 0, without 0",
         "_root_id: table.c.id → table.c.owner",
     ),
+    "an engine's field is never empty: only more is asked": (
+        "_after: sort.field in ('id', 'created_at', 'updated_at'), without 'id'",
+        "_after: sort.field in ('id', 'created_at', 'updated_at'), without 'created_at'",
+        "_after: sort.field in ('id', 'created_at', 'updated_at'), without 'updated_at'",
+    ),
+    "more than the limit is more, however far it is counted": ("_owned: without limit(limit + 1)",),
     "SQLite keeps yes and no as 1 and 0": ("on_is: int(value) if isinstance(value, bool) else value → value",),
     "an account that is NULL equals none": (
         "_members: members.c.account == ME if caller.signed_in else false() → members.c.account == ME",
@@ -88,9 +94,11 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "ids: len(branches) > 1 → len(branches) < 1",
         "ids: len(branches) > 1 → len(branches) >= 1",
         "_bound: LIMIT - 1 → LIMIT",
-        "_bound: table.c.id >= func.coalesce(last, BEFORE_EVERY_ID) → table.c.id > func.coalesce(last, BEFORE_EVERY_ID)",
+        "_bound: table.c.id >= func.coalesce(last, BEFORE_EVERY_ID)"
+        " → table.c.id > func.coalesce(last, BEFORE_EVERY_ID)",
         "_bound: table.c.id >= func.coalesce(last, BEFORE_EVERY_ID) → true()",
-        "_bound: table.c.id <= func.coalesce(last, BEHIND_EVERY_ID) → table.c.id < func.coalesce(last, BEHIND_EVERY_ID)",
+        "_bound: table.c.id <= func.coalesce(last, BEHIND_EVERY_ID)"
+        " → table.c.id < func.coalesce(last, BEHIND_EVERY_ID)",
         "_bound: table.c.id <= func.coalesce(last, BEHIND_EVERY_ID) → true()",
         "_from_here: condition if bound is None else and_(condition, bound(at.table)) → condition",
         "_from_here: and_, without bound(at.table)",
@@ -109,8 +117,6 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "_page: without limit(param('limit'))",
     ),
     "another way to the same list: staff is asked for with each record, too": (
-        "_elsewhere: self._if(and_(*staff), walked.with_only_columns(at.table.c.id)) if staff else walked"
-        " → self._if(and_(*staff), walked.with_only_columns(at.table.c.id))",
         "_elsewhere: self._if(and_(*staff), walked.with_only_columns(at.table.c.id)) if staff else walked → walked",
         "_elsewhere: and_(*staff) → or_(*staff)",
         "_elsewhere: and_(*staff) → true()",

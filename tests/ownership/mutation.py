@@ -2,6 +2,9 @@
 
 The program is written anew from the module's own source, so that no node can be forgotten: whoever adds a condition
 to the compiler adds its mutants too. A mutant is chosen at run time, and each run tells which nodes it came by.
+
+Left alone is what decides nothing: labels, patterns of a `match`, what is asserted or raised, which tables a subquery
+takes for its own (`correlate_except`: each alias occurs once), and expressions in which a name is bound.
 """
 
 from __future__ import annotations
@@ -68,7 +71,12 @@ class Program:
     """A module with all its mutants."""
 
     def __init__(
-        self, module: ModuleType, switch: Switch, helpers: dict[str, Any], first: int = 0, left_out: Collection[str] = ()
+        self,
+        module: ModuleType,
+        switch: Switch,
+        helpers: dict[str, Any],
+        first: int = 0,
+        left_out: Collection[str] = (),
     ) -> None:
         """`helpers` are names that wrong forms may use; `first` is the number of the first mutant.
 
@@ -98,7 +106,15 @@ _COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.In: (ast.NotIn,),
     ast.NotIn: (ast.In,),
 }
-_OPPOSITES = {"is_": "is_not", "is_not": "is_", "in_": "not_in", "desc": "asc", "asc": "desc", "all": "any", "any": "all"}
+_OPPOSITES = {
+    "is_": "is_not",
+    "is_not": "is_",
+    "in_": "not_in",
+    "desc": "asc",
+    "asc": "desc",
+    "all": "any",
+    "any": "all",
+}
 _COLUMNS = {"id": "owner", "owner": "id", "account": "record", "record": "account"}
 _LEFT_OUT = ("limit", "offset", "order_by")
 _NEUTRAL = {"and_": "true()", "or_": "false()"}
@@ -250,7 +266,9 @@ class _Writer(ast.NodeTransformer):
         if not wrong:
             return visited
         nothing = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
-        ways: list[ast.expr] = [ast.Lambda(nothing, form) for form in (visited, *(form.node for form in wrong.values()))]
+        ways: list[ast.expr] = [
+            ast.Lambda(nothing, form) for form in (visited, *(form.node for form in wrong.values()))
+        ]
         return ast.Call(ast.Name("__switch__", ast.Load()), [ast.Constant(first), *ways], [])
 
     # --- the wrong forms ---------------------------------------------------------------------
@@ -328,7 +346,9 @@ class _Writer(ast.NodeTransformer):
             for i in real:
                 rest = _without(node.args, i)
                 alone = len(rest) == 1 and not isinstance(rest[0], ast.Starred)
-                yield Form(rest[0] if alone else ast.Call(node.func, rest, []), f"{name}, without {_source(node.args[i])}")
+                yield Form(
+                    rest[0] if alone else ast.Call(node.func, rest, []), f"{name}, without {_source(node.args[i])}"
+                )
         elif real and isinstance(node.args[real[0]], ast.Starred):
             yield _parsed(neutral)
         other = "or_" if name == "and_" else "and_"

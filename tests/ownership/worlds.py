@@ -25,6 +25,7 @@ from adapters.persistence.sql.sqlite import DIALECT, connect
 from adapters.persistence.sql.tables import Tables, owner_column
 from adapters.persistence.sql.views import RecordColumns, stored_time
 from adapters.specification_file import parse
+from application.ports import SORTED_CHARACTERS
 from domain.account import Account
 from domain.errors import Conflict
 from domain.judging import rules
@@ -280,10 +281,10 @@ resources:
     owner: visit
     fields: {text: text}
     can: {create: owner, read: whoever can read visit.garden}
-  garden:
+  garden:                          # trees: more than nine; text: longer than an order looks at
     owner: account
-    fields: {text: text}
-    can: {create: signed in, read: anyone, delete: owner}
+    fields: {text: text, trees: integer}
+    can: {create: signed in, read: anyone, update: owner when text is LONG-a or LONG-b, delete: owner}
   pond:
     owner: garden
     fields: {next: {type: pond, optional: yes, when_gone: empty}}
@@ -302,7 +303,7 @@ resources:
     fields: {garden: {type: garden, when_gone: delete}, done: yes/no}
     locked: when done is yes
     can: {create: signed in, read: anyone, delete: signed in}
-"""
+""".replace("LONG", "a" * SORTED_CHARACTERS)
 
 FEW = """
 app: few                           # so few roles that an account has one only
