@@ -248,7 +248,7 @@ class _Writer(ast.NodeTransformer):
     def _beside(self, node: ast.expr, forms: Iterable[ast.expr | Form]) -> ast.expr:
         """The node with its wrong forms; not where a name is bound or a value yielded within."""
         if any(isinstance(part, ast.NamedExpr | ast.Yield | ast.YieldFrom) for part in ast.walk(node)):
-            return super().visit(node)
+            return self._within(node)
         right = _source(node)
         wrong: dict[str, Form] = {}
         for form in (each if isinstance(each, Form) else Form(each) for each in forms):
@@ -262,7 +262,7 @@ class _Writer(ast.NodeTransformer):
             again = self._said[self._function, form.change]
             self.mutants.append(Mutant(number, self._function, form.change + (f" ({again})" if again > 1 else "")))
             self.points[number] = first
-        visited = super().visit(node)
+        visited = self._within(node)
         if not wrong:
             return visited
         nothing = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
@@ -270,6 +270,11 @@ class _Writer(ast.NodeTransformer):
             ast.Lambda(nothing, form) for form in (visited, *(form.node for form in wrong.values()))
         ]
         return ast.Call(ast.Name("__switch__", ast.Load()), [ast.Constant(first), *ways], [])
+
+    def _within(self, node: ast.expr) -> ast.expr:
+        """The node itself as it is, its parts with their wrong forms."""
+        visited: ast.expr = super().visit(node)
+        return visited
 
     # --- the wrong forms ---------------------------------------------------------------------
 
@@ -305,8 +310,8 @@ class _Writer(ast.NodeTransformer):
                 for kind in _COMPARISONS[type(operator)]:
                     yield ast.Compare(left, [kind()], node.comparators)
                 for i in range(len(words)):
-                    rest = ast.Compare(left, [operator], [ast.Tuple(_without(words, i), ast.Load())])
-                    yield Form(rest, f"{_source(node)}, without {_source(words[i])}")
+                    fewer = ast.Compare(left, [operator], [ast.Tuple(_without(words, i), ast.Load())])
+                    yield Form(fewer, f"{_source(node)}, without {_source(words[i])}")
             case ast.Compare(left=left, ops=[operator], comparators=[right]):
                 for kind in _COMPARISONS.get(type(operator), ()):
                     yield ast.Compare(left, [kind()], [right])
@@ -314,8 +319,8 @@ class _Writer(ast.NodeTransformer):
                 yield operand
             case ast.BoolOp(op=operator, values=values):
                 for i in range(len(values)):
-                    rest = _without(values, i)
-                    form = rest[0] if len(rest) == 1 else ast.BoolOp(operator, rest)
+                    others = _without(values, i)
+                    form = others[0] if len(others) == 1 else ast.BoolOp(operator, others)
                     yield Form(form, f"{_source(node)}, without {_source(values[i])}")
             case ast.IfExp(body=body, orelse=orelse):
                 yield body
