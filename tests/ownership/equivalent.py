@@ -13,7 +13,7 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "_gone: gone.union(*further) if further else gone → gone.union(*further)",
         "_obstacles: is_kept if kept else false() → is_kept",
     ),
-    "who may read or create may be asked for opening or not: reading includes it": (
+    "to ask for `open` as well changes nothing: reading includes it": (
         "may: action in ('open', 'read', 'create'), without 'open'",
         "may: action in ('open', 'read', 'create'), without 'read'",
         "_alternatives: term.action not in ('open', 'read', 'create'), without 'open'",
@@ -41,7 +41,6 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "on_role: hop is not None → True",
         "_after: present and sort.field in ('id', 'created_at', 'updated_at'), without present",
         "_owned: self.specification.resources[resource].limit or 0, without 0",
-        "_root_id: table.c.id → table.c.owner",
     ),
     "an engine's field is never empty: only more is asked": (
         "_after: sort.field in ('id', 'created_at', 'updated_at'), without 'id'",

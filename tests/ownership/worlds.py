@@ -300,7 +300,11 @@ resources:
     can: {create: signed in, read: whoever can read garden}
   slip:
     owner: account
-    fields: {garden: {type: garden, when_gone: delete}, done: yes/no}
+    fields:
+      garden: {type: garden, when_gone: delete}
+      beside: {type: slip, optional: yes}
+      behind: {type: slip, optional: yes}
+      done: yes/no
     locked: when done is yes
     can: {create: signed in, read: anyone, delete: signed in}
 """.replace("LONG", "a" * SORTED_CHARACTERS)
