@@ -54,6 +54,12 @@ ACTIONS: dict[Verb, str] = {
     Verb.REMOVE_MEMBER: "share",
     Verb.REPLACE: "update",
 }
+OF_THE_CONTRACT = {
+    Kind.WORK: "What is hidden must be answered like what never was, with the same work.",
+    Kind.DIFFERENCE: "Nothing is shown or withheld by this, but the contract has another answer.",
+    Kind.DEFECT: "No request may break the server.",
+}
+"""why an answer is wrong where no line of the specification says so"""
 HTTP, FILTER, PAIRED, WORK = "HTTP answers", "SQL filter", "two worlds", "statements for what is hidden"
 
 Open = Callable[[], AbstractAsyncContextManager[Laboratory]]
@@ -303,7 +309,8 @@ class Prover:
             return
         kind = Kind.REFUSAL if right else Kind.LEAK
         allowed = "does not allow" if right else "allows"
-        told_of = f"The SQL filter alone {allowed} {name_of(snapshot, who)} to {verb} {called(snapshot, facts.record)}"
+        there, somebody = called(snapshot, facts.record), name_of(snapshot, who)
+        told_of = f"The SQL filter alone {allowed} {somebody} to {_in_words(rule)} {there}"
         lines = _lines(resource.rule(verb))
         self.report.cell(resource.name, verb, related).leaks += kind is Kind.LEAK
         self._add(
@@ -314,8 +321,8 @@ class Prover:
                 rule,
                 related,
                 f"{told_of}.",
-                _because(lines, right),
-                (f"{name_of(snapshot, who)} is, to {called(snapshot, facts.record)}: {related}.", f"{told_of}."),
+                _because(lines, kind),
+                (f"{somebody} is, to {there}: {related}.", f"{told_of}."),
                 "# the compiled rule was asked by itself: there is no request to repeat",
                 "allowed" if right else "refused",
                 "refused" if right else "allowed",
@@ -333,7 +340,8 @@ class Prover:
         pair = Pairs(draw, random).pair(everybody[number % len(everybody)])
         if pair is None:
             return
-        attempts = [attempt.by(pair.who) for attempt in self._lines(Tries(draw, random), random)]
+        changed = {name for change in pair.changes for name in ids_in(change)}
+        attempts = [attempt.by(pair.who) for attempt in self._lines(Tries(draw, random), random, changed)]
         one, other = (
             await self._transcript(pair, pair.worlds[0], attempts),
             await self._transcript(pair, pair.worlds[-1], attempts),
@@ -362,9 +370,11 @@ class Prover:
                 expected.effect(json.loads(answer.body) if answer.body else None)
         return lines
 
-    def _lines(self, tries: Tries, random: Random) -> list[Attempt]:
+    def _lines(self, tries: Tries, random: Random, changed: set[str]) -> list[Attempt]:
+        """By chance, and what was changed."""
         reads, lists = list(tries.reads()), list(tries.lists())
-        read = random.sample(reads, min(PAIR_LINES // 3, len(reads)))
+        about = {attempt.record: attempt for attempt in reads if attempt.verb is Verb.GET and attempt.record in changed}
+        read = [*about.values(), *random.sample(reads, min(PAIR_LINES // 3, len(reads)))]
         listed = random.sample(lists, min(PAIR_LINES // 2, len(lists)))
         return [*read, *listed, *tries.writes(PAIR_LINES // 6), *read[:5], *listed[:5]]
 
@@ -430,7 +440,7 @@ class Prover:
                     action,
                     related,
                     f"{title(shortest)}.",
-                    _because(lines, difference.kind is Kind.REFUSAL),
+                    _because(lines, difference.kind),
                     told(shortest),
                     script(self._specification, shortest),
                     shortest.difference.expected,
@@ -521,7 +531,20 @@ def _lines(rule: Rule) -> tuple[int, ...]:
     return tuple(dict.fromkeys(grant.place.line for grant in rule))
 
 
-def _because(lines: tuple[int, ...], allowed: bool) -> str:
+def _in_words(rule: str) -> str:
+    """The name of a compiled rule, in front of the record that it is asked of."""
+    verb, _, name = rule.rpartition(" of ")
+    if verb:
+        return f"see `{name}` of" if verb == "read" else f"change `{name}` in steps of"
+    if rule == "locked":
+        return "find locked"
+    return f"give the role {rule.removeprefix('share ')} on" if rule.startswith("share ") else rule
+
+
+def _because(lines: tuple[int, ...], kind: Kind) -> str:
+    if kind in OF_THE_CONTRACT:
+        return OF_THE_CONTRACT[kind]
+    allowed = kind is Kind.REFUSAL
     if not lines:
         return "The specification has no line that allows it: what is not written is denied."
     named_lines = (
