@@ -15,7 +15,7 @@ BUDGET = 60.0
 """seconds, as `freehold prove` has by itself"""
 PATIENCE = 30.0
 """seconds in which each leak must be found; it takes one or two"""
-COMPARISONS = 2500
+COMPARISONS = 1500
 """of the unbroken server; those that are broken are found with fewer"""
 TEXTS = {broken.text.split("app: ")[1].split("\n")[0]: broken.text for broken in SERVERS}
 """by the app's name"""
