@@ -47,6 +47,8 @@ class Attempt:
     """of a list; a cursor among them is the server's own"""
     skipped: int = 0
     """how many records the pages before that cursor had"""
+    stolen: bool = False
+    """whether that cursor was given to somebody else"""
     headers: tuple[tuple[str, str], ...] = ()
     """conditions: `if-match`, `if-none-match`"""
 
@@ -88,7 +90,7 @@ class Laboratory(Target, Protocol):
 
     @property
     def now(self) -> datetime:
-        """When it is there."""
+        """When its worlds begin."""
 
     async def hold(self, snapshot: Snapshot) -> None:
         """Hold exactly this world; every account has a live session. The time is the snapshot's."""

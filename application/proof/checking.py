@@ -18,6 +18,8 @@ PROBLEM = "application/problem+json"
 PROBLEM_KEYS = {"type", "title", "status", "detail", "instance", "code", "message", "errors", "request_id"}
 OFFERED = {"DELETE", "GET", "HEAD", "PATCH"}
 """on a record"""
+ONE_DETAIL = ("not_found", "not_unique", "limit_reached", "blocked", "already_a_member", "not_authenticated")
+"""codes whose explanation is the same whatever is there: another one would tell of it"""
 VARIABLE_HEADERS = ("x-request-id", "content-length", "date")
 _UUID = re.compile(UUID_PATTERN)
 _KEPT_APART = re.compile(r"\b(private|no-store)\b")
@@ -45,6 +47,7 @@ class Checker:
         self._by_engine = () if timed else ("created_at", "updated_at", "expires_at")
         self._tags: dict[tuple[str | None, str, str], str] = {}
         self._missing: dict[tuple[Verb, str, bool], tuple[str, str]] = {}
+        self._details: dict[tuple[str, str | None], Any] = {}
         self._work: dict[tuple[Verb, str, bool], int | None] = {}
 
     def forget(self) -> None:
@@ -120,6 +123,10 @@ class Checker:
             said = " and ".join(f"that `{name}` is `{code}`" for name, code in sorted(wrong))
             right = ", ".join(f"{name}: {code}" for name, code in sorted(expected.codes))
             return Difference(Kind.LEAK, "codes of a refusal", f"is told {said}", f"{told}: {right}", given)
+        told_before = self._details.setdefault((attempt.resource, expected.code), body.get("detail"))
+        if expected.code in ONE_DETAIL and told_before != body.get("detail"):
+            sees = f"is told “{body.get('detail')}”"
+            return Difference(Kind.LEAK, "another detail", sees, f"“{told_before}”, as always", given)
         if expected.status == 405 and set(answer.headers.get("allow", "").split(", ")) != OFFERED:
             return Difference(
                 Kind.DIFFERENCE, "Allow", "is told of other methods", f"Allow: {', '.join(sorted(OFFERED))}", given

@@ -4,12 +4,11 @@ Nothing of the use cases or the adapters is used here, not even their table of s
 not be broken alike in the judge.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cmp_to_key
 from typing import Any
 
+from application.proof import lists
 from application.proof.attempts import Attempt, Verb
 from domain.deletion import obstacles
 from domain.errors import (
@@ -17,6 +16,7 @@ from domain.errors import (
     FieldError,
     Forbidden,
     Invalid,
+    Malformed,
     NotAuthenticated,
     NotFound,
     PreconditionFailed,
@@ -25,14 +25,15 @@ from domain.errors import (
 )
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result, sharing_cap
 from domain.membership import Membership, longest, within
-from domain.ownership import ANONYMOUS, Actor, Facts, may, seen, view
+from domain.ownership import ANONYMOUS, Actor, Facts, may, view
 from domain.record import Record, accept_changes, accept_new, create
 from domain.snapshot import Snapshot
-from domain.specification.analysis import anonymous_could, anonymous_may
-from domain.specification.model import ENGINE_FIELDS, Field, Kind, Place, Resource
-from domain.values import ValueRefused, accept, accept_id, from_query, instant_text
+from domain.specification.analysis import anonymous_may
+from domain.specification.model import Field, Kind, Place, Resource
+from domain.values import accept, instant_text
 
 STATUS: Mapping[type[Refusal], int] = {
+    Malformed: 400,
     NotAuthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
@@ -42,13 +43,8 @@ STATUS: Mapping[type[Refusal], int] = {
     PreconditionRequired: 428,
 }
 """of `docs/http.md`, written down a second time on purpose"""
-SORTED_CHARACTERS = 200
-DEFAULT_LIMIT = 50
-LARGEST_LIMIT = 200
 NEW = "ffffffff-ffff-4fff-bfff-ffffffffffff"
 """stands for the id that a creation will be answered with"""
-SHORTEST_SECRET = 8
-"""characters: a shorter text may turn up by chance"""
 _EXPIRY = Field("expires_at", Kind.TIME, Place(0, 0))
 
 Effect = Callable[[Mapping[str, Any] | None], None]
@@ -110,88 +106,13 @@ class Oracle:
     def page(self, attempt: Attempt, actor: Actor) -> Expected:
         """A page of what the caller can read, filtered and sorted by what it sees."""
         self._admit(actor, attempt.resource, "read")
-        asked = self._asked(attempt, actor)
-        rows = [
-            facts
-            for record in self.snapshot.records[attempt.resource].values()
-            if may("read", actor, facts := self.snapshot.facts(record))
-            and all(seen(name, actor, facts) in values for name, values in asked.filters.items())
-        ]
-        keys = {facts.record.id: [self._key(name, actor, facts) for name, _ in asked.order] for facts in rows}
-        rows.sort(key=cmp_to_key(lambda a, b: _compare(keys[a.record.id], keys[b.record.id], asked.order)))
-        page = rows[attempt.skipped : attempt.skipped + asked.limit]
-        body: dict[str, Any] = {
-            "items": [view(actor, facts) for facts in page],
-            "next_cursor": len(rows) > attempt.skipped + asked.limit,
-        }
-        if asked.counted:
-            body["total"] = len(rows)
-        return Expected(200, body=body)
-
-    def _asked(self, attempt: Attempt, actor: Actor) -> "Asked":
-        """Read the query; `Invalid` names what no caller, or no anonymous one, can ask for."""
-        model, asked, errors = self.specification.resources[attempt.resource], Asked(), []
-        names = self.queryable(model, actor)
-        for name, text in attempt.query:
-            try:
-                match name:
-                    case "limit":
-                        asked.limit = int(text)
-                        if not 1 <= asked.limit <= LARGEST_LIMIT:
-                            raise ValueRefused("out_of_range", "")
-                    case "count":
-                        asked.counted = text == "true"
-                    case "cursor":
-                        pass
-                    case "sort":
-                        asked.order = self._order(text, names)
-                    case _ if name not in names:
-                        raise ValueRefused("unknown", "")
-                    case _:
-                        kind = names[name]
-                        parts = [part.replace("\\,", ",") for part in re.split(r"(?<!\\),", text)]
-                        values = [accept_id(part) if kind is None else from_query(kind, part) for part in parts]
-                        asked.filters.setdefault(name, []).extend(values)
-            except ValueRefused as refusal:
-                errors.append(FieldError(name, refusal.code, ""))
-        if errors:
-            raise Invalid(errors=tuple(errors))
-        if all(name != "id" for name, _ in asked.order):
-            asked.order.append(("id", asked.order[-1][1] if asked.order else True))
-        return asked
-
-    def queryable(self, model: Resource, actor: Actor) -> dict[str, Field | None]:
-        """What a list of the resource can be filtered by, for this caller; None is the type of the parent's id."""
-        found: dict[str, Field | None] = {} if model.parent is None else {model.parent: None}
-        for each in model.fields.values():
-            unknown = actor.account is None and each.read is not None
-            if unknown and not anonymous_could(self.specification, model.name, each.read or ()):
-                continue
-            typed = self.specification.value_field(model.name, each.name)
-            if typed.kind is not Kind.JSON:
-                found[each.name] = typed
-        return found
-
-    def sortable(self, model: Resource, actor: Actor) -> list[str]:
-        """What a list of the resource can be sorted by, for this caller."""
-        fields = self.queryable(model, actor).items()
-        return ["created_at", "updated_at", *(n for n, f in fields if f is not None and f.kind is not Kind.REFERENCE)]
-
-    def _order(self, text: str, names: Mapping[str, Field | None]) -> list[tuple[str, bool]]:
-        order = []
-        for part in text.split(","):
-            name = part.removeprefix("-")
-            kind = names.get(name)
-            if name not in ("created_at", "updated_at") and (kind is None or kind.kind is Kind.REFERENCE):
-                raise ValueRefused("unknown", "")
-            order.append((name, part.startswith("-")))
-        return order
-
-    def _key(self, name: str, actor: Actor, facts: Facts) -> Any:
-        value = seen(name, actor, facts)
-        if name in ENGINE_FIELDS or not isinstance(value, str):
-            return value
-        return value[:SORTED_CHARACTERS]
+        query = lists.read(self.specification, attempt, actor)
+        if attempt.stolen:
+            raise Malformed(code="bad_cursor")
+        rows = lists.rows(self.snapshot, attempt.resource, query, actor)
+        end = attempt.skipped + query.limit
+        body = {"items": [view(actor, at) for at in rows[attempt.skipped : end]], "next_cursor": len(rows) > end}
+        return Expected(200, body=body | {"total": len(rows)} if query.counted else body)
 
     def not_offered(self, attempt: Attempt, actor: Actor) -> Expected:
         """Never: the method is not offered, whatever is there."""
@@ -460,26 +381,6 @@ class Oracle:
     }
 
 
-class Asked:
-    """What a list was asked for."""
-
-    def __init__(self) -> None:
-        """Nothing."""
-        self.filters: dict[str, list[Any]] = {}
-        self.order: list[tuple[str, bool]] = []
-        self.limit = DEFAULT_LIMIT
-        self.counted = False
-
-
-def _compare(left: list[Any], right: list[Any], order: list[tuple[str, bool]]) -> int:
-    """An empty value comes before every other; after, where the order is downwards."""
-    for a, b, (_, descending) in zip(left, right, order, strict=True):
-        if a != b:
-            less = a is None or (b is not None and a < b)
-            return -1 if less != descending else 1
-    return 0
-
-
 def _copied(targets: Mapping[str, Facts], each: Field) -> Any:
     start = targets.get(each.path[0].field)
     source = None if start is None else start.follow(each.path[1:])
@@ -500,20 +401,3 @@ def _shown(membership: Membership) -> dict[str, Any]:
         "role": membership.role,
         "expires_at": None if ends is None else instant_text(ends),
     }
-
-
-def secrets_of(snapshot: Snapshot, actor: Actor) -> frozenset[str]:
-    """Every text that is stored where the caller cannot see it, and nowhere where it can: none may reach it."""
-    hidden: set[str] = set()
-    open_to_it: set[str] = set()
-    for facts in snapshot.every():
-        record, opened = facts.record, may("open", actor, facts).allowed
-        (open_to_it if opened else hidden).add(record.id)
-        for name in record.values:
-            value = record.values[name]
-            typed = snapshot.specification.value_field(facts.resource.name, name)
-            if not isinstance(value, str) or typed.kind is Kind.ONE_OF:
-                continue
-            shown = opened and seen(name, actor, facts) == value
-            (open_to_it if shown else hidden).add(value)
-    return frozenset(text for text in hidden - open_to_it - set(snapshot.accounts) if len(text) >= SHORTEST_SECRET)

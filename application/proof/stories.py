@@ -8,7 +8,8 @@ from typing import Any
 
 from application.proof.attempts import READING, Attempt, Laboratory, Verb
 from application.proof.checking import Checker, Difference
-from application.proof.oracle import Expected, Oracle, secrets_of
+from application.proof.hidden import secrets_of
+from application.proof.oracle import Expected, Oracle
 from application.proof.people import a, called, name_of, spoken
 from application.proof.trying import on_nothing
 from domain.ownership import ANONYMOUS, Actor
@@ -268,6 +269,8 @@ def given(snapshot: Snapshot) -> Sequence[str]:
     specification = snapshot.specification
     records = sorted((f.record for f in snapshot.every()), key=lambda r: len(specification.chain(r.resource)))
     sentences = [f"There is {called(snapshot, record)}{_values(snapshot, record)}." for record in records]
+    if any(membership.expires_at is not None for membership in snapshot.memberships.values()):
+        sentences.insert(0, f"It is {instant_text(snapshot.now)}.")
     for membership in snapshot.memberships.values():
         record = snapshot.records[membership.resource][membership.record]
         who, ended = name_of(snapshot, membership.account), not membership.live(snapshot.now)
@@ -329,7 +332,8 @@ def did(snapshot: Snapshot, attempt: Attempt) -> str:
     conditions = "".join(f", with `{name}: {value}`" for name, value in attempt.headers)
     match attempt.verb:
         case Verb.LIST:
-            return f"{who} lists {many}" + (f" with {asked}" if asked else "")
+            cursor = ", with the cursor of somebody else" if attempt.stolen else ""
+            return f"{who} lists {many}" + (f" with {asked}" if asked else "") + cursor
         case Verb.GET:
             return f"{who} asks for {what}"
         case Verb.HEAD:

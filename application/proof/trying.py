@@ -5,6 +5,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+from application.proof import lists
 from application.proof.attempts import Attempt, Verb
 from application.proof.oracle import NEW, Oracle
 from application.proof.worlds import DAY, Draw
@@ -73,7 +74,7 @@ class Tries:
     def _parameters(self, resource: Resource) -> list[str]:
         """What somebody with an account can filter or sort by; nobody is asked the same, and may be refused."""
         somebody = Actor(next(iter(self._snapshot.accounts)))
-        names = self._oracle.queryable(resource, somebody)
+        names = lists.queryable(self._specification, resource, somebody)
         return [*names, *(name for name in ("created_at", "updated_at") if self._random.random() < 0.3)]
 
     def _queries(self, resource: Resource, name: str) -> Iterator[tuple[tuple[str, str], ...]]:
@@ -84,7 +85,7 @@ class Tries:
                 yield ((name, text), ("count", "true"))
             if len(texts) > 1 and self._random.random() < 0.3:
                 yield ((name, ",".join(self._random.sample(texts, 2))),)
-        if name in self._oracle.sortable(resource, Actor(next(iter(self._snapshot.accounts)))):
+        if name in lists.sortable(self._specification, resource, Actor(next(iter(self._snapshot.accounts)))):
             sign = self._random.choice(("", "-"))
             yield (("sort", sign + name), ("limit", str(self._random.randint(1, 5))))
 

@@ -5,6 +5,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 import pytest
@@ -111,8 +112,8 @@ def counts_everything(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Statements, "_count", count)
 
 
-def cursor_is_plain(patch: pytest.MonkeyPatch) -> None:
-    """A cursor is the whole row that a page ends with, in base64."""
+def cursor_is_signed_only(patch: pytest.MonkeyPatch) -> None:
+    """A cursor is the whole row that a page ends with, signed so that nobody changes it; anybody can read it."""
 
     async def page(self: SqlRecords, actor: Actor, query: Query, now: datetime) -> Page:
         after = None if query.after is None else query.after[: len(query.order)]
@@ -121,10 +122,31 @@ def cursor_is_plain(patch: pytest.MonkeyPatch) -> None:
             return found
         return replace(found, last=(*found.last, await row_of(self, query.resource, found.items[-1]["id"])))
 
+    def seal(self: AesSealer, plain: bytes, bound_to: bytes) -> str:
+        return urlsafe_b64encode(blake2b(plain, key=bound_to[:64], digest_size=12).digest() + plain).decode()
+
+    def opened(self: AesSealer, sealed: str, bound_to: bytes) -> bytes | None:
+        plain = urlsafe_b64decode(sealed)[12:]
+        return plain if seal(self, plain, bound_to) == sealed else None
+
     real = SqlRecords.page
     patch.setattr(SqlRecords, "page", page)
-    patch.setattr(AesSealer, "seal", lambda self, plain, bound_to: urlsafe_b64encode(plain).decode())
-    patch.setattr(AesSealer, "open", lambda self, sealed, bound_to: urlsafe_b64decode(sealed))
+    patch.setattr(AesSealer, "seal", seal)
+    patch.setattr(AesSealer, "open", opened)
+
+
+def cursor_is_anybodys(patch: pytest.MonkeyPatch) -> None:
+    """A cursor is sealed, but not bound to whom it was given."""
+
+    def seal(self: AesSealer, plain: bytes, bound_to: bytes) -> str:
+        return real_seal(self, plain, b"")
+
+    def opened(self: AesSealer, sealed: str, bound_to: bytes) -> bytes | None:
+        return real_open(self, sealed, b"")
+
+    real_seal, real_open = AesSealer.seal, AesSealer.open
+    patch.setattr(AesSealer, "seal", seal)
+    patch.setattr(AesSealer, "open", opened)
 
 
 def etag_is_of_the_row(patch: pytest.MonkeyPatch) -> None:

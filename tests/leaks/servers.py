@@ -53,8 +53,12 @@ SERVERS = (
         r"lists \w+ with .*count=true.* and is told that there are \d+, where it can read \d+",
     ),
     Broken(
-        Leak.ASKED_BY_WHAT_IS_HIDDEN, reading.cursor_is_plain, PAPERS, Kind.LEAK,
+        Leak.ASKED_BY_WHAT_IS_HIDDEN, reading.cursor_is_signed_only, PAPERS, Kind.LEAK,
         r"lists papers with .*limit=\d and sees the hidden text “",
+    ),
+    Broken(
+        Leak.ASKED_BY_WHAT_IS_HIDDEN, reading.cursor_is_anybodys, "notes", Kind.LEAK,
+        r"lists \w+ with .*, with the cursor of somebody else and is answered with 200",
     ),
     # --- 3: a second path ---
     Broken(

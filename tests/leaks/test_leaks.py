@@ -5,7 +5,7 @@ import re
 import pytest
 
 from adapters.specification_file import parse
-from application.proof.proof import Budget
+from application.proof.attack import Budget
 from application.proof.report import Report
 from entrypoints.laboratory import prove
 from tests.leaks.leak import Broken, Leak
