@@ -10,7 +10,7 @@ from application.proof.scripts import script
 from application.proof.stories import Step, Story, did, given, named, near, title, told
 from domain.ownership import Facts
 from domain.snapshot import Snapshot
-from domain.specification.model import Resource
+from domain.specification.model import Resource, Specification
 
 ACTIONS: dict[Verb, str] = {
     Verb.LIST: "read",
@@ -34,6 +34,15 @@ OF_THE_CONTRACT = {
 """why an answer is wrong where no line of the specification says so"""
 MOST_CHARACTERS = 600
 """of an answer that is shown"""
+
+
+def action_of(specification: Specification, attempt: Attempt) -> str:
+    """The right that an attempt asks for; `leave` and `join` need none."""
+    if attempt.verb is Verb.UPDATE and specification.resources[attempt.resource].parent in (attempt.body or {}):
+        return "move"
+    if attempt.verb is Verb.REMOVE_MEMBER and attempt.account == attempt.who:
+        return "leave"
+    return "join" if attempt.verb is Verb.JOIN else ACTIONS[attempt.verb]
 
 
 def of_answer(story: Story, related: str) -> Finding:
