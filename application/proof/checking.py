@@ -93,6 +93,10 @@ class Checker:
         if expected.refused and answer.status < 400:
             done = "is answered" if attempt.verb in (Verb.LIST, Verb.GET, Verb.HEAD, Verb.MEMBERS) else "succeeds"
             return Difference(Kind.LEAK, about, f"{done} with {answer.status}", told, given)
+        if expected.status == 422 and answer.status in (403, 409):
+            return Difference(
+                Kind.LEAK, about, f"learns from a {answer.status} that what it names is there", told, given
+            )
         if expected.status in (401, 404) and answer.status not in (401, 404):
             return Difference(Kind.LEAK, about, f"learns from a {answer.status} that it is there", told, given)
         if answer.status >= 400 and not expected.refused:
