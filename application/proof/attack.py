@@ -1,7 +1,7 @@
 """One attempt after the other on one target: sent, compared with the oracle, counted, and kept where it succeeded."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
@@ -73,6 +73,7 @@ class Attack:
         self._found: set[tuple[Any, ...]] = set()
         self._log: list[Step] = []
         self._hidden: dict[str | None, frozenset[str]] = {}
+        self._seen_tags: dict[str, str] = {}
         self._oracle: Oracle
         self._base: Snapshot
 
@@ -80,7 +81,8 @@ class Attack:
         """Go on until the budget is used."""
         with suppress(Stop):
             for number in count():
-                await self.round(number)
+                with suppress(Spoilt):
+                    await self.round(number)
         if len(self.report.findings) < self._budget.findings:
             self._coverage.into(self.report)
         else:
@@ -106,7 +108,8 @@ class Attack:
         """Whether it succeeded in writing something; a wrong answer is a finding."""
         expected = self._oracle.expect(attempt)
         # what a change shows of it is compared field by field, and may be more than could be seen before
-        secrets = () if expected.effect is not None else self._secrets(attempt)
+        before = self._secrets(attempt)
+        secrets = () if expected.effect is not None else before
         hidden = self._oracle.hides(attempt)
         answer = await self._target.send(attempt)
         difference = self._checker.check(attempt, expected, answer, secrets, hidden)
@@ -118,7 +121,20 @@ class Attack:
             done = answer.status < 400 and attempt.verb not in READING
             await self._tell(Story(self._base, tuple(self._log), attempt, difference), spoilt=done)
             return False
-        return self._keep(attempt, expected, answer)
+        await self._ask_with_tag(attempt, expected, answer)
+        steps, written = tuple(self._log), self._keep(attempt, expected, answer)
+        if written and (spilt := self._checker.spills(attempt, answer, before & self._secrets(attempt))):
+            await self._tell(Story(self._base, steps, attempt, spilt))
+        return written
+
+    async def _ask_with_tag(self, attempt: Attempt, expected: Expected, answer: Answer) -> None:
+        """`If-None-Match` with the tag that another caller got: to who may not open the record it says nothing."""
+        if attempt.verb is not Verb.GET or attempt.headers:
+            return
+        if expected.status == 200:
+            self._seen_tags[str(attempt.record)] = answer.headers.get("etag", "")
+        elif tag := self._seen_tags.pop(str(attempt.record), ""):
+            await self._try(replace(attempt, headers=(("if-none-match", tag),)))
 
     def _keep(self, attempt: Attempt, expected: Expected, answer: Answer) -> bool:
         self._coverage.answered(self._oracle.snapshot, attempt, expected)
@@ -131,7 +147,7 @@ class Attack:
         self._log.append(Step(attempt, created))
         return True
 
-    def _secrets(self, attempt: Attempt) -> Iterable[str]:
+    def _secrets(self, attempt: Attempt) -> frozenset[str]:
         """What may not be in the answer; the same until something is written."""
         if attempt.who not in self._hidden:
             self._hidden[attempt.who] = secrets_of(self._oracle.snapshot, actor_of(attempt.who))

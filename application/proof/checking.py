@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from application.proof.attempts import Answer, Attempt, Verb
 from application.proof.oracle import Expected
@@ -23,6 +24,7 @@ ONE_DETAIL = ("not_found", "not_unique", "limit_reached", "blocked", "already_a_
 VARIABLE_HEADERS = ("x-request-id", "content-length", "date")
 _UUID = re.compile(UUID_PATTERN)
 _KEPT_APART = re.compile(r"\b(private|no-store)\b")
+_ASKED_AGAIN = re.compile(r"\b(no-cache|no-store|max-age=0)\b")
 _REQUEST_ID = re.compile(r'"request_id":"[^"]*"')
 
 
@@ -46,6 +48,7 @@ class Checker:
         """Nothing was answered yet; without `timed` every instant that the engine writes is taken as it comes."""
         self._by_engine = () if timed else ("created_at", "updated_at", "expires_at")
         self._tags: dict[tuple[str | None, str, str], str] = {}
+        self._shown: dict[tuple[str | None, str, str], str] = {}
         self._missing: dict[tuple[Verb, str, bool], tuple[str, str]] = {}
         self._details: dict[tuple[str, str | None], Any] = {}
         self._work: dict[tuple[Verb, str, bool], int | None] = {}
@@ -53,8 +56,13 @@ class Checker:
     def forget(self) -> None:
         """A new world begins."""
         self._tags.clear()
+        self._shown.clear()
         self._missing.clear()
         self._work.clear()
+
+    def like(self, other: "Checker") -> None:
+        """Know how refusals are explained, as another one has learned it."""
+        self._details.update(other._details)
 
     def learn_missing(self, attempt: Attempt, answer: Answer) -> None:
         """How an id that never was is answered: hidden must be answered alike, to the letter."""
@@ -99,6 +107,9 @@ class Checker:
             )
         if expected.status in (401, 404) and answer.status not in (401, 404):
             return Difference(Kind.LEAK, about, f"learns from a {answer.status} that it is there", told, given)
+        if expected.status == 403 and answer.status in (409, 412, 422):
+            sees = f"gets past the rule: is refused with {answer.status}, for what is there, instead of 403"
+            return Difference(Kind.LEAK, about, sees, told, given)
         if answer.status >= 400 and not expected.refused:
             return Difference(Kind.REFUSAL, about, f"is refused with {answer.status}", told, given)
         return Difference(Kind.DIFFERENCE, about, f"is answered with {answer.status}", told, given)
@@ -107,9 +118,12 @@ class Checker:
 
     def _problem(self, attempt: Attempt, expected: Expected, answer: Answer) -> Difference | None:
         if attempt.verb is Verb.HEAD:
-            return None
+            return self._unlike_missing(attempt, expected, answer)
         body = _json(answer)
         told, given = _told(expected), _short(answer)
+        if expected.status != 405 and not _KEPT_APART.search(answer.headers.get("cache-control", "")):
+            sees = "gets a refusal that a shared cache may keep"
+            return Difference(Kind.DIFFERENCE, "cache-control", sees, "Cache-Control: no-store", repr(answer.headers))
         if not answer.headers.get("content-type", "").startswith(PROBLEM) or not isinstance(body, dict):
             return Difference(Kind.DIFFERENCE, "no problem document", "gets no problem document", told, given)
         if extra := set(body) - PROBLEM_KEYS:
@@ -135,11 +149,29 @@ class Checker:
             return Difference(
                 Kind.DIFFERENCE, "Allow", "is told of other methods", f"Allow: {', '.join(sorted(OFFERED))}", given
             )
+        if expected.covers and (difference := self._explained(attempt, body, given)):
+            return difference
+        return self._unlike_missing(attempt, expected, answer)
+
+    def _explained(self, attempt: Attempt, body: Any, given: str) -> Difference | None:
+        """What is hidden and what is missing are refused in the same words, whoever asks."""
+        for error in body.get("errors", ()):
+            named = {name: value for name, value in error.items() if name != "field"}
+            known = self._details.setdefault((attempt.resource, f"of {error.get('field')}"), named)
+            if known != named:
+                told = f"“{named.get('message')}” ({named.get('code')})"
+                sees = f"is told of `{error.get('field')}` {told}, so it can tell hidden from missing"
+                right = f"“{known.get('message')}” ({known.get('code')}), as always"
+                return Difference(Kind.LEAK, "another explanation", sees, right, given)
+        return None
+
+    def _unlike_missing(self, attempt: Attempt, expected: Expected, answer: Answer) -> Difference | None:
         if expected.status in (404, 405) and (missing := self._missing.get(self._kind_of_missing(attempt))):
             here = _without_ids(attempt, answer)
             if here != missing:
                 sees = "can tell it from an id that never was"
-                return Difference(Kind.LEAK, "hidden is not missing", sees, missing[0], here[0])
+                at = 0 if here[0] != missing[0] else 1
+                return Difference(Kind.LEAK, "hidden is not missing", sees, missing[at], here[at])
         return None
 
     def _work_done(self, attempt: Attempt, answer: Answer) -> Difference | None:
@@ -161,6 +193,12 @@ class Checker:
             return Difference(
                 Kind.LEAK, "cache-control", sees, "Cache-Control: private or no-store", repr(answer.headers)
             )
+        if answer.body and not _ASKED_AGAIN.search(answer.headers.get("cache-control", "")):
+            sees = "gets what its own cache may show when the right has ended"
+            return Difference(Kind.LEAK, "cache-control", sees, "Cache-Control: no-cache", repr(answer.headers))
+        if answer.body and "authorization" not in answer.headers.get("vary", "").lower():
+            sees = "gets what a cache may show to the next who signs in"
+            return Difference(Kind.LEAK, "vary", sees, "Vary: Authorization", repr(answer.headers))
         if attempt.verb is Verb.HEAD:
             if answer.body:
                 return Difference(Kind.DIFFERENCE, "HEAD with a body", "gets a body", "no body", _short(answer))
@@ -237,11 +275,20 @@ class Checker:
             return Difference(Kind.DIFFERENCE, "no ETag", "gets no ETag", "an ETag", _short(answer))
         if attempt.verb is Verb.CREATE and body.get("id") not in answer.headers.get("location", ""):
             return Difference(Kind.DIFFERENCE, "no Location", "gets no Location", "a Location", _short(answer))
+        if attempt.verb is Verb.HEAD and self._by_engine:
+            return None  # what is shown is not known to the instant
         known = self._tags.setdefault((attempt.who, attempt.resource, shown), tag)
         if known != tag:
             sees = "sees from the ETag that something hidden has changed"
             return Difference(Kind.LEAK, "ETag", sees, f"the ETag {known}", f"the ETag {tag}")
+        if self._shown.setdefault((attempt.who, attempt.resource, tag), shown) != shown:
+            sees = "gets an ETag that the same record had when it was another, so `If-Match` protects nothing"
+            return Difference(Kind.DIFFERENCE, "one ETag for two", sees, "another ETag", f"the ETag {tag}")
         return None
+
+    def spills(self, attempt: Attempt, answer: Answer, secrets: Iterable[str]) -> Difference | None:
+        """What stands in the answer to a change that was hidden before it and still is."""
+        return self._secrets(attempt, answer, secrets)
 
     # --- what may never be seen --------------------------------------------------------------
 
@@ -249,7 +296,7 @@ class Checker:
         """Whatever the answer is about: no text that the caller may not see stands in it, not even encoded."""
         asked = json.dumps([attempt.body, attempt.query, attempt.record, attempt.account])
         text = answer.body.decode("utf-8", "replace")
-        text += " ".join(value for name, value in answer.headers.items() if name != "link")
+        text += unquote(" ".join(answer.headers.values()))
         for encoded in re.findall(r"[A-Za-z0-9_-]{24,}={0,2}", text):
             try:
                 text += base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode("utf-8", "ignore")
@@ -306,7 +353,8 @@ def _json(answer: Answer) -> Any:
 def _without_ids(attempt: Attempt, answer: Answer) -> tuple[str, str]:
     """Body and headers, as they are for any id."""
     body = _REQUEST_ID.sub('"request_id":""', answer.body.decode("utf-8", "replace"))
-    headers = repr(sorted((name, value) for name, value in answer.headers.items() if name not in VARIABLE_HEADERS))
+    variable = VARIABLE_HEADERS if attempt.verb is not Verb.HEAD else ("x-request-id", "date")
+    headers = repr([(name, value) for name, value in answer.headers.items() if name not in variable])
     for known, name in ((attempt.record, "{id}"), (attempt.account, "{account}")):
         body, headers = body.replace(str(known), name), headers.replace(str(known), name)
     return body, headers

@@ -136,7 +136,7 @@ def of_worlds(snapshot: Snapshot, attempt: Attempt, related: str, change: str, a
 
 
 def _lines(resource: Resource, action: str) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(grant.place.line for grant in resource.rule(action)))
+    return tuple(sorted({grant.place.line for grant in resource.rule(action)}))
 
 
 def _in_words(rule: str) -> str:

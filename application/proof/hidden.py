@@ -1,8 +1,10 @@
 """What somebody may not see, wherever it may turn up."""
 
+from collections.abc import Iterator
+
 from domain.ownership import Actor, may, seen
 from domain.snapshot import Snapshot
-from domain.specification.model import Kind
+from domain.specification.model import Kind, Specification
 
 SHORTEST_SECRET = 8
 """characters: a shorter text may turn up by chance"""
@@ -25,4 +27,15 @@ def secrets_of(snapshot: Snapshot, actor: Actor) -> frozenset[str]:
                 continue
             shown = opened and seen(name, actor, facts) == value
             (open_to_it if shown else hidden).add(value)
-    return frozenset(text for text in hidden - open_to_it - set(snapshot.accounts) if len(text) >= SHORTEST_SECRET)
+    # a hidden text may be part of one that is seen, or a word of the specification
+    known = "\n".join((*open_to_it, *snapshot.accounts, *_words(snapshot.specification)))
+    return frozenset(text for text in hidden if len(text) >= SHORTEST_SECRET and text not in known)
+
+
+def _words(specification: Specification) -> Iterator[str]:
+    """What answers may say to anybody: names, roles, and the values of `one of`."""
+    for resource in specification.resources.values():
+        yield from (resource.name, resource.plural, *resource.fields)
+        yield from resource.ladder.roles if resource.ladder is not None else ()
+        for each in resource.fields.values():
+            yield from each.values

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from application.proof.attempts import Answer, Attempt, Verb
+from application.proof.attempts import READING, Answer, Attempt, Verb
 from application.proof.oracle import Expected
 from application.proof.worlds import Draw
 from domain.errors import Conflict
@@ -111,7 +111,8 @@ class Pairs:
         empty = field.optional or field.by_engine or field.kind is Kind.REFERENCE
         if value is None and not empty:
             return None
-        changed = replace(record, values={**record.values, field.name: value})
+        later = record.updated_at if may("open", actor, facts) else world.now
+        changed = replace(record, values={**record.values, field.name: value}, updated_at=later)
         if self._collides(world, changed) or value == record.values[field.name]:
             return None
         world.put(changed)
@@ -173,7 +174,8 @@ class Transcript:
         headers = sorted((name, value) for name, value in answer.headers.items() if name not in _VARIABLE)
         tag = answer.headers.get("etag", "") if attempt.verb in (Verb.GET, Verb.HEAD) else ""
         body = re.sub(r'"request_id":"[^"]*"', "", answer.body.decode("utf-8", "replace"))
-        text = f"{answer.status} {headers} {tag} {body}"
+        work = f"after {answer.statements} statements " if attempt.verb in READING else ""
+        text = f"{answer.status} {work}{headers} {tag} {body}"
         return _UUID.sub(self._named, _CURSOR.sub(lambda found: f"{found[1]}{len(found[0])}", text))
 
     def _named(self, found: re.Match[str]) -> str:

@@ -43,6 +43,8 @@ STATUS: Mapping[type[Refusal], int] = {
     PreconditionRequired: 428,
 }
 """of `docs/http.md`, written down a second time on purpose"""
+COVERING = ("not_found", "not_a_member")
+"""codes of a field that say the same of what is hidden and of what is missing"""
 NEW = "ffffffff-ffff-4fff-bfff-ffffffffffff"
 """stands for the id that a creation will be answered with"""
 _EXPIRY = Field("expires_at", Kind.TIME, Place(0, 0))
@@ -70,6 +72,11 @@ class Expected:
     def refused(self) -> bool:
         """Whether it is a refusal."""
         return self.status >= 400
+
+    @property
+    def covers(self) -> bool:
+        """Whether hidden and missing are refused alike here: the explanation, too, must be the same for both."""
+        return bool(self.codes) and all(code in COVERING for _, code in self.codes)
 
     @property
     def channel(self) -> str | None:

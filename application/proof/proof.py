@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from random import Random
 
 from application.proof import findings
@@ -28,6 +29,8 @@ WRITES = 160
 """attempts to write in one world"""
 STORY_STEPS = 24
 """attempts to write in one story from nothing"""
+PAIRS = 2
+"""pairs of worlds in one round, for one caller after the other"""
 PAIR_LINES = 90
 """attempts on a pair of worlds"""
 TIME_GOES_BY = 0.2
@@ -57,16 +60,22 @@ class Prover(Attack):
     async def round(self, number: int) -> None:
         """One world attacked in every way, one pair for each caller, and one story from nothing."""
         random = Random(f"{self.report.seed}/{number}")  # noqa: S311 - a proof can be repeated
-        draw = Draw(self._specification, random, self._laboratory.now)
+        draw = Draw(self._specification, random, self._time_of_day(random))
         draw.world(self._aimed(number, random), BY_CHANCE)
         with suppress(Spoilt):
             await self.attack(draw, random)
-        await self._pairs(random, number)
+        for more in range(PAIRS):
+            await self._pairs(random, number * PAIRS + more)
         with suppress(Spoilt):
             await self._story(random)
         if number < len(self._limited):
             with suppress(Spoilt):
                 await self._limit(self._limited[number], random)
+
+    def _time_of_day(self, random: Random) -> datetime:
+        """Noon, or just after or before midnight in UTC: elsewhere that is another day."""
+        hour, minute = random.choice(((12, 0), (0, 10), (23, 50)))
+        return self._laboratory.now.replace(hour=hour, minute=minute)
 
     async def attack(self, draw: Draw, random: Random) -> None:
         """Everything that there is to try on one world."""
@@ -74,6 +83,8 @@ class Prover(Attack):
         tries = Tries(draw, random)
         parts = (tries.reads, tries.lists, tries.every_field, tries.fitting, lambda: tries.writes(WRITES), tries.reads)
         for part in parts:
+            if part == tries.every_field:  # before the records that tell the most are changed or deleted
+                await self.ask_rules()
             for attempt in part():
                 await self._pages(attempt) if attempt.verb is Verb.LIST else await self._try(attempt)
         # last, for a request that can be repeated tells more than the compiled rule alone
@@ -113,14 +124,16 @@ class Prover(Attack):
         owner = next(iter(draw.snapshot.accounts))
         above = None if resource.parent is None else draw.record(self._specification.resources[resource.parent])
         given = {"owner": owner} if above is None else {above.resource: above.id}
+        if above is None:  # what others own does not count
+            draw.record(resource, owner=[*draw.snapshot.accounts][-1])
         owner = owner if above is None else above.owner
         limit, records = resource.limit or 0, draw.snapshot.records[resource.name]
         for _ in range(4 * limit):  # some are not unique
-            if len(records) < limit:
+            if sum(record.owner == owner for record in records.values()) < limit:
                 draw.record(resource, **given)
         await self.hold(draw)
         tries = Tries(draw, random)
-        for maker in (*[tries.creation] * 12, tries.deletion, tries.creation, tries.creation):
+        for maker in (*[tries.creation] * 12, *[tries.deletion] * 12, *[tries.creation] * 6):
             attempt = maker(owner, resource)
             if attempt is not None:
                 await self._try(attempt)
@@ -130,6 +143,7 @@ class Prover(Attack):
         self._base, self._log, self._oracle = draw.snapshot.copy(), [], Oracle(draw.snapshot)
         await self._laboratory.hold(draw.snapshot)
         self._checker.forget()
+        self._seen_tags.clear()
         self._hidden.clear()
         for attempt in on_nothing(draw.snapshot, self._specification.resources.values()):
             self._checker.learn_missing(attempt, await self._target.send(attempt))

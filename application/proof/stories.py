@@ -379,6 +379,7 @@ def named(snapshot: Snapshot, text: str) -> str:
     for facts in snapshot.every():
         text = text.replace(f"{{{facts.record.id}}}", called(snapshot, facts.record))
         text = text.replace(f'"{facts.record.id}"', called(snapshot, facts.record))
+        text = text.replace(facts.record.id, called(snapshot, facts.record))
     for account in snapshot.accounts:
         text = text.replace(f"{{{account}}}", name_of(snapshot, account))
         text = text.replace(f'"{account}"', name_of(snapshot, account))

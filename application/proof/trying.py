@@ -57,6 +57,15 @@ class Tries:
                         yield Attempt(who, Verb.REPLACE, resource.name, record, body={})
                     if resource.ladder is not None:
                         yield Attempt(who, Verb.MEMBERS, resource.name, record)
+                yield from self._elsewhere(who, resource)
+
+    def _elsewhere(self, who: str | None, resource: Resource) -> Iterator[Attempt]:
+        """Records of another resource under this one's path: there is nothing there."""
+        others = [at.record.id for at in self._snapshot.every() if at.record.resource != resource.name]
+        for record in self._random.sample(others, min(2, len(others))):
+            yield Attempt(who, Verb.GET, resource.name, record)
+            if resource.ladder is not None:
+                yield Attempt(who, Verb.MEMBERS, resource.name, record)
 
     def lists(self) -> Iterator[Attempt]:
         """Every list, with every parameter, for everybody."""
@@ -67,6 +76,7 @@ class Tries:
                 yield replace(listed, query=(("count", "true"), ("limit", str(self._random.randint(1, 4)))))
                 for name in self._parameters(resource):
                     yield from (replace(listed, query=query) for query in self._queries(resource, name))
+                yield from (replace(listed, query=query) for query in self._combined(resource))
                 for wrong in (("nothing", "1"), ("limit", "0"), ("limit", "201"), ("sort", "nothing"), ("sort", "id")):
                     if self._random.random() < 0.1:
                         yield replace(listed, query=(wrong,))
@@ -88,6 +98,23 @@ class Tries:
         if name in lists.sortable(self._specification, resource, Actor(next(iter(self._snapshot.accounts)))):
             sign = self._random.choice(("", "-"))
             yield (("sort", sign + name), ("limit", str(self._random.randint(1, 5))))
+
+    def _combined(self, resource: Resource) -> Iterator[tuple[tuple[str, str], ...]]:
+        """Filters, keys and pages at once, as the record that they are taken from has them."""
+        stored = list(self._snapshot.records[resource.name].values())
+        if not stored:
+            return
+        somebody, record = Actor(next(iter(self._snapshot.accounts))), self._random.choice(stored)
+        names = lists.queryable(self._specification, resource, somebody)
+        pairs = [(name, text) for name in names if (text := self._as_text(resource, name, record)) is not None]
+        keys = lists.sortable(self._specification, resource, somebody)
+        for many in (0, 1, 2):
+            sort = ",".join(
+                self._random.choice(("", "-")) + key for key in self._random.sample(keys, min(2, len(keys)))
+            )
+            asked = self._random.sample(pairs, min(many, len(pairs)))
+            yield (*asked, ("sort", sort), ("limit", str(self._random.randint(1, 2))))
+        yield (*self._random.sample(pairs, min(1, len(pairs))), ("limit", "1"))
 
     def _as_text(self, resource: Resource, name: str, record: Record) -> str | None:
         if name == resource.parent:
@@ -124,6 +151,7 @@ class Tries:
 
     def fitting(self) -> Iterator[Attempt]:
         """What chance seldom finds: allowed steps and moves, deletions that are blocked, values that are taken."""
+        yield from self._left_elsewhere()
         for resource in self._specification.resources.values():
             for record in list(self._snapshot.records[resource.name].values()):
                 for who in self._snapshot.accounts:
@@ -139,6 +167,8 @@ class Tries:
                         given = self._random.choice(resource.ladder.roles[resource.ladder.roles.index(cap) :])
                         body = {"account": self._random.choice([*self._snapshot.accounts]), "role": given}
                         yield Attempt(who, Verb.ADD_MEMBER, resource.name, record.id, body=body)
+                    if resource.ladder is not None and cap is not None and self._random.random() < 0.3:
+                        yield from self._member_changes(who, facts)
                     if may("delete", actor, facts) and obstacles(facts):
                         yield Attempt(who, Verb.DELETE, resource.name, record.id, headers=held)
                     if resource.unique and may("update", actor, facts) and self._random.random() < 0.3:
@@ -147,6 +177,25 @@ class Tries:
                             yield Attempt(who, Verb.UPDATE, resource.name, record.id, body=body, headers=held)
                     if self._gone(resource, record.id):
                         break
+
+    def _left_elsewhere(self) -> Iterator[Attempt]:
+        """Members who leave by the path of another resource: nobody is a member of anything there."""
+        shared = [r.name for r in self._specification.resources.values() if r.ladder is not None]
+        live = [m for m in self._snapshot.memberships.values() if m.live(self._snapshot.now)]
+        for m in self._random.sample(live, min(6, len(live))):
+            for other in shared:
+                if other != m.resource:
+                    yield Attempt(m.account, Verb.REMOVE_MEMBER, other, m.record, m.account)
+
+    def _member_changes(self, who: str, facts: Facts) -> Iterator[Attempt]:
+        """Another role, or another end, for somebody who is a member."""
+        resource, ladder = facts.resource, facts.resource.ladder
+        found = [m for (record, _), m in self._snapshot.memberships.items() if record == facts.record.id]
+        live = [membership for membership in found if membership.live(self._snapshot.now)]
+        if ladder is not None and live:
+            member = self._random.choice(live)
+            body = self._ending({"role": self._random.choice((member.role, *ladder.roles))})
+            yield Attempt(who, Verb.CHANGE_MEMBER, resource.name, facts.record.id, member.account, body=body)
 
     def _moves(self, attempt: Attempt, parent: str) -> Iterator[Attempt]:
         """To one other place where that is allowed, and to one by chance."""
@@ -239,6 +288,8 @@ class Tries:
         shared = [r for r in self._specification.resources.values() if r.ladder is not None]
         resource = resource if resource.ladder is not None or not shared else self._random.choice(shared)
         record = self._stored(resource)
+        if shared and self._random.random() < 0.08:  # of another resource: nobody is a member of anything by that path
+            record = self._stored(self._random.choice(shared))
         if resource.ladder is None or record is None:
             return None
         account, role = self._random.choice([*self._snapshot.accounts]), self._random.choice(resource.ladder.roles)
@@ -246,14 +297,21 @@ class Tries:
             case 0:
                 return Attempt(who, Verb.JOIN, resource.name, record)
             case 1:
-                return Attempt(who, Verb.CHANGE_MEMBER, resource.name, record, account, body={"role": role})
+                return Attempt(
+                    who, Verb.CHANGE_MEMBER, resource.name, record, account, body=self._ending({"role": role})
+                )
             case 2:
                 return Attempt(who, Verb.REMOVE_MEMBER, resource.name, record, account)
         given = self._random.choice((account, account, account, NEVER))
-        body = {"account": given, "role": role}
-        if self._random.random() < 0.4:
-            body["expires_at"] = instant_text(self._snapshot.now + self._random.choice((DAY / 2, DAY, 2 * DAY, -DAY)))
+        body = self._ending({"account": given, "role": role})
         return Attempt(who, Verb.ADD_MEMBER, resource.name, record, body=body)
+
+    def _ending(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A membership as it is asked for, sometimes with an end: a short one, a past one, one that is very late."""
+        if self._random.random() < 0.4:
+            ends = self._random.choice((DAY / 2, DAY, 2 * DAY, -DAY, 4000 * DAY))
+            body["expires_at"] = instant_text(self._snapshot.now + ends)
+        return body
 
     def _stored(self, resource: Resource) -> str | None:
         found = list(self._snapshot.records[resource.name])
@@ -262,7 +320,7 @@ class Tries:
     def _any_value(self, resource: Resource, name: str) -> Any:
         """A JSON value that could be sent for a name."""
         if name == resource.parent:
-            return self._random.choice([*self._snapshot.records[name]])
+            return self._random.choice([*self._snapshot.records[name], NEVER])
         if name == "owner":
             return self._random.choice([*self._snapshot.accounts])
         if name in ENGINE_FIELDS:

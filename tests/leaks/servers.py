@@ -114,7 +114,7 @@ SERVERS = (
     # --- 6: constraints tell ---
     Broken(
         Leak.CONSTRAINTS_TELL, writing.conflict_says_with_what, NAMES, Kind.LEAK,
-        r"profile .*name: .* and sees \w+'s profile “",
+        r"profile .*name: .* and (sees \w+'s profile “|is told “.*has these values)",
     ),
     Broken(
         Leak.CONSTRAINTS_TELL, writing.hidden_references_are_forbidden, "notes", Kind.LEAK,
@@ -165,6 +165,6 @@ SERVERS = (
     ),
     Broken(
         Leak.REFUSALS_TELL, refusing.condition_comes_before_the_rule, "notes", Kind.LEAK,
-        r"changes \w+'s \w+ “.*”.*with `if-match: .* and learns from a 412 that it is there",
+        r"changes \w+'s \w+ .*with `if-match: .* and learns from a 412 that it is there",
     ),
 )  # fmt: skip

@@ -10,8 +10,6 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "term: self.on_signed_in() → self.on_anyone()",
         "term: self.on_signed_in() → true()",
         "term: self.on_engine() → false()",
-        "_elsewhere: self._if(and_(*staff), walked.with_only_columns(at.table.c.id)) if staff else walked"
-        " → self._if(and_(*staff), walked.with_only_columns(at.table.c.id))",
         "_gone: gone.union(*further) if further else gone → gone.union(*further)",
         "_obstacles: is_kept if kept else false() → is_kept",
     ),
