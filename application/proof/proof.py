@@ -210,7 +210,7 @@ class Prover(Attack):
                 break  # from here on the worlds are not the same to the caller any more
             if one[i][1] != other[i][1]:
                 if not self._known(PAIRED, attempt.resource, attempt.verb):
-                    await self._tell_pair(pair, attempts[: i + 1])
+                    await self._tell_pair(pair, attempts[: i + 1], (one[i][1], other[i][1]))
                 break
         self._report_progress("comparing two worlds")
 
@@ -242,14 +242,17 @@ class Prover(Attack):
                 name = f"{attempt.resource}, {kind}"
                 self.report.channels[name] = self.report.channels.get(name, 0) + 1
 
-    async def _tell_pair(self, pair: Pair, attempts: list[Attempt]) -> None:
-        """Two neighbours among the worlds of the pair are enough: they differ in one thing."""
+    async def _tell_pair(self, pair: Pair, attempts: list[Attempt], told: tuple[str, str]) -> None:
+        """Two neighbours among the worlds of the pair are enough: they differ in one thing.
+
+        Where the server does not answer so again, it remembers what it should not: what it said first is told.
+        """
         attempt = attempts[-1]
         answers = [(await self._transcript(pair, world, attempts))[-1][1] for world in pair.worlds]
-        at = next(i for i in range(1, len(answers)) if answers[i] != answers[i - 1])
+        at = next((i for i in range(1, len(answers)) if answers[i] != answers[i - 1]), len(answers) - 1)
         snapshot = pair.worlds[at - 1]
         related = self._relation(attempt, snapshot)
-        told = answers[at - 1], answers[at]
+        told = (answers[at - 1], answers[at]) if answers[at - 1] != answers[at] else told
         self._add(findings.of_worlds(snapshot, attempt, related, pair.changes[at - 1], told))
 
 
