@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, false, func, literal, or_, select, true, union
+from sqlalchemy import CTE, ColumnElement, Integer, Select, and_, false, func, literal, or_, select, true, union
 from sqlalchemy.sql.expression import FromClause
 
 from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.connection import param
+from adapters.persistence.sql.dialects import DOCUMENT, FIRST_ID, ID, LAST_ID, directed, one_of_list
 from adapters.persistence.sql.public import Branch, Term, branches, held, holds
 from adapters.persistence.sql.rules import ME, At, From, RuleCompiler
 from adapters.persistence.sql.tables import owner_column
@@ -31,8 +32,8 @@ from domain.specification.model import (
     Through,
 )
 
-LIMIT: ColumnElement[int] = param("limit")
-BEFORE_EVERY_ID, BEHIND_EVERY_ID = "", "g"
+LIMIT: ColumnElement[int] = param("limit", Integer())
+NEVER_EMPTY = ("id", "created_at", "updated_at")
 MOST_BRANCHES = 60
 """of one rule; beyond, the whole rule is asked of every record in the order of the list"""
 
@@ -130,8 +131,8 @@ class ListCompiler:
             return None
         last = select(first.c.id).order_by(_directed(first.c.id, sort)).limit(1).offset(LIMIT - 1).scalar_subquery()
         if sort.descending:
-            return lambda table: table.c.id >= func.coalesce(last, BEFORE_EVERY_ID)
-        return lambda table: table.c.id <= func.coalesce(last, BEHIND_EVERY_ID)
+            return lambda table: table.c.id >= func.coalesce(last, literal(FIRST_ID, ID))
+        return lambda table: table.c.id <= func.coalesce(last, literal(LAST_ID, ID))
 
     def _all(self, branch: Branch, at: At, without: tuple[Path, Term] | None = None) -> ColumnElement[bool]:
         """Every term of a branch but the one that its start answers."""
@@ -230,9 +231,8 @@ class ListCompiler:
         return and_(true(), *(self._filter(at, i, *asked) for i, asked in enumerate(self._shape.filters)))
 
     def _filter(self, at: At, number: int, name: str, many: bool) -> ColumnElement[bool]:
-        column, value = at.table.c[name], param(f"f{number}")
-        several = select(func.json_each(value).table_valued("value").c.value)
-        equal = column.in_(several) if many else column == value
+        column, value = at.table.c[name], f"f{number}"
+        equal = one_of_list(column, param(value, DOCUMENT)) if many else column == param(value)
         guard = self._rules.guard(name, at.resource)
         return equal if guard is None else and_(equal, guard(at))
 
@@ -248,7 +248,7 @@ class ListCompiler:
                 beyond = or_(key < last, key.is_(None)) if sort.descending else key > last
             else:
                 beyond = false() if sort.descending else key.is_not(None)
-            if present and sort.field in ("id", "created_at", "updated_at"):
+            if present and sort.field in NEVER_EMPTY:
                 beyond = key < last if sort.descending else key > last
             alternatives.append(and_(*equal, beyond))
             equal.append(key == last if present else key.is_(None))
@@ -281,4 +281,6 @@ Bound = Callable[[From], ColumnElement[bool]]
 
 
 def _directed(key: ColumnElement[Any], sort: Sort) -> ColumnElement[Any]:
-    return key.desc() if sort.descending else key.asc()
+    if sort.field in NEVER_EMPTY:
+        return key.desc() if sort.descending else key.asc()
+    return directed(key, down=sort.descending)

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, and_, delete, func, or_, select
+from sqlalchemy import Table, and_, delete, or_, select
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.connection import Broken, Connection, Prepared, param
+from adapters.persistence.sql.dialects import DOCUMENT, ID, INSTANT, one_of_list
 from adapters.persistence.sql.facts import Footprint, Snapshot, at_ways
 from adapters.persistence.sql.identity import account_values, alive_statement, session_alive, staff_statement
 from adapters.persistence.sql.lists import ListShape
@@ -33,13 +34,13 @@ class MembershipStatements:
     def __init__(self, dialect: Dialect) -> None:
         """Prepare them."""
         named = and_(_MEMBERS.c.record == param("record"), _MEMBERS.c.account == param("account"))
-        every = select(func.json_each(param("records")).table_valued("value").c.value)
-        alive = or_(param("session").is_(None), session_alive(param("session"), param("now")))
+        session = param("session", ID)
+        alive = or_(session.is_(None), session_alive(session, param("now", INSTANT)))
         of_resource = _MEMBERS.c.resource == param("resource")
         live = or_(_MEMBERS.c.expires_at.is_(None), _MEMBERS.c.expires_at > param("now"))
         found = select(_MEMBERS.c.role, _MEMBERS.c.expires_at).where(named, of_resource, live, alive)
         self.find = Prepared(found, dialect)
-        self.end_all = Prepared(delete(_MEMBERS).where(_MEMBERS.c.record.in_(every)), dialect)
+        self.end_all = Prepared(delete(_MEMBERS).where(one_of_list(_MEMBERS.c.record, param("records", DOCUMENT))), dialect)
         self.alive = Prepared(alive_statement(), dialect)
         self.staff = Prepared(staff_statement(), dialect)
 
@@ -125,6 +126,10 @@ class SqlRecords:
         prepared, columns = self._statements.facts(resource, action, _caller(actor))
         values = _principal(actor, now)
         values["id"] = record_id
+        hold = self._statements.hold(resource, action, _caller(actor))
+        if hold is not None:
+            # a statement of its own: the next one sees what those did for whom this one waited
+            await self._connection.rows(hold, values)
         rows = await self._connection.rows(prepared, values)
         if not rows:
             await self._check_session(actor, values)
@@ -293,6 +298,9 @@ class SqlRecords:
         limit = self._statements.specification.resources[resource].limit
         if limit is None:
             return
+        hold = self._statements.hold_owner()
+        if hold is not None:
+            await self._connection.rows(hold, {"owner": owner})
         ((owned,),) = await self._connection.rows(self._statements.owned(resource), {"owner": owner})
         if owned > limit:
             raise Conflict(f"There can be at most {limit} of these per owner.", code="limit_reached")
@@ -302,7 +310,7 @@ class SqlRecords:
         try:
             return await self._connection.run(prepared, values)
         except Broken as error:
-            if error.constraint.startswith("UNIQUE"):
+            if error.not_unique:
                 raise Conflict("Another record has these values.", code="not_unique") from error
             raise _changed() from error
 

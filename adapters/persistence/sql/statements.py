@@ -17,17 +17,19 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    text,
     true,
     update,
 )
 from sqlalchemy.engine import Dialect
 
-from adapters.persistence.sql.builtin import MembershipRow
+from adapters.persistence.sql.builtin import AccountRow, MembershipRow, table_of
 from adapters.persistence.sql.closing import ClosingCompiler
 from adapters.persistence.sql.connection import Prepared, param
+from adapters.persistence.sql.dialects import ID, INSTANT, POSTGRESQL, TEXT, Step, closure
 from adapters.persistence.sql.facts import FactsColumns, Footprint, footprint
 from adapters.persistence.sql.identity import session_alive
-from adapters.persistence.sql.lists import ListCompiler, ListShape
+from adapters.persistence.sql.lists import LIMIT, ListCompiler, ListShape
 from adapters.persistence.sql.rules import ME, NOW, At, From, RuleCompiler
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import RecordColumns, ViewColumns
@@ -35,7 +37,7 @@ from application.ports import Sort
 from domain.deletion import referring
 from domain.specification.model import Field, Hop, Path, Resource, Through
 
-ID: ColumnElement[str] = param("id")
+RECORD: ColumnElement[str] = param("id", ID)
 _MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
 
 
@@ -71,6 +73,8 @@ class Statements:
         # what a caller can vary is bounded
         self.page = lru_cache(2000)(self._page)
         self.count = lru_cache(2000)(self._count)
+        self.hold = cache(self._hold)
+        self.hold_owner = cache(self._hold_owner)
         self.facts = cache(self._facts)
         self.facts_around = cache(self._facts_around)
         self.roles = cache(self._roles)
@@ -105,7 +109,7 @@ class Statements:
         compiler, table = self._compilers[caller.signed_in], self.tables.of[resource].alias()
         columns = ViewColumns(compiler, self.specification.resources[resource], table)
         at = At(table, resource)
-        found = select(*columns.columns).where(table.c.id == ID, compiler.may("open", at), _alive(caller))
+        found = select(*columns.columns).where(table.c.id == RECORD, compiler.may("open", at), _alive(caller))
         return self._prepare(found), columns
 
     def _page(self, shape: ListShape, caller: Caller) -> tuple[Prepared, ViewColumns]:
@@ -118,7 +122,7 @@ class Statements:
             select(*columns.columns, *keys)
             .where(table.c.id.in_(listed.ids()), _alive(caller))
             .order_by(*listed.order_by(table))
-            .limit(param("limit"))
+            .limit(LIMIT)
         )
         return self._prepare(found), columns
 
@@ -138,7 +142,7 @@ class Statements:
         return self._prepare(
             select(members.c.account, members.c.role, members.c.expires_at)
             .select_from(table.join(members, members.c.record == table.c.id))
-            .where(table.c.id == ID, compiler.may("open", at), shown, compiler.on_expiry(members), _alive(caller))
+            .where(table.c.id == RECORD, compiler.may("open", at), shown, compiler.on_expiry(members), _alive(caller))
             .order_by(members.c.account)
         )
 
@@ -161,19 +165,45 @@ class Statements:
 
     # --- facts ---------------------------------------------------------------------------
 
+    def _hold(self, resource: str, action: str, caller: Caller) -> Prepared | None:
+        """Let nobody change the record that the caller may do the action on, nor what is above it, until the work ends.
+
+        What is above is shared with whoever works below it, too; from the top down, as a deletion takes its locks.
+        None where works run one after the other.
+        """
+        if self._dialect.name != POSTGRESQL:
+            return None
+        chain = self.specification.chain(resource)
+        held = [self.tables.of[name].alias(f"held_{i}") for i, name in enumerate(chain)]
+        compiler, source = self._compilers[caller.signed_in], held[0]
+        for lower, upper, name, above in zip(held, held[1:], chain, chain[1:], strict=False):
+            source = source.join(upper, compiler.on_hop(At(lower, name), Hop(above, above), upper))
+        locks = [f"FOR SHARE OF held_{i}" for i in reversed(range(1, len(held)))] + ["FOR NO KEY UPDATE OF held_0"]
+        allowed = compiler.may(action, At(held[0], resource))
+        found = select(literal(1)).select_from(source).where(held[0].c.id == RECORD, allowed, _alive(caller))
+        return self._prepare(found.suffix_with(*map(text, locks)))
+
+    def _hold_owner(self) -> Prepared | None:
+        """Let nobody else count what an owner has until the work ends; None where works run one after the other."""
+        if self._dialect.name != POSTGRESQL:
+            return None
+        accounts = table_of(AccountRow)
+        found = select(literal(1)).select_from(accounts).where(accounts.c.id == param("owner"))
+        return self._prepare(found.with_for_update(key_share=True))
+
     def _facts(self, resource: str, action: str, caller: Caller) -> tuple[Prepared, FactsColumns]:
         """The record with all its rules can ask for, if the caller may do the action on it."""
         columns = self._columns(resource, self.footprints[resource].ways)
         statement, table = columns.select()
         compiler = self._compilers[caller.signed_in]
         allowed = compiler.may(action, At(table, resource))
-        return self._prepare(statement.where(table.c.id == ID, allowed, _alive(caller))), columns
+        return self._prepare(statement.where(table.c.id == RECORD, allowed, _alive(caller))), columns
 
     def _facts_around(self, resource: str, ways: tuple[Path, ...]) -> tuple[Prepared, FactsColumns]:
         """A parent or referred record (which the caller was shown to reach) with what lies further along."""
         columns = self._columns(resource, ways)
         statement, table = columns.select()
-        return self._prepare(statement.where(table.c.id == ID)), columns
+        return self._prepare(statement.where(table.c.id == RECORD)), columns
 
     def _columns(self, resource: str, ways: Sequence[Path]) -> FactsColumns:
         return FactsColumns(self.tables, self._compilers[True], self.specification.resources[resource], ways)
@@ -194,7 +224,7 @@ class Statements:
         )
         mine = and_(members.c.account == ME, compiler.on_expiry(members))
         found = select(*links.columns(link, "l_"), *containers.columns(container, "c_"))
-        return self._prepare(found.select_from(source).where(link.c[through.back] == ID, mine)), links, containers
+        return self._prepare(found.select_from(source).where(link.c[through.back] == RECORD, mine)), links, containers
 
     # --- writing -------------------------------------------------------------------------
 
@@ -216,7 +246,7 @@ class Statements:
         table, compiler = self.tables.of[resource].alias(), self._compilers[caller.signed_in]
         at = At(table, resource)
         allowed = and_(compiler.may("create", at), compiler.may("open", at))
-        return self._prepare(select(literal(1)).where(table.c.id == ID, allowed))
+        return self._prepare(select(literal(1)).where(table.c.id == RECORD, allowed))
 
     def _update(self, resource: str, names: tuple[str, ...], caller: Caller) -> Prepared:
         """Change columns of the record as it was read, if a grant of update, step or move holds on it."""
@@ -224,7 +254,7 @@ class Statements:
         compiler, at = self._compilers[caller.signed_in], At(table, resource)
         steps = (compiler.on_rule(step.rule, at) for steps in model.steps.values() for step in steps)
         allowed = or_(compiler.on_rule(model.rule("update"), at), compiler.on_rule(model.rule("move"), at), *steps)
-        unchanged = and_(table.c.id == ID, table.c.owner == param("was_owner"))
+        unchanged = and_(table.c.id == RECORD, table.c.owner == param("was_owner"))
         return self._prepare(
             update(table)
             .values(self._bound(model, [*names, "updated_at"]))
@@ -234,7 +264,7 @@ class Statements:
     def _delete(self, resource: str, caller: Caller) -> Prepared:
         """Delete the record; the keys take along what hangs below and empty what refers to it."""
         table, compiler = self.tables.of[resource], self._compilers[caller.signed_in]
-        return self._prepare(delete(table).where(table.c.id == ID, compiler.may("delete", At(table, resource))))
+        return self._prepare(delete(table).where(table.c.id == RECORD, compiler.may("delete", At(table, resource))))
 
     def _owned(self, resource: str) -> Prepared:
         """How many records of the resource an owner has, counted no further than its limit and one more."""
@@ -244,7 +274,8 @@ class Statements:
 
     def _bound(self, model: Resource, names: Sequence[str]) -> dict[str, ColumnElement[Any]]:
         """Columns and their bound values; beside parent and references what the table repeats of those records."""
-        values: dict[str, ColumnElement[Any]] = {name: param(f"v_{name}") for name in names}
+        columns = self.tables.of[model.name].c
+        values: dict[str, ColumnElement[Any]] = {name: param(f"v_{name}", columns[name].type) for name in names}
         for link, beside in self.tables.beside(model).items():
             if link in values:
                 target = self.tables.of[self.specification.target(model.name, link)].alias()
@@ -259,23 +290,23 @@ class Statements:
         """A membership in place of the account's present one, or a new one: see `domain.judging.may_put_membership`."""
         compiler, ladder = self._compilers[caller.signed_in], self.specification.resources[resource].ladder
         assert ladder is not None, "only resources with roles have members"
-        shared, role = self.tables.of[resource].alias(), param("role")
+        shared, role = self.tables.of[resource].alias(), param("role", TEXT)
         at = At(shared, resource)
-        joining = and_(param("account") == ME, role == ladder.weakest, compiler.may("open", at))
+        joining = and_(param("account", ID) == ME, role == ladder.weakest, compiler.may("open", at))
         giving = or_(compiler.may_give(role, at), joining if ladder.join_open else false())
         ended = not_(compiler.on_expiry(_MEMBERS))
         replacing = or_(ended, compiler.may_give(_MEMBERS.c.role, at))
         changed = (
             update(_MEMBERS)
-            .values(role=role, expires_at=param("expires_at"))
+            .values(role=role, expires_at=param("expires_at", INSTANT))
             .where(_named(resource), self._on_shared(shared, and_(giving, replacing)), _alive(caller))
         )
-        values = {column.name: param(column.name) for column in _MEMBERS.c}
+        values = {column.name: param(column.name, column.type) for column in _MEMBERS.c}
         present = exists(select(literal(1)).where(_named(resource)).correlate_except(_MEMBERS))
         added = (
             select(*values.values())
             .select_from(shared)
-            .where(shared.c.id == param("record"), not_(present), giving, _alive(caller))
+            .where(shared.c.id == param("record", ID), not_(present), giving, _alive(caller))
         )
         return self._prepare(changed), self._prepare(insert(_MEMBERS).from_select(list(values), added))
 
@@ -298,17 +329,14 @@ class Statements:
 
         See `domain.deletion.going`; without `following` only what is below.
         """
-        gone = select(literal(resource).label("resource"), ID.label("id")).cte("gone", recursive=True)
-        further = []
+        gone = select(literal(resource).label("resource"), RECORD.label("id")).cte("gone", recursive=True)
+        steps: list[Step] = []
         for name, ties in self._going(resource, following).items():
             for link, column in ties:
                 table = self.tables.of[link].alias()
-                further.append(
-                    select(literal(link), table.c.id)
-                    .join_from(gone, table, table.c[column] == gone.c.id)
-                    .where(gone.c.resource == name)
-                )
-        return gone.union(*further) if further else gone
+                hangs = table.c[column] == gone.c.id
+                steps.append(((literal(link), table.c.id), table, hangs, gone.c.resource == name))
+        return closure(gone, steps, self._dialect)
 
     def _going(self, resource: str, following: bool = True) -> dict[str, list[tuple[str, str]]]:
         """The resources whose records can go with one of `resource`, each with what hangs on it and by which name."""
@@ -328,7 +356,7 @@ class Statements:
     def _obstacles(self, resource: str) -> Prepared:
         """Whether something kept, something locked, or a reference from outside forbids to delete the record."""
         gone = self._gone(resource)
-        others = gone.c.id != ID
+        others = gone.c.id != RECORD
         reachable = self._going(resource)
         kept = [name for name in reachable if self.specification.resources[name].keep]
         is_kept = exists(select(literal(1)).select_from(gone).where(gone.c.resource.in_(kept), others))
@@ -384,7 +412,7 @@ class Statements:
 
     def _close_account(self) -> tuple[Prepared, ...]:
         """Delete an account and what it owns, one after the other; what is kept passes to a tombstone."""
-        return tuple(map(self._prepare, ClosingCompiler(self.tables).statements()))
+        return tuple(map(self._prepare, ClosingCompiler(self.tables, self._dialect).statements()))
 
     def column_type(self, resource: str, name: str) -> Field | None:
         """The type of a field's values; None for the parent, an id."""
@@ -401,10 +429,10 @@ class Statements:
 
 def _named(resource: str) -> ColumnElement[bool]:
     """An account's membership on a record."""
-    record, account = _MEMBERS.c.record == param("record"), _MEMBERS.c.account == param("account")
+    record, account = _MEMBERS.c.record == param("record", ID), _MEMBERS.c.account == param("account", ID)
     return and_(record, account, _MEMBERS.c.resource == resource)
 
 
 def _alive(caller: Caller) -> ColumnElement[bool]:
     """The caller's session has not ended: asked within each statement, so that it costs no query of its own."""
-    return session_alive(param("session"), NOW) if caller.in_session else true()
+    return session_alive(param("session", ID), NOW) if caller.in_session else true()
