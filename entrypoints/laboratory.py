@@ -18,9 +18,10 @@ from adapters.persistence.sql.tables import build
 from adapters.proof.asgi import call
 from adapters.proof.remote import RemoteApi
 from adapters.proof.requests import request
+from application.proof.attack import Budget
 from application.proof.attempts import Answer, Attempt, Decisions
 from application.proof.mutants import mutants, telling_world
-from application.proof.proof import Budget, Prover, catches
+from application.proof.proof import Prover, catches
 from application.proof.remote import RemoteProver
 from application.proof.report import Mutants, Progress, Report
 from application.proof.worlds import PEOPLE

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from adapters.proof_reports import as_html, as_json, as_junit, words
 from application.proof import report as proof
-from application.proof.proof import Budget
+from application.proof.attack import Budget
 from domain.specification.analysis import declared_channels
 from domain.specification.model import Specification
 from entrypoints import laboratory, reports

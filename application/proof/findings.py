@@ -1,11 +1,13 @@
 """What was found, put so that anybody can follow and repeat it."""
 
+from collections.abc import Sequence
+
 from application.proof.attempts import Attempt, Verb
 from application.proof.interference import ids_in
-from application.proof.people import called, name_of, relation
+from application.proof.people import called, name_of, relation, spoken
 from application.proof.report import Finding, Kind
 from application.proof.scripts import script
-from application.proof.stories import Story, did, given, named, near, title, told
+from application.proof.stories import Step, Story, did, given, named, near, title, told
 from domain.ownership import Facts
 from domain.snapshot import Snapshot
 from domain.specification.model import Resource
@@ -68,6 +70,28 @@ def of_filter(snapshot: Snapshot, who: str | None, facts: Facts, rule: str, righ
         expected="allowed" if right else "refused",
         given="refused" if right else "allowed",
         lines=lines,
+    )
+
+
+def of_stored(snapshot: Snapshot, resource: str, stored: set[str], steps: Sequence[Step]) -> Finding:
+    """The database holds other records than the answers told of."""
+    should = set(snapshot.records[resource])
+    many = spoken(snapshot.specification.resources[resource].plural)
+    more, less = len(stored - should), len(should - stored)
+    sentence = f"The database holds {more} {many} that no answer told of, and lacks {less} that should be there."
+    before = [f"{did(snapshot, step.attempt)}." for step in steps[-3:] if step.attempt is not None]
+    return Finding(
+        kind=Kind.LEAK,
+        reading="SQL filter",
+        resource=resource,
+        action="update",
+        relation="anybody",
+        title=sentence,
+        because="A request did more, or less, than its answer says.",
+        story=(*before, sentence),
+        curl="# the database was asked by itself: there is no request to repeat",
+        expected=f"{len(should)} {many}",
+        given=f"{len(stored)} {many}",
     )
 
 

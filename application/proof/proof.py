@@ -1,26 +1,21 @@
 """The isolation proof: round after round of worlds, pairs and stories, until the budget is used or enough is found."""
 
 import json
-from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass, replace
-from itertools import count
+from collections.abc import Callable
+from contextlib import suppress
 from random import Random
-from typing import Any, cast
 
-from application.proof import filters, findings
-from application.proof.attempts import READING, Answer, Attempt, Laboratory, Target, Verb
-from application.proof.checking import Checker, Difference
-from application.proof.coverage import Coverage
-from application.proof.hidden import secrets_of
+from application.proof import findings
+from application.proof.attack import FILTER, PAIRED, Attack, Budget, Spoilt, Stop, actor_of
+from application.proof.attempts import Attempt, Laboratory, Verb
 from application.proof.interference import Pair, Pairs, Transcript, channels, ids_of
 from application.proof.oracle import Expected, Oracle
 from application.proof.people import relation
-from application.proof.report import Finding, Kind, Progress, Report
+from application.proof.report import Progress, Report
 from application.proof.stories import Step, Story, Teller
 from application.proof.trying import Tries, on_nothing
 from application.proof.worlds import DAY, Draw, aims
-from domain.ownership import ANONYMOUS, Actor, Facts
+from domain.ownership import Facts
 from domain.snapshot import Snapshot
 from domain.specification.analysis import declared_channels
 from domain.specification.model import Grant, Resource
@@ -39,72 +34,25 @@ TIME_GOES_BY = 0.2
 """how often in a story, after something has happened"""
 LARGEST_LIMITED = 400
 """a `limit` that is filled to see what happens"""
-MOST_FINDINGS = 8
-HTTP, FILTER, PAIRED, WORK = "HTTP answers", "SQL filter", "two worlds", "statements for what is hidden"
-
-Open = Callable[[], AbstractAsyncContextManager[Laboratory]]
-"""makes a laboratory for the specification, on a database of its own"""
 
 
-class Stop(Exception):
-    """The budget is used, or enough is found."""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How long to go on: until the first of these is used."""
-
-    text: str = ""
-    """as it was asked for"""
-    seconds: float | None = None
-    comparisons: int | None = None
-    findings: int = MOST_FINDINGS
-    """different ones, after which nothing more is looked for"""
-
-
-class Prover:
-    """Proves one specification in one laboratory, or finds where it fails."""
-
-    timed = True
-    """whether the time is ours, so that every instant in an answer is known before"""
+class Prover(Attack):
+    """Proves one specification in a laboratory, or finds where it fails."""
 
     def __init__(
         self,
         report: Report,
-        laboratory: Laboratory | Target,
+        laboratory: Laboratory,
         budget: Budget,
         elapsed: Callable[[], float],
         told: Callable[[Progress], None],
     ) -> None:
-        """`elapsed` says how many seconds have gone; `told` is told where the proof is."""
-        self.report = report
-        self._specification = report.specification
-        self._target = laboratory
-        self._budget = budget
-        self._elapsed = elapsed
-        self._told = told
-        self._checker = Checker(self._specification, self.timed)
-        self._coverage = Coverage(self._specification)
+        """See `Attack`."""
+        super().__init__(report, laboratory, budget, elapsed, told)
+        self._laboratory = laboratory
         self._declared = {(c.resource, c.kind) for c in declared_channels(self._specification)}
         self._aims = aims(self._specification)
         self._limited = [r for r in self._specification.resources.values() if r.limit and r.limit <= LARGEST_LIMITED]
-        self._found: set[tuple[Any, ...]] = set()
-        self._log: list[Step] = []
-        self._hidden: dict[str | None, frozenset[str]] = {}
-        self._oracle: Oracle
-        self._base: Snapshot
-
-    async def run(self) -> Report:
-        """Go on until the budget is used."""
-        with suppress(Stop):
-            for number in count():
-                await self.round(number)
-        if len(self.report.findings) < self._budget.findings:
-            self._coverage.into(self.report)
-        else:
-            self.report.skipped.append("what takes part in the end: enough was found before")
-        self.report.seconds = self._elapsed()
-        return self.report
 
     async def round(self, number: int) -> None:
         """One world attacked in every way, one pair for each caller, and one story from nothing."""
@@ -122,19 +70,19 @@ class Prover:
 
     async def attack(self, draw: Draw, random: Random) -> None:
         """Everything that there is to try on one world."""
-        await self._hold(draw)
+        await self.hold(draw)
         tries = Tries(draw, random)
         parts = (tries.reads, tries.lists, tries.every_field, tries.fitting, lambda: tries.writes(WRITES), tries.reads)
         for part in parts:
             for attempt in part():
                 await self._pages(attempt) if attempt.verb is Verb.LIST else await self._try(attempt)
         # last, for a request that can be repeated tells more than the compiled rule alone
-        await self._filters()
+        await self.ask_rules()
 
     async def _story(self, random: Random) -> None:
         """Something happens where there was nothing, and after each step everything is tried again."""
         draw = Draw(self._specification, random, self._laboratory.now)
-        await self._hold(draw)
+        await self.hold(draw)
         tries = Tries(draw, random)
         for attempt in tries.writes(STORY_STEPS):
             if await self._try(attempt):
@@ -170,14 +118,15 @@ class Prover:
         for _ in range(4 * limit):  # some are not unique
             if len(records) < limit:
                 draw.record(resource, **given)
-        await self._hold(draw)
+        await self.hold(draw)
         tries = Tries(draw, random)
         for maker in (*[tries.creation] * 12, tries.deletion, tries.creation, tries.creation):
             attempt = maker(owner, resource)
             if attempt is not None:
                 await self._try(attempt)
 
-    async def _hold(self, draw: Draw) -> None:
+    async def hold(self, draw: Draw) -> None:
+        """Begin a new world."""
         self._base, self._log, self._oracle = draw.snapshot.copy(), [], Oracle(draw.snapshot)
         await self._laboratory.hold(draw.snapshot)
         self._checker.forget()
@@ -186,84 +135,14 @@ class Prover:
             self._checker.learn_missing(attempt, await self._target.send(attempt))
         self.report.worlds += 1
 
-    # --- one attempt -------------------------------------------------------------------------
-
-    async def _try(self, attempt: Attempt) -> bool:
-        """Whether it succeeded in writing something; a wrong answer is a finding."""
-        expected = self._oracle.expect(attempt)
-        # what a change shows of it is compared field by field, and may be more than could be seen before
-        secrets = () if expected.effect is not None else self._secrets(attempt)
-        hidden = self._oracle.hides(attempt)
-        answer = await self._target.send(attempt)
-        difference = self._checker.check(attempt, expected, answer, secrets, hidden)
-        self._tally(attempt, expected, difference)
-        self.report.count(HTTP)
-        self.report.count(WORK, hidden)
-        self._report_progress("attacking over HTTP")
-        if difference is not None:
-            done = answer.status < 400 and attempt.verb not in READING
-            await self._tell(Story(self._base, tuple(self._log), attempt, difference), spoilt=done)
-            return False
-        return self._keep(attempt, expected, answer)
-
-    def _keep(self, attempt: Attempt, expected: Expected, answer: Answer) -> bool:
-        self._coverage.answered(self._oracle.snapshot, attempt, expected)
-        if expected.effect is None:
-            return False
-        body = json.loads(answer.body) if answer.body else None
-        expected.effect(body)
-        self._hidden.clear()
-        created = body["id"] if attempt.verb is Verb.CREATE and body is not None else None
-        self._log.append(Step(attempt, created))
-        return True
-
-    def _secrets(self, attempt: Attempt) -> Iterable[str]:
-        """What may not be in the answer; the same until something is written."""
-        if attempt.who not in self._hidden:
-            self._hidden[attempt.who] = secrets_of(self._oracle.snapshot, _actor(attempt.who))
-        return self._hidden[attempt.who]
-
-    async def _pages(self, attempt: Attempt) -> None:
-        """A list, page after page."""
-        while True:
-            expected = self._oracle.expect(attempt)
-            answer = await self._target.send(attempt)
-            difference = self._checker.check(attempt, expected, answer, self._secrets(attempt))
-            self._tally(attempt, expected, difference)
-            self.report.count(HTTP)
-            self._report_progress("attacking over HTTP")
-            if difference is not None:
-                await self._tell(Story(self._base, tuple(self._log), attempt, difference))
-                return
-            following = None if expected.body is None else json.loads(answer.body).get("next_cursor")
-            if following is None:
-                return
-            attempt = attempt.following(following, len(expected.body["items"]))
-            stolen = replace(attempt, who=self._somebody_else(attempt.who), stolen=True)
-            await self._try(stolen)
-
-    def _somebody_else(self, who: str | None) -> str | None:
-        """The next of all people, or nobody."""
-        everybody = [None, *self._oracle.snapshot.accounts]
-        return everybody[(everybody.index(who) + 1) % len(everybody)]
-
-    async def _everything(self, tries: Tries) -> None:
-        """Everything again for everybody, after something has changed."""
-        await self._filters()
-        for attempt in tries.reads():
-            await self._try(attempt)
-        for who in tries.everybody:
-            for resource in self._specification.resources:
-                await self._pages(Attempt(who, Verb.LIST, resource))
-
     # --- the compiled rule alone -------------------------------------------------------------
 
-    async def _filters(self) -> None:
+    async def ask_rules(self) -> None:
         """What the compiled rules say of every record, beside what the domain says."""
         snapshot = self._oracle.snapshot
         for who in (None, *snapshot.accounts):
-            actor = _actor(who)
-            for name, resource in self._specification.resources.items():
+            actor = actor_of(who)
+            for name in self._specification.resources:
                 decisions = await self._laboratory.decisions(who, name)
                 for record in snapshot.records[name].values():
                     facts = snapshot.facts(record)
@@ -273,21 +152,8 @@ class Prover:
                         if said is not right:
                             self._tell_filter(who, facts, rule, right)
                 if set(decisions) != set(snapshot.records[name]):
-                    raise AssertionError("the laboratory holds other records than it was given")
-                del resource
+                    self._tell_stored(name, set(decisions))
             self._report_progress("asking the SQL filter")
-
-    def _right(self, rule: str, actor: Actor, facts: Facts) -> bool:
-        """What the domain says of one compiled rule."""
-        resource = facts.resource
-        for grants in filters.grants(resource, rule):
-            self._coverage.decided(grants, actor, facts)
-        for each in resource.fields.values() if rule == "update" else ():
-            self._coverage.decided(each.write or (), actor, facts)
-        right = filters.says(rule, actor, facts)
-        if rule == "locked":
-            self._coverage.tick(resource.name, "locked" if right else "not locked")
-        return right
 
     def _tell_filter(self, who: str | None, facts: Facts, rule: str, right: bool) -> None:
         snapshot, resource = self._oracle.snapshot, facts.resource
@@ -296,6 +162,16 @@ class Prover:
             return
         self.report.cell(resource.name, rule.split(" ")[0], related).leaks += not right
         self._add(findings.of_filter(snapshot, who, facts, rule, right))
+
+    def _tell_stored(self, resource: str, stored: set[str]) -> None:
+        """What no answer told of has happened."""
+        if not self._known(FILTER, resource):
+            self._add(findings.of_stored(self._oracle.snapshot, resource, stored, self._log))
+        raise Spoilt
+
+    async def shortest(self, story: Story) -> Story:
+        """See `Attack`."""
+        return await Teller(self._laboratory).shortest(story)
 
     # --- two worlds --------------------------------------------------------------------------
 
@@ -359,101 +235,11 @@ class Prover:
         told = answers[at - 1], answers[at]
         self._add(findings.of_worlds(snapshot, attempt, related, pair.changes[at - 1], told))
 
-    # --- findings ----------------------------------------------------------------------------
-
-    async def _tell(self, story: Story, spoilt: bool = False) -> None:
-        """Make a finding of a wrong answer, of each sort once.
-
-        Go on with a new world (`Spoilt`) where this one is not as it should be any more, or was used to repeat it.
-        """
-        attempt, difference = story.last, story.difference
-        if self._known(HTTP, attempt.resource, attempt.verb, difference.kind, difference.about):
-            if spoilt:
-                raise Spoilt
-        else:
-            related = self._relation(attempt)
-            self._add(findings.of_answer(await self._shortest(story), related))
-            raise Spoilt
-
-    async def _shortest(self, story: Story) -> Story:
-        return await Teller(self._laboratory).shortest(story)
-
-    @property
-    def _laboratory(self) -> Laboratory:
-        """The target where it is one."""
-        return cast(Laboratory, self._target)
-
-    def _known(self, *sort: Any) -> bool:
-        """Whether a finding of this sort was told already."""
-        if sort in self._found:
-            return True
-        self._found.add(sort)
-        return False
-
-    def _add(self, finding: Finding) -> None:
-        self.report.findings.append(finding)
-        if len(self.report.findings) >= self._budget.findings:
-            raise Stop
-
-    # --- counts ------------------------------------------------------------------------------
-
-    def _tally(self, attempt: Attempt, expected: Expected, difference: Difference | None) -> None:
-        action = findings.ACTIONS[attempt.verb]
-        if attempt.verb is Verb.UPDATE and self._specification.resources[attempt.resource].parent in (
-            attempt.body or {}
-        ):
-            action = "move"
-        cell = self.report.cell(attempt.resource, action, self._relation(attempt))
-        if difference is not None and difference.kind in (Kind.LEAK, Kind.INFERENCE):
-            cell.leaks += 1
-        elif expected.refused:
-            cell.refused += 1
-        elif attempt.verb is Verb.LIST:
-            self._tally_list(attempt, expected)
-        else:
-            cell.allowed += 1
-
-    def _tally_list(self, attempt: Attempt, expected: Expected) -> None:
-        """By record: what was shown is allowed; without a filter, what was not is refused."""
-        snapshot = self._oracle.snapshot
-        shown = {item["id"] for item in expected.body["items"]}
-        for record in snapshot.records[attempt.resource].values():
-            cell = self.report.cell(attempt.resource, "read", relation(snapshot, attempt.who, snapshot.facts(record)))
-            if record.id in shown:
-                cell.allowed += 1
-            elif not attempt.query:
-                cell.refused += 1
-
-    def _relation(self, attempt: Attempt, world: Snapshot | None = None) -> str:
-        snapshot, resource = world or self._oracle.snapshot, self._specification.resources[attempt.resource]
-        name, record_id = attempt.resource, attempt.record
-        if attempt.verb is Verb.CREATE and resource.parent is not None:
-            name, record_id = resource.parent, (attempt.body or {}).get(resource.parent)
-        record = None if record_id is None else snapshot.record(name, str(record_id))
-        return relation(snapshot, attempt.who, None if record is None else snapshot.facts(record))
-
-    def _report_progress(self, doing: str) -> None:
-        """Tell, and stop where the budget is used."""
-        seconds, total = self._elapsed(), self.report.total
-        shares = [
-            0.0 if self._budget.seconds is None else seconds / self._budget.seconds,
-            0.0 if self._budget.comparisons is None else total / self._budget.comparisons,
-        ]
-        self._told(Progress(min(1.0, max(shares)), total, len(self.report.findings), doing))
-        if max(shares) >= 1:
-            raise Stop
-
-
-class Spoilt(Exception):
-    """A world in which something went wrong is not gone on with."""
-
-
-def _actor(who: str | None) -> Actor:
-    return ANONYMOUS if who is None else Actor(who)
-
 
 async def catches(prover: Prover, draw: Draw, random: Random) -> bool:
-    """Whether one attack on one world finds anything."""
+    """Whether an attack on one world finds anything; the compiled rules first, while the world is as it was drawn."""
     with suppress(Spoilt, Stop):
+        await prover.hold(draw)
+        await prover.ask_rules()
         await prover.attack(draw, random)
     return bool(prover.report.findings)

@@ -5,10 +5,10 @@ from itertools import chain
 from random import Random
 
 from application.proof import filters
+from application.proof.attack import Attack
 from application.proof.attempts import Attempt, Target, Verb
 from application.proof.checking import Difference
 from application.proof.oracle import Oracle
-from application.proof.proof import Prover
 from application.proof.stories import Step, Story
 from application.proof.trying import Tries, on_nothing
 from application.proof.worlds import Draw
@@ -24,7 +24,7 @@ MOST_RECORDS = 60
 """beyond which more is deleted than created: what is looked at after each step must not grow with the budget"""
 
 
-class RemoteProver(Prover):
+class RemoteProver(Attack):
     """Attacks a `Target`; people are signed up there before, and everything that happens is told to the snapshot."""
 
     timed = False
@@ -57,7 +57,7 @@ class RemoteProver(Prover):
             await self._clear()
         self.report.stories += 1
 
-    async def _filters(self) -> None:
+    async def ask_rules(self) -> None:
         """The compiled rule of another process cannot be asked by itself; the domain counts what took part."""
         snapshot = self._oracle.snapshot
         for who in (None, *snapshot.accounts):
@@ -79,7 +79,7 @@ class RemoteProver(Prover):
             if record.id in self._oracle.snapshot.records[record.resource]:
                 await self._try(Attempt(record.owner, Verb.DELETE, record.resource, record.id))
 
-    async def _shortest(self, story: Story) -> Story:
+    async def shortest(self, story: Story) -> Story:
         """Nothing can be replayed there: the steps that have to do with what the last one is about."""
         wanted = _ids(story.last) | set(_words(story.difference))
         kept: list[Step] = []

@@ -15,8 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 from adapters.specification_file import load, parse
+from application.proof.attack import Budget
 from application.proof.mutants import mutants
-from application.proof.proof import Budget
 from application.proof.report import Report
 from entrypoints import laboratory
 from entrypoints.cli import cli
