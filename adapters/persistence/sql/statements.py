@@ -62,7 +62,7 @@ class Statements:
         """`compiler` makes the rule compiler for signed-in and for anonymous callers."""
         self.tables = tables
         self.specification = tables.specification
-        self._dialect = dialect
+        self.dialect = dialect
         self._compilers = {signed_in: compiler(tables, signed_in) for signed_in in (True, False)}
         self.records = {name: RecordColumns(self.specification, r) for name, r in self.specification.resources.items()}
         self.footprints: dict[str, Footprint] = {
@@ -171,7 +171,7 @@ class Statements:
         What is above is shared with whoever works below it, too; from the top down, as a deletion takes its locks.
         None where works run one after the other.
         """
-        if self._dialect.name != POSTGRESQL:
+        if self.dialect.name != POSTGRESQL:
             return None
         chain = self.specification.chain(resource)
         held = [self.tables.of[name].alias(f"held_{i}") for i, name in enumerate(chain)]
@@ -185,7 +185,7 @@ class Statements:
 
     def _hold_owner(self) -> Prepared | None:
         """Let nobody else count what an owner has until the work ends; None where works run one after the other."""
-        if self._dialect.name != POSTGRESQL:
+        if self.dialect.name != POSTGRESQL:
             return None
         accounts = table_of(AccountRow)
         found = select(literal(1)).select_from(accounts).where(accounts.c.id == param("owner"))
@@ -336,7 +336,7 @@ class Statements:
                 table = self.tables.of[link].alias()
                 hangs = table.c[column] == gone.c.id
                 steps.append(((literal(link), table.c.id), table, hangs, gone.c.resource == name))
-        return closure(gone, steps, self._dialect)
+        return closure(gone, steps, self.dialect)
 
     def _going(self, resource: str, following: bool = True) -> dict[str, list[tuple[str, str]]]:
         """The resources whose records can go with one of `resource`, each with what hangs on it and by which name."""
@@ -412,7 +412,7 @@ class Statements:
 
     def _close_account(self) -> tuple[Prepared, ...]:
         """Delete an account and what it owns, one after the other; what is kept passes to a tombstone."""
-        return tuple(map(self._prepare, ClosingCompiler(self.tables, self._dialect).statements()))
+        return tuple(map(self._prepare, ClosingCompiler(self.tables, self.dialect).statements()))
 
     def column_type(self, resource: str, name: str) -> Field | None:
         """The type of a field's values; None for the parent, an id."""
@@ -424,7 +424,7 @@ class Statements:
         return [name for name in self._going(resource, following=False) if name != resource]
 
     def _prepare(self, statement: Any) -> Prepared:
-        return Prepared(statement, self._dialect)
+        return Prepared(statement, self.dialect)
 
 
 def _named(resource: str) -> ColumnElement[bool]:
