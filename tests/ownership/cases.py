@@ -170,7 +170,7 @@ class Postgres(Sql):
 
     memberships = MembershipStatements(postgres.DIALECT)
 
-    def __init__(self, world: World, statements: Statements, database: "Database") -> None:
+    def __init__(self, world: World, statements: Statements, database: Database) -> None:
         self.world = world
         self._statements = statements
         self._database = database
@@ -194,6 +194,7 @@ class Database:
         self._loop = asyncio.new_event_loop()
         self._pool = Pool(url, Limits(size=1))
         self._connection = self._loop.run_until_complete(self._pool.take())
+        self._loop.run_until_complete(self._connection.execute("SET plan_cache_mode = force_generic_plan"))
 
     def turn(self) -> Connection:
         """Runs statements and has done so when it returns."""

@@ -6,7 +6,7 @@ here needs a revision under `migrations/versions`; a test compares the two.
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, Identity, Index, Integer, MetaData, String, Table, text
+from sqlalchemy import CheckConstraint, Index, Integer, MetaData, String, Table, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -108,7 +108,7 @@ class AuditRow(BuiltIn, table=True):
     __tablename__ = "freehold_audit"
     __table_args__ = (*_instants("at"), Index(None, "account", "id"))
 
-    id: int = Field(sa_column=Column(Integer, Identity(), primary_key=True))
+    id: int = Field(primary_key=True, sa_type=Integer)
     kind: str = Field(sa_type=TEXT)
     account: str | None = Field(foreign_key="freehold_accounts.id", ondelete="SET NULL", sa_type=ID)
     at: str = Field(sa_type=INSTANT)

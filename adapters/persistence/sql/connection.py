@@ -39,9 +39,7 @@ class Prepared:
         self.fixed = {name: value for name, value in compiled.params.items() if value is not None}
         self.order = tuple(compiled.positiontup or ())
         """the names by position, where the dialect binds by that"""
-        self.ids = tuple(
-            i for i, name in enumerate(self.order) if isinstance(_impl(compiled, name, dialect), Uuid)
-        )
+        self.ids = tuple(i for i, name in enumerate(self.order) if isinstance(_impl(compiled, name, dialect), Uuid))
         """the positions of values that must be UUIDs"""
 
     def bind(self, values: Mapping[str, Any]) -> dict[str, Any]:

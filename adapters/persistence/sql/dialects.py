@@ -74,7 +74,11 @@ def checks(
     if embedded is typed:
         return [] if embedded is None else [CheckConstraint(embedded, name=name)]
     on_each = ((embedded, _is_embedded), (typed, _is_typed))
-    return [CheckConstraint(c, name=name).ddl_if(callable_=where) for c, where in on_each if c is not None]
+    return [_only(CheckConstraint(c, name=name), where) for c, where in on_each if c is not None]
+
+
+def _only(check: CheckConstraint, where: Any) -> CheckConstraint:
+    return check.ddl_if(callable_=where)
 
 
 def _is_embedded(ddl: Any, target: Any, bind: Any, *, dialect: Dialect, **_: Any) -> bool:

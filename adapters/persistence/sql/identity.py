@@ -94,7 +94,9 @@ def _insert(table: Table, without: str | None = None) -> Any:
 def _update(table: Table, *columns: str) -> Update:
     """A change of some columns in the row whose primary key is `key`."""
     (primary,) = table.primary_key.columns
-    return update(table).where(primary == param("key")).values({name: param(name, table.c[name].type) for name in columns})
+    return (
+        update(table).where(primary == param("key")).values({name: param(name, table.c[name].type) for name in columns})
+    )
 
 
 class SqlAccounts:

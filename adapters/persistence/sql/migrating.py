@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event, make_url
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -80,10 +81,11 @@ async def _within_postgresql(url: str, do: Callable[[Connection], T]) -> T:
         async with engine.begin() as connection:
             await connection.run_sync(_alone)
             return await connection.run_sync(do)
-    except DatabaseError as error:
+    except DBAPIError as error:
         raise SchemaDiffers(f"The database refuses: {error.orig}.") from error
-    except OSError as error:
-        raise SchemaDiffers(f"The database does not answer: {error}.") from error
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        # what goes wrong before there is a connection reaches us as the driver says it
+        raise SchemaDiffers(f"The database does not let us in: {error}.") from error
     finally:
         await engine.dispose()
 

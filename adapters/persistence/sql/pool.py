@@ -8,14 +8,13 @@ never opened; who finds none free waits in line, and is refused after `wait` sec
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 
 from domain.errors import Unavailable
-
-Opened = "asyncpg.Connection[asyncpg.Record]"
 
 LOST = ("08", "57P")
 """SQLSTATEs of a server that let go of the connection, or is about to"""
@@ -23,6 +22,19 @@ AWAY = (*LOST, "25", "40", "53", "55", "57", "58", "XX", "42P01", "42703")
 """what is no mistake of the statement: no resources, a time-out, a deadlock, tables of another version"""
 STATEMENTS = 2000
 """prepared on a connection at most; the most asked shapes of lists are among them"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where a PostgreSQL database is: `postgresql://user:password@host/database`. Its text tells no password."""
+
+    url: str = field(repr=False)
+
+    def __str__(self) -> str:
+        """For people: the database and its host."""
+        parts = urlsplit(self.url)
+        host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or "the local socket"
+        return f"the PostgreSQL database `{parts.path.lstrip('/')}` at {host}"
 
 
 @dataclass(frozen=True)

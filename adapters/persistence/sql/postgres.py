@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-from sqlalchemy.dialects.postgresql.asyncpg import dialect as postgresql_dialect
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.connection import Broken, Prepared, Row
 from adapters.persistence.sql.identity import IdentityStatements, SqlAccounts, SqlAudit, SqlSessions, SqlSigningKeys
@@ -23,7 +24,7 @@ from adapters.persistence.sql.tables import Tables
 from domain.errors import Unavailable
 from domain.values import UUID_PATTERN
 
-DIALECT = postgresql_dialect()
+DIALECT: Dialect = asyncpg_dialect()  # type: ignore[no-untyped-call]
 UNDO_SECONDS = 5.0
 """how long undoing a work may take before its connection is thrown away"""
 _UUID = re.compile(UUID_PATTERN)

@@ -1,7 +1,7 @@
 """Does a PostgreSQL database hold the specification's tables, and how `dev` makes it so.
 
-Compared are the names of columns, keys, checks and indexes, and behind them a hash of the very statements that made a
-table, which its COMMENT keeps. An index that somebody added is nobody's business here. A table that differs is made
+Compared are the names of columns, keys and indexes, and behind them a hash of the very statements that made a table,
+which its COMMENT keeps. An index that somebody added is nobody's business here. A table that differs is made
 anew in a schema of its own, filled, and put in the old one's place. Built-in tables are Alembic's affair.
 """
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from hashlib import blake2s
 from typing import Any
 
-from sqlalchemy import Column, Connection, String, Table
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import Column, Connection, ForeignKeyConstraint, Index, String, Table, UniqueConstraint
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable, ExecutableDDLElement
 
 from adapters.persistence.sql.migrating import within
@@ -55,7 +55,7 @@ def adjust(url: str, tables: Tables, *, allow_losses: bool) -> Differences:
             raise SchemaDiffers("This would lose stored values: " + "; ".join(differences.losses) + ".")
         try:
             _change(connection, tables, differences)
-        except DatabaseError as error:
+        except DBAPIError as error:
             raise SchemaDiffers(f"The stored records do not fit the specification: {error.orig}.") from error
         return differences
 
@@ -97,14 +97,11 @@ def _compare(connection: Connection, tables: Tables) -> Differences:
 
 
 def _is(present: _Present, table: Table) -> bool:
-    names = {str(each.name) for each in (*table.constraints, *table.indexes) if each.name is not None and _made(each)}
+    """Checks are known by the mark alone: some are SQLite's only."""
+    kinds = (UniqueConstraint, ForeignKeyConstraint, Index)
+    every = [each for each in (*table.constraints, *table.indexes) if isinstance(each, kinds)]
+    names = {str(each.name) for each in every}
     return present.mark == _mark(table) and set(present.columns) == set(table.c.keys()) and names <= present.named
-
-
-def _made(each: Any) -> bool:
-    """Whether a constraint is one of this dialect."""
-    asked = getattr(each, "_should_create_for_compiler", None)
-    return asked is None or bool(asked(DIALECT.ddl_compiler(DIALECT, None)))
 
 
 def _lost_columns(connection: Connection, present: _Present, wanted: Table) -> list[str]:

@@ -40,7 +40,9 @@ class MembershipStatements:
         live = or_(_MEMBERS.c.expires_at.is_(None), _MEMBERS.c.expires_at > param("now"))
         found = select(_MEMBERS.c.role, _MEMBERS.c.expires_at).where(named, of_resource, live, alive)
         self.find = Prepared(found, dialect)
-        self.end_all = Prepared(delete(_MEMBERS).where(one_of_list(_MEMBERS.c.record, param("records", DOCUMENT))), dialect)
+        self.end_all = Prepared(
+            delete(_MEMBERS).where(one_of_list(_MEMBERS.c.record, param("records", DOCUMENT))), dialect
+        )
         self.alive = Prepared(alive_statement(), dialect)
         self.staff = Prepared(staff_statement(), dialect)
 

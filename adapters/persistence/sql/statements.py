@@ -22,6 +22,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.expression import FromClause
 
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow, table_of
 from adapters.persistence.sql.closing import ClosingCompiler
@@ -175,7 +176,8 @@ class Statements:
             return None
         chain = self.specification.chain(resource)
         held = [self.tables.of[name].alias(f"held_{i}") for i, name in enumerate(chain)]
-        compiler, source = self._compilers[caller.signed_in], held[0]
+        compiler = self._compilers[caller.signed_in]
+        source: FromClause = held[0]
         for lower, upper, name, above in zip(held, held[1:], chain, chain[1:], strict=False):
             source = source.join(upper, compiler.on_hop(At(lower, name), Hop(above, above), upper))
         locks = [f"FOR SHARE OF held_{i}" for i in reversed(range(1, len(held)))] + ["FOR NO KEY UPDATE OF held_0"]

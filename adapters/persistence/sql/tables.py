@@ -43,8 +43,8 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.orm import backref, registry, relationship
-from sqlmodel import Field as ModelField
 from sqlalchemy.types import TypeEngine
+from sqlmodel import Field as ModelField
 from sqlmodel import Relationship, SQLModel
 
 from adapters.persistence.sql.builtin import AccountRow

@@ -109,7 +109,7 @@ def upgrade() -> None:
     table = "freehold_audit"
     op.create_table(
         table,
-        sa.Column("id", sa.Integer(), sa.Identity(), nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("kind", TEXT, nullable=False),
         sa.Column("account", ID, nullable=True),
         sa.Column("at", INSTANT, nullable=False),
