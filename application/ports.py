@@ -119,7 +119,8 @@ class Records(RecordsRead, Protocol):
     async def add(self, actor: Actor, record: Record, now: datetime) -> None:
         """Store a new record.
 
-        Raises `Conflict` where it is not unique, its owner's limit is reached or it is not the actor's to create.
+        Raises `Conflict` where it is not unique, its owner's limit is reached or it is not the actor's to create;
+        `NotAuthenticated` where the actor's session has ended.
         """
 
     async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:

@@ -82,9 +82,9 @@ class Snapshot:
         """Raise `Conflict` (code `not_unique`) where another record has its values."""
         resource = self.specification.resources[record.resource]
         for unique in resource.unique:
-            key = _unique_key(resource, unique, record)
+            key = unique_key(resource, unique, record)
             if key is not None and any(
-                other.id != record.id and _unique_key(resource, unique, other) == key
+                other.id != record.id and unique_key(resource, unique, other) == key
                 for other in self.records[record.resource].values()
             ):
                 raise Conflict(f"Another record has this {' and '.join(unique.fields)}.", code="not_unique")
@@ -143,7 +143,7 @@ class Snapshot:
             del self.memberships[key]
 
 
-def _unique_key(resource: Resource, unique: Unique, record: Record) -> tuple[Any, ...] | None:
+def unique_key(resource: Resource, unique: Unique, record: Record) -> tuple[Any, ...] | None:
     """What must differ between records; None where an empty value keeps it from colliding."""
     match unique.per:
         case "everywhere":

@@ -12,7 +12,7 @@ from typing import Any
 
 from dependency_injector import providers
 
-from adapters.clock import StillClock
+from adapters.clock import StillClock, SystemClock
 from adapters.persistence.sql.sqlite import SqliteStore
 from adapters.persistence.sql.tables import build
 from adapters.proof.asgi import call
@@ -165,7 +165,7 @@ async def prove_at(
     target = RemoteApi(specification, url)
     try:
         prover = RemoteProver(report, target, budget, lambda: time.monotonic() - started, told)
-        await prover.begin(target, {target.sign_up(name): name for name in PEOPLE})
+        await prover.begin(target, SystemClock(), {target.sign_up(name): name for name in PEOPLE})
         report.skipped.append("the SQL filter by itself, two worlds and statement counts: not over a URL")
         return await prover.run()
     finally:

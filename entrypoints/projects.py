@@ -91,4 +91,5 @@ def _readme(name: str) -> str:
     freehold check {name}    # mistakes, what is public, who may do what
     freehold dev {name}      # serve it, with reload: open http://127.0.0.1:8000
     freehold serve {name}    # serve it as it is
+    freehold prove {name}    # attack it as everyone, and compare each answer with the file
 """

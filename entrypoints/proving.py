@@ -21,7 +21,7 @@ from rich.text import Text
 from adapters.proof_reports import as_html, as_json, as_junit, words
 from application.proof import report as proof
 from application.proof.attack import Budget
-from domain.specification.analysis import declared_channels
+from domain.specification.analysis import account_grants, declared_channels, public_grants
 from domain.specification.model import Specification
 from entrypoints import laboratory, reports
 
@@ -204,7 +204,11 @@ def _print_cells(console: Console, report: proof.Report) -> None:
     for name in ("allowed", "refused", "leaks"):
         table.add_column(name, justify="right", no_wrap=True)
     last = ("", "")
-    for resource in dict.fromkeys(resource for resource, _, _ in report.cells):
+    there = {resource for resource, _, _ in report.cells}
+    for resource in (
+        *(name for name in report.specification.resources if name in there),
+        *sorted(there - set(report.specification.resources)),
+    ):
         for action in sorted({at[1] for at in report.cells if at[0] == resource}, key=words.action_order):
             for relation in words.relations(report):
                 cell = report.cells.get((resource, action, relation))
@@ -214,7 +218,7 @@ def _print_cells(console: Console, report: proof.Report) -> None:
                 table.add_row(
                     Text("" if resource == last[0] else words.visible(resource), style="bold"),
                     Text("" if (resource, action) == last else words.visible(action)),
-                    Text(words.visible(relation), style="yellow" if noted else ""),
+                    Text(words.visible(relation) + (" !" if noted else ""), style="yellow" if noted else ""),
                     Text(f"{cell.allowed:,}" if cell.allowed else "-", style="yellow" if noted else ""),
                     Text(f"{cell.refused:,}" if cell.refused else "-"),
                     Text(f"{cell.leaks:,}", style="bold red") if cell.leaks else Text("-", style="dim"),
@@ -222,7 +226,10 @@ def _print_cells(console: Console, report: proof.Report) -> None:
                 last = (resource, action)
     console.print(table)
     if any(cell.allowed and _notable(report, *place) for place, cell in report.cells.items()):
-        _say(console, Text("Yellow: outsiders were let in, as the specification says. Should they be?", style="yellow"))
+        _say(console, Text("! Outsiders were let in, as the specification says. Should they be?", style="yellow"))
+        spec = report.specification
+        for right in (*public_grants(spec), *account_grants(spec)):
+            _say(console, f"  {words.sentence(spec, right)} (line {right.place.line})")
     console.print()
 
 
@@ -244,7 +251,7 @@ def _print_finding(console: Console, number: int, finding: proof.Finding, report
         console.print()
         _say(console, finding.curl)
         console.print()
-    _say(console, Text("   again: ", style="dim"), f"freehold prove --budget {report.budget} --seed {report.seed}")
+    _say(console, Text("   again: ", style="dim"), words.again(report))
     console.print()
 
 
@@ -298,6 +305,6 @@ def _print_end(console: Console, report: proof.Report) -> None:
     _say(
         console,
         Text(f"{ended.word}. ", style="bold green" if ended.proved else "bold red"),
-        f"{ended.sentence} {words.count(report.total, 'comparison')} in {report.seconds:,.1f} s "
-        f"({words.per_second(report):,} per second), seed {report.seed}.",
+        f"{ended.sentence} It took {report.seconds:,.1f} s ({words.per_second(report):,} comparisons per second), "
+        f"seed {report.seed}.",
     )

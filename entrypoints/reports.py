@@ -10,7 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from domain.errors import SpecificationInvalid
-from domain.specification.analysis import Channel, Right, declared_channels, public_grants, rights_table
+from domain.specification.analysis import (
+    Channel,
+    Right,
+    account_grants,
+    declared_channels,
+    public_grants,
+    rights_table,
+)
 from domain.specification.model import Specification
 
 FILE = "freehold.yaml"
@@ -50,6 +57,7 @@ def specification_as_json(specification: Specification) -> dict[str, Any]:
         "version": specification.version,
         "errors": [],
         "public": rights_as_json(public_grants(specification)),
+        "any_account": rights_as_json(account_grants(specification)),
         "rights": rights_as_json(rights_table(specification)),
         "channels": [
             {"resource": c.resource, "kind": c.kind, "line": c.place.line, "because": c.because}
@@ -62,6 +70,7 @@ def print_specification(console: Console, specification: Specification) -> None:
     """What is public, what may be inferred, and the table of who may do what."""
     console.print(f"[bold]{escape(specification.app)}[/] {escape(specification.version)}: no mistakes.\n")
     _print_public(console, public_grants(specification))
+    _print_outsiders(console, "Any account may (whoever signs up)", account_grants(specification))
     _print_channels(console, declared_channels(specification))
     table = Table(title="Who may do what (everything else is denied)", title_justify="left", box=None, pad_edge=False)
     for name in ("resource", "action", "who", "line"):
@@ -79,11 +88,17 @@ def _print_public(console: Console, public: Sequence[Right]) -> None:
     if not public:
         console.print("Nothing is public: every right needs an account.\n")
         return
-    console.print("[yellow]Public[/] (no account needed):")
-    for right in public:
-        console.print(
-            f"  {escape(right.action)} {escape(right.resource)}: {escape(right.who)} [dim]line {right.place.line}[/]"
-        )
+    _print_outsiders(console, "Public (no account needed)", public)
+
+
+def _print_outsiders(console: Console, title: str, rights: Sequence[Right]) -> None:
+    """Rights of people to whom nobody gave anything."""
+    if not rights:
+        return
+    console.print(f"[yellow]{title}[/]:")
+    for right in rights:
+        what = f"{escape(right.action)} {escape(right.resource)}: {escape(right.who)}"
+        console.print(f"  {what} [dim]line {right.place.line}[/]")
     console.print()
 
 

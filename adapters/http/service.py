@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from adapters.http.openapi import problems
 from domain.errors import NotFound, Unavailable
-from domain.specification.analysis import Right, public_grants, rights_table
+from domain.specification.analysis import Right, account_grants, public_grants, rights_table
 from domain.specification.model import Resource, Specification
 
 _ASSETS = {
@@ -120,10 +120,11 @@ def openapi_route(app: FastAPI, encode: Callable[[Any], bytes]) -> None:
 
 def landing_page(specification: Specification) -> str:
     """What is served here and who may do what, for people."""
-    public = {(right.resource, right.action, right.grant.place) for right in public_grants(specification)}
+    marks = {_at(right): "any account" for right in account_grants(specification)}
+    marks |= {_at(right): "public" for right in public_grants(specification)}
     rights = rights_table(specification)
     sections = "".join(
-        _section(specification, resource, [right for right in rights if right.resource == resource.name], public)
+        _section(specification, resource, [right for right in rights if right.resource == resource.name], marks)
         for resource in specification.resources.values()
     )
     title = escape(specification.app)
@@ -139,7 +140,7 @@ def landing_page(specification: Specification) -> str:
     )
 
 
-def _section(specification: Specification, resource: Resource, rights: list[Right], public: set[Any]) -> str:
+def _section(specification: Specification, resource: Resource, rights: list[Right], marks: Mapping[Any, str]) -> str:
     owner = "an account" if resource.parent is None else f"a {resource.parent}"
     about = f"<p>{escape(resource.about)}</p>" if resource.about else ""
     by_action: dict[str, list[Right]] = {}
@@ -147,7 +148,7 @@ def _section(specification: Specification, resource: Resource, rights: list[Righ
         by_action.setdefault(right.action, []).append(right)
     rows = "".join(
         f"<tr><th scope=row>{escape(action)}</th><td><ul>"
-        + "".join(_grant(right, public) for right in granted)
+        + "".join(_grant(right, marks) for right in granted)
         + "</ul></td></tr>"
         for action, granted in by_action.items()
     )
@@ -159,6 +160,11 @@ def _section(specification: Specification, resource: Resource, rights: list[Righ
     )
 
 
-def _grant(right: Right, public: set[Any]) -> str:
-    mark = "<b class=public>public</b>" if (right.resource, right.action, right.place) in public else ""
+def _at(right: Right) -> tuple[Any, ...]:
+    return right.resource, right.action, right.place
+
+
+def _grant(right: Right, marks: Mapping[Any, str]) -> str:
+    found = marks.get(_at(right))
+    mark = "" if found is None else f"<b class=public>{found}</b>"
     return f"<li><code>{escape(right.who)}</code>{mark}<span class=line>line {right.place.line}</span></li>"

@@ -125,6 +125,7 @@ class MemoryRecords:
 
     async def add(self, actor: Actor, record: Record, now: datetime) -> None:
         """See the port."""
+        self._check_session(actor, now)
         world = self._at(now)
         facts = world.imagine(record)
         if not all(may("open", actor, above) for above in islice(facts.above(), 1, 2)):
@@ -188,6 +189,7 @@ class MemoryRecords:
 
     async def put_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
         """See the port."""
+        self._check_session(actor, now)
         key = membership.record, membership.account
         facts = self._facts(membership, now)
         if facts is None or not may_put_membership(actor, facts, membership, self._state.memberships.get(key)):
@@ -196,6 +198,7 @@ class MemoryRecords:
 
     async def end_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
         """See the port."""
+        self._check_session(actor, now)
         key = membership.record, membership.account
         facts, present = self._facts(membership, now), self._state.memberships.get(key)
         if facts is None or present is None or not may_end_membership(actor, facts, present):

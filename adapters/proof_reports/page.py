@@ -608,7 +608,7 @@ class _Page:
                     class_="prose",
                 ),
                 tag("p", "To repeat it, in the folder of the specification:"),
-                tag("pre", f"freehold prove --budget {self.report.budget} --seed {self.report.seed}"),
+                tag("pre", words.again(self.report)),
             ),
             tag("footer", "Made by ", tag("code", "freehold prove"), ". This page loads nothing and runs no script."),
         )

@@ -333,8 +333,8 @@ def is_anonymous(relation: str) -> bool:
 
 
 def is_stranger(relation: str) -> bool:
-    """Whether a relation is that of an account that has nothing to do with the record."""
-    return relation.startswith("stranger")
+    """Whether a relation is that of an account that has nothing to do with the record, or no longer."""
+    return relation.startswith(("stranger", "member elsewhere", "expired "))
 
 
 def is_outsider(relation: str) -> bool:
@@ -343,21 +343,26 @@ def is_outsider(relation: str) -> bool:
 
 
 def relations(report: Report) -> list[str]:
-    """The relations that were tried: anonymous first, then strangers, then the others as they came."""
-    found = dict.fromkeys(relation for _, _, relation in report.cells)
-    return sorted(found, key=lambda relation: 0 if is_anonymous(relation) else 1 if is_stranger(relation) else 2)
+    """The relations that were tried, from outside inwards: the same order in every report."""
+    found = {relation for _, _, relation in report.cells}
+    return sorted(found, key=lambda relation: (_nearness(relation), relation))
+
+
+def _nearness(relation: str) -> int:
+    ranks = [is_anonymous(relation), relation.startswith("stranger"), is_stranger(relation), relation == "signed in"]
+    return ranks.index(True) if any(ranks) else len(ranks) + (relation == "owner")
 
 
 def explained(spec: Specification, relation: str) -> str:
     """What a relation means, in a sentence."""
     if is_anonymous(relation):
         return "Somebody who is not signed in."
-    if is_stranger(relation):
+    if relation.startswith("stranger"):
         return "Somebody with an account who has nothing to do with the record: no role, and no field names them."
     if relation == "owner":
         return "The account at the top of the record's chain: it owns the record."
     if relation == "signed in":
-        return "Somebody with an account, about a record that is not there yet."
+        return "Somebody with an account, who begins something of their own."
     if relation == "member elsewhere":
         return "Somebody with a role on another record of this sort, or on one above such: none of it on this record."
     roles = {role for resource in spec.resources.values() if resource.ladder for role in resource.ladder.roles}
@@ -453,6 +458,15 @@ def _found(report: Report) -> str:
         if number
     ]
     return joined(said)
+
+
+def again(report: Report) -> str:
+    """The command that finds the same: by a number of comparisons, for a time gets further on a faster machine."""
+    return f"freehold prove --budget {report.total + FURTHER} --seed {report.seed}"
+
+
+FURTHER = 1000
+"""comparisons: what was found last must be found again before the budget is used"""
 
 
 def per_second(report: Report) -> int:

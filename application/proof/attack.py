@@ -213,25 +213,30 @@ class Attack:
     # --- counts ------------------------------------------------------------------------------
 
     def _tally(self, attempt: Attempt, expected: Expected, difference: Difference | None) -> None:
-        action = findings.ACTIONS[attempt.verb]
-        if attempt.verb is Verb.UPDATE and self._specification.resources[attempt.resource].parent in (
-            attempt.body or {}
-        ):
-            action = "move"
-        cell = self.report.cell(attempt.resource, action, self._relation(attempt))
-        if difference is not None and difference.kind in (Kind.LEAK, Kind.INFERENCE):
-            cell.leaks += 1
-        elif expected.refused:
-            cell.refused += 1
-        elif attempt.verb is Verb.LIST:
+        """Count by what the caller is to the record; what is about nothing, or changes nothing, says nothing."""
+        leak = difference is not None and difference.kind in (Kind.LEAK, Kind.INFERENCE)
+        if attempt.verb is Verb.LIST and not leak:
             self._tally_list(attempt, expected)
-        else:
-            cell.allowed += 1
+        elif leak or self._tells(attempt, expected):
+            action = findings.action_of(self._specification, attempt)
+            cell = self.report.cell(attempt.resource, action, self._relation(attempt))
+            cell.leaks += leak
+            cell.refused += not leak and expected.refused
+            cell.allowed += not leak and not expected.refused
+
+    def _tells(self, attempt: Attempt, expected: Expected) -> bool:
+        """Whether an attempt is about something, and its answer says who may do that."""
+        there = attempt.record is None or attempt.record in self._oracle.snapshot.records[attempt.resource]
+        if not there or expected.status in (409, 412, 422, 428):
+            return False
+        if attempt.verb is Verb.MEMBERS and not expected.refused:
+            return any(row["account"] != attempt.who for row in expected.body["items"])
+        return expected.refused or expected.effect is not None or attempt.verb in READING
 
     def _tally_list(self, attempt: Attempt, expected: Expected) -> None:
         """By record: what was shown is allowed; without a filter, what was not is refused."""
         snapshot = self._oracle.snapshot
-        shown = {item["id"] for item in expected.body["items"]}
+        shown = {item["id"] for item in expected.body["items"]} if not expected.refused else set()
         for record in snapshot.records[attempt.resource].values():
             cell = self.report.cell(attempt.resource, "read", relation(snapshot, attempt.who, snapshot.facts(record)))
             if record.id in shown:

@@ -93,6 +93,10 @@ class Checker:
         if expected.refused and answer.status < 400:
             done = "is answered" if attempt.verb in (Verb.LIST, Verb.GET, Verb.HEAD, Verb.MEMBERS) else "succeeds"
             return Difference(Kind.LEAK, about, f"{done} with {answer.status}", told, given)
+        if expected.status == 422 and answer.status in (403, 409):
+            return Difference(
+                Kind.LEAK, about, f"learns from a {answer.status} that what it names is there", told, given
+            )
         if expected.status in (401, 404) and answer.status not in (401, 404):
             return Difference(Kind.LEAK, about, f"learns from a {answer.status} that it is there", told, given)
         if answer.status >= 400 and not expected.refused:
@@ -114,9 +118,15 @@ class Checker:
             return Difference(Kind.DIFFERENCE, f"code {body.get('code')}", f"is told `{body.get('code')}`", told, given)
         fields = {error.get("field") for error in body.get("errors", ())}
         if fields != expected.fields:
-            kind = Kind.LEAK if fields - expected.fields else Kind.DIFFERENCE
+            unasked = fields - expected.fields - {*(attempt.body or ()), *(name for name, _ in attempt.query)}
+            kind = Kind.LEAK if unasked else Kind.DIFFERENCE
             named = ", ".join(sorted(map(str, fields))) or "no field"
             return Difference(kind, "fields of a refusal", f"is told that it is about {named}", told, given)
+        wrong = {(error.get("field"), error.get("code")) for error in body.get("errors", ())} - expected.codes
+        if expected.status == 422 and wrong:
+            said = " and ".join(f"that `{name}` is `{code}`" for name, code in sorted(wrong))
+            right = ", ".join(f"{name}: {code}" for name, code in sorted(expected.codes))
+            return Difference(Kind.LEAK, "codes of a refusal", f"is told {said}", f"{told}: {right}", given)
         told_before = self._details.setdefault((attempt.resource, expected.code), body.get("detail"))
         if expected.code in ONE_DETAIL and told_before != body.get("detail"):
             sees = f"is told “{body.get('detail')}”"
@@ -137,7 +147,7 @@ class Checker:
         there = self._work.get(self._kind_of_missing(attempt))
         if there is None or answer.statements == there:
             return None
-        sees = f"makes the server ask the database {answer.statements} times, and {there} times for one that never was"
+        sees = f"makes the server ask the database {answer.statements} times, and not {there} as for one that never was"
         return Difference(Kind.WORK, "statements", sees, f"{there} statements", f"{answer.statements} statements")
 
     def _kind_of_missing(self, attempt: Attempt) -> tuple[Verb, str, bool]:
@@ -181,7 +191,8 @@ class Checker:
             total, right = body.get("total"), expected.body.get("total")
             more = isinstance(total, int) and isinstance(right, int) and total > right
             kind = Kind.LEAK if more or right is None else Kind.REFUSAL
-            return Difference(kind, "total", f"is told that there are {total}", f"total {right}", f"total {total}")
+            sees = f"is told that there are {total}, where it can read {right}"
+            return Difference(kind, "total", sees, f"total {right}", f"total {total}")
         if (body.get("next_cursor") is not None) != expected.body["next_cursor"]:
             return Difference(Kind.DIFFERENCE, "next_cursor", "is told of another page", told, given)
         if ("link" in answer.headers) != (body.get("next_cursor") is not None):
@@ -201,7 +212,7 @@ class Checker:
                 Kind.REFUSAL, "rows too few", f"does not see {{{missing[0]}}}", f"with {missing[0]}", given
             )
         if ids != right:
-            sees = "gets an order that shows what it may not see"
+            sees = "gets an order that tells of hidden values"
             return Difference(Kind.LEAK, "order", sees, f"the order {right}", f"the order {ids}")
         if len(ids) != len(found):
             return Difference(Kind.DIFFERENCE, "rows", "gets rows that are no objects", told, given)
@@ -244,14 +255,10 @@ class Checker:
                 text += base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode("utf-8", "ignore")
             except (binascii.Error, ValueError):
                 continue
-        for secret in secrets:
-            if secret in text and secret not in asked:
-                sees = (
-                    f"is shown “{secret}”, which it may not see"
-                    if not _UUID.fullmatch(secret)
-                    else f"is shown {{{secret}}}"
-                )
-                return Difference(Kind.LEAK, "a hidden text", sees, f"nothing of {secret}", _short(answer))
+        shown = [secret for secret in secrets if secret in text and secret not in asked]
+        for secret in sorted(shown, key=lambda text: (_UUID.fullmatch(text) is None, text)):
+            sees = f"sees {{{secret}}}" if _UUID.fullmatch(secret) else f"sees the hidden text “{secret}”"
+            return Difference(Kind.LEAK, "a hidden text", sees, f"nothing of {secret}", _short(answer))
         return None
 
 

@@ -107,9 +107,9 @@ class Coverage:
             grant = self._grants[place]
             where = f"line {use.line}, {use.resource}: {use.action}: {use.text}"
             if any(isinstance(who, Engine) for who in grant.who):
-                report.skipped.append(f"{where} (the surface has no engine keys yet)")
+                report.skipped.append(f"{where} (nobody can be the engine yet)")
             elif use.action == "transfer":
-                report.skipped.append(f"{where} (the surface has no transfers yet)")
+                report.skipped.append(f"{where} (no route serves transfers yet)")
             elif not use.decided:
                 report.not_covered.append(f"{where}: decided no case")
             elif grant.when and not use.missed and not _found_elsewhere(grant):
@@ -120,7 +120,7 @@ class Coverage:
                 report.not_covered.append(f"line {line}, {resource}: {word}: never came to be")
         for name, each in self._specification.resources.items():
             if each.links is not None:
-                report.skipped.append(f"line {each.place.line}, {name}: links (the surface has none yet)")
+                report.skipped.append(f"line {each.place.line}, {name}: links (no route serves them yet)")
 
 
 def _found_elsewhere(grant: Grant) -> bool:

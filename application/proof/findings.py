@@ -10,7 +10,7 @@ from application.proof.scripts import script
 from application.proof.stories import Step, Story, did, given, named, near, title, told
 from domain.ownership import Facts
 from domain.snapshot import Snapshot
-from domain.specification.model import Resource
+from domain.specification.model import Resource, Specification
 
 ACTIONS: dict[Verb, str] = {
     Verb.LIST: "read",
@@ -26,8 +26,23 @@ ACTIONS: dict[Verb, str] = {
     Verb.REMOVE_MEMBER: "share",
     Verb.REPLACE: "update",
 }
+OF_THE_CONTRACT = {
+    Kind.WORK: "What is hidden must be answered like what never was, with the same work.",
+    Kind.DIFFERENCE: "Nothing is shown or withheld by this, but the contract has another answer.",
+    Kind.DEFECT: "No request may break the server.",
+}
+"""why an answer is wrong where no line of the specification says so"""
 MOST_CHARACTERS = 600
 """of an answer that is shown"""
+
+
+def action_of(specification: Specification, attempt: Attempt) -> str:
+    """The right that an attempt asks for; `leave` and `join` need none."""
+    if attempt.verb is Verb.UPDATE and specification.resources[attempt.resource].parent in (attempt.body or {}):
+        return "move"
+    if attempt.verb is Verb.REMOVE_MEMBER and attempt.account == attempt.who:
+        return "leave"
+    return "join" if attempt.verb is Verb.JOIN else ACTIONS[attempt.verb]
 
 
 def of_answer(story: Story, related: str) -> Finding:
@@ -42,7 +57,7 @@ def of_answer(story: Story, related: str) -> Finding:
         action=action,
         relation=related,
         title=f"{title(story)}.",
-        because=_because(lines, difference.kind is Kind.REFUSAL),
+        because=_because(lines, difference.kind),
         story=told(story),
         curl=script(specification, story),
         expected=difference.expected,
@@ -55,16 +70,16 @@ def of_filter(snapshot: Snapshot, who: str | None, facts: Facts, rule: str, righ
     """A compiled rule that decides otherwise than the domain, which is `right`."""
     verb, related = rule.split(" ")[0], relation(snapshot, who, facts)
     name, record = name_of(snapshot, who), called(snapshot, facts.record)
-    sentence = f"The SQL filter alone {'does not allow' if right else 'allows'} {name} to {verb} {record}."
-    lines = _lines(facts.resource, verb)
+    sentence = f"The SQL filter alone {'does not allow' if right else 'allows'} {name} to {_in_words(rule)} {record}."
+    lines, kind = _lines(facts.resource, verb), Kind.REFUSAL if right else Kind.LEAK
     return Finding(
-        kind=Kind.REFUSAL if right else Kind.LEAK,
+        kind=kind,
         reading="SQL filter",
         resource=facts.resource.name,
         action=rule,
         relation=related,
         title=sentence,
-        because=_because(lines, right),
+        because=_because(lines, kind),
         story=(*given(near(snapshot, [facts.record.id])), f"{name} is, to {record}: {related}.", sentence),
         curl="# the compiled rule was asked by itself: there is no request to repeat",
         expected="allowed" if right else "refused",
@@ -124,7 +139,20 @@ def _lines(resource: Resource, action: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(grant.place.line for grant in resource.rule(action)))
 
 
-def _because(lines: tuple[int, ...], allowed: bool) -> str:
+def _in_words(rule: str) -> str:
+    """The name of a compiled rule, in front of the record that it is asked of."""
+    verb, _, name = rule.rpartition(" of ")
+    if verb:
+        return f"see `{name}` of" if verb == "read" else f"change `{name}` in steps of"
+    if rule == "locked":
+        return "find locked"
+    return f"give the role {rule.removeprefix('share ')} on" if rule.startswith("share ") else rule
+
+
+def _because(lines: tuple[int, ...], kind: Kind) -> str:
+    if kind in OF_THE_CONTRACT:
+        return OF_THE_CONTRACT[kind]
+    allowed = kind is Kind.REFUSAL
     if not lines:
         return "The specification has no line that allows it: what is not written is denied."
     several = len(lines) > 1

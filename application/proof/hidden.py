@@ -20,7 +20,8 @@ def secrets_of(snapshot: Snapshot, actor: Actor) -> frozenset[str]:
         (open_to_it if opened else hidden).add(record.id)
         for name in record.values:
             value = record.values[name]
-            if not isinstance(value, str) or facts.resource.fields[name].kind is Kind.ONE_OF:
+            typed = snapshot.specification.value_field(facts.resource.name, name)
+            if not isinstance(value, str) or typed.kind is Kind.ONE_OF:
                 continue
             shown = opened and seen(name, actor, facts) == value
             (open_to_it if shown else hidden).add(value)

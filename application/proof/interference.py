@@ -94,11 +94,13 @@ class Pairs:
         return Pair(who, tuple(worlds), tuple(changes)) if changes else None
 
     def _field(self, world: Snapshot, actor: Actor) -> str | None:
-        """Another value where it is not seen."""
-        facts = self._random.choice(list(world.every()) or [None])
-        if facts is None or not facts.resource.fields:
+        """Another value where it is not seen; half of them in a record that is."""
+        fields = [(facts, field) for facts in world.every() for field in facts.resource.fields.values()]
+        if self._random.random() < 0.5:
+            fields = [(at, f) for at, f in fields if not may_read_field(f, actor, at) and may("open", actor, at)]
+        if not fields:
             return None
-        field = self._random.choice(list(facts.resource.fields.values()))
+        facts, field = self._random.choice(fields)
         if may("open", actor, facts) and may_read_field(field, actor, facts) and field.kind is not Kind.REFERENCE:
             return None
         record = facts.record

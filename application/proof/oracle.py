@@ -60,6 +60,8 @@ class Expected:
     """of a refusal"""
     fields: frozenset[str] = frozenset()
     """that a refusal names"""
+    codes: frozenset[tuple[str, str]] = frozenset()
+    """what it says of each"""
     body: Any = None
     """the JSON of a success; None where it has no body"""
     effect: Effect | None = field(default=None, compare=False)
@@ -91,7 +93,8 @@ class Oracle:
             return self._answers[attempt.verb](self, attempt, actor)
         except Refusal as refusal:
             fields = frozenset(error.field for error in refusal.errors)
-            return Expected(STATUS[type(refusal)], refusal.code, fields)
+            codes = frozenset((error.field, error.code) for error in refusal.errors)
+            return Expected(STATUS[type(refusal)], refusal.code, fields, codes)
 
     # --- reading -----------------------------------------------------------------------------
 
@@ -327,8 +330,10 @@ class Oracle:
         if asked is None:
             return latest
         ends = accept(_EXPIRY, asked)
-        if ends <= self.snapshot.now or (latest is not None and ends > latest):
+        if ends <= self.snapshot.now:
             raise Invalid(errors=(FieldError("expires_at", "past", ""),))
+        if latest is not None and ends > latest:
+            raise Invalid(errors=(FieldError("expires_at", "too_late", ""),))
         return ends
 
     # --- conditions --------------------------------------------------------------------------

@@ -28,6 +28,11 @@ def called(snapshot: Snapshot, record: Record) -> str:
     return f"{owner}'s {spoken(record.resource)} “{text}”"
 
 
+def a(name: str) -> str:
+    """`an article`."""
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {spoken(name)}"
+
+
 def spoken(name: str) -> str:
     """A name of the specification as words."""
     return name.replace("_", " ")

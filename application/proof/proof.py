@@ -8,7 +8,7 @@ from random import Random
 from application.proof import findings
 from application.proof.attack import FILTER, PAIRED, Attack, Budget, Spoilt, Stop, actor_of
 from application.proof.attempts import Attempt, Laboratory, Verb
-from application.proof.interference import Pair, Pairs, Transcript, channels, ids_of
+from application.proof.interference import Pair, Pairs, Transcript, channels, ids_in, ids_of
 from application.proof.oracle import Expected, Oracle
 from application.proof.people import relation
 from application.proof.report import Progress, Report
@@ -183,7 +183,8 @@ class Prover(Attack):
         pair = Pairs(draw, random).pair(everybody[number % len(everybody)])
         if pair is None:
             return
-        attempts = [attempt.by(pair.who) for attempt in self._lines(Tries(draw, random), random)]
+        changed = {name for change in pair.changes for name in ids_in(change)}
+        attempts = [attempt.by(pair.who) for attempt in self._lines(Tries(draw, random), random, changed)]
         one, other = (
             await self._transcript(pair, pair.worlds[0], attempts),
             await self._transcript(pair, pair.worlds[-1], attempts),
@@ -212,9 +213,11 @@ class Prover(Attack):
                 expected.effect(json.loads(answer.body) if answer.body else None)
         return lines
 
-    def _lines(self, tries: Tries, random: Random) -> list[Attempt]:
+    def _lines(self, tries: Tries, random: Random, changed: set[str]) -> list[Attempt]:
+        """By chance, and what was changed."""
         reads, lists = list(tries.reads()), list(tries.lists())
-        read = random.sample(reads, min(PAIR_LINES // 3, len(reads)))
+        about = {attempt.record: attempt for attempt in reads if attempt.verb is Verb.GET and attempt.record in changed}
+        read = [*about.values(), *random.sample(reads, min(PAIR_LINES // 3, len(reads)))]
         listed = random.sample(lists, min(PAIR_LINES // 2, len(lists)))
         return [*read, *listed, *tries.writes(PAIR_LINES // 6), *read[:5], *listed[:5]]
 

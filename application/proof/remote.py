@@ -1,9 +1,9 @@
 """The proof of a server that runs elsewhere: only stories, all through its API, on a database that it fills itself."""
 
-from datetime import UTC, datetime
 from itertools import chain
 from random import Random
 
+from application.ports import Clock
 from application.proof import filters
 from application.proof.attack import Attack
 from application.proof.attempts import Attempt, Target, Verb
@@ -29,10 +29,11 @@ class RemoteProver(Attack):
 
     timed = False
 
-    async def begin(self, target: Target, accounts: dict[str, str]) -> None:
+    async def begin(self, target: Target, clock: Clock, accounts: dict[str, str]) -> None:
         """Take on the people, by id and first name, on a server that holds nothing else."""
         random = Random(self.report.seed)  # noqa: S311 - a proof can be repeated
-        snapshot = Snapshot.empty(self._specification, datetime.now(UTC))
+        self._clock = clock
+        snapshot = Snapshot.empty(self._specification, self._clock.now())
         for account, name in accounts.items():
             snapshot.accounts[account] = Account(account, f"{name.lower()}@example.org", "", snapshot.now)
         self._target, self._random = target, random
@@ -48,7 +49,7 @@ class RemoteProver(Attack):
             if attempt.verb is Verb.CREATE and self._crowded() and self._random.random() < 0.9:
                 continue
             if attempt.record is None or self._is_there(attempt):
-                self._oracle.snapshot.now = datetime.now(UTC)
+                self._oracle.snapshot.now = self._clock.now()
                 done += await self._try(attempt)
                 if done == LOOKED_AT_AFTER:
                     done = 0

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from application.proof.attempts import Attempt, Laboratory, Verb
+from application.proof.attempts import READING, Attempt, Laboratory, Verb
 from application.proof.checking import Checker, Difference
 from application.proof.hidden import secrets_of
 from application.proof.oracle import Expected, Oracle
-from application.proof.people import called, name_of, spoken
+from application.proof.people import a, called, name_of, spoken
 from application.proof.trying import on_nothing
 from domain.ownership import ANONYMOUS, Actor
 from domain.record import Record, writable
@@ -57,7 +57,7 @@ class Teller:
     async def shortest(self, story: Story) -> Story:
         """A story with the same end from which nothing can be left out, as far as patience goes."""
         self._replays = 0
-        found = await self._again(story) or story
+        found = await self._again(story) or await self._again(_looking(story)) or story
         size = -1
         while size != (size := _size(found)):
             found = await self._fewer(found, lambda at: at.steps[::-1], _without_steps)
@@ -90,7 +90,7 @@ class Teller:
         await self._laboratory.hold(snapshot)
         for attempt in on_nothing(snapshot, [snapshot.specification.resources[story.last.resource]]):
             checker.learn_missing(attempt, await self._laboratory.send(attempt))
-        for step in story.steps:
+        for i, step in enumerate(story.steps):
             if step.until is not None:
                 snapshot.now = step.until
                 await self._laboratory.wait(step.until)
@@ -100,6 +100,8 @@ class Teller:
             expected = oracle.expect(attempt)
             answer = await self._laboratory.send(attempt)
             difference = checker.check(attempt, expected, answer)
+            if difference is not None and _same_sort(difference, story.difference):
+                return await self._again(replace(story, steps=story.steps[:i], last=step.attempt))
             if difference is not None:
                 return None
             if expected.effect is not None:
@@ -114,7 +116,7 @@ class Teller:
         answer = await self._laboratory.send(last)
         secrets = () if expected.effect is not None else secrets_of(snapshot, actor)
         difference = checker.check(last, expected, answer, secrets, hidden)
-        if difference is None or (difference.kind, difference.about) != (story.difference.kind, story.difference.about):
+        if difference is None or not _same_sort(difference, story.difference):
             return None
         return replace(story, difference=difference, after=before, ids=tuple(ids.items()), expected=expected)
 
@@ -139,7 +141,16 @@ class Teller:
                     break
             else:
                 return None
-        return await self._tried(replace(story, base=base, steps=(*steps, *story.steps)))
+        made = replace(story, base=base, steps=(*steps, *story.steps))
+        return await self._tried(made) or await self._after_another(made)
+
+    async def _after_another(self, story: Story) -> Story | None:
+        """The same, where somebody else has to ask before: what they saw was kept for the next one."""
+        for who in (None, *story.base.accounts) if story.last.verb in READING else ():
+            found = await self._tried(replace(story, steps=(*story.steps, Step(story.last.by(who)))))
+            if found is not None:
+                return found
+        return None
 
     def _making(self, snapshot: Snapshot) -> list[tuple[Attempt, str | None]]:
         """Creations of every record, parents first, by its owner; then of every membership that is live."""
@@ -183,6 +194,16 @@ def title(story: Story) -> str:
     snapshot = story.after or story.base
     last = renamed(story.last, dict(story.ids))
     return f"{did(snapshot, last)} and {named(snapshot, story.difference.sees)}"
+
+
+def _same_sort(one: Difference, other: Difference) -> bool:
+    return (one.kind, one.about) == (other.kind, other.about)
+
+
+def _looking(story: Story) -> Story:
+    """With a look between all steps: what is wrong may be what has changed since the last one."""
+    look = Attempt(story.last.who, Verb.GET, story.last.resource, story.last.record)
+    return replace(story, steps=(Step(look), *(at for step in story.steps for at in (step, Step(look)))))
 
 
 def _size(story: Story) -> int:
@@ -300,23 +321,25 @@ def did(snapshot: Snapshot, attempt: Attempt) -> str:
     """`Bob changes Mary's note “amber”: title`; without the full stop."""
     who, resource = name_of(snapshot, attempt.who), snapshot.specification.resources[attempt.resource]
     record = None if attempt.record is None else snapshot.records[attempt.resource].get(attempt.record)
-    what = f"a {spoken(attempt.resource)} that is not there" if record is None else called(snapshot, record)
+    what = f"{a(attempt.resource)} that is not there" if record is None else called(snapshot, record)
     sent = ", ".join(f"{n}: {_shown(snapshot, attempt, n, v)}" for n, v in (attempt.body or {}).items())
     member = name_of(snapshot, attempt.account or (attempt.body or {}).get("account"))
     role = (attempt.body or {}).get("role", "")
-    asked = ", ".join(f"{name}={value}" for name, value in attempt.query if name != "cursor")
+    asked = ", ".join(
+        f"{name}={named(snapshot, f'{{{value}}}').strip('{}')}" for name, value in attempt.query if name != "cursor"
+    )
     many = spoken(resource.plural)
     conditions = "".join(f", with `{name}: {value}`" for name, value in attempt.headers)
     match attempt.verb:
         case Verb.LIST:
-            cursor = " with the cursor of somebody else" if attempt.stolen else ""
-            return f"{who} lists {many}" + (f" by {asked}" if asked else "") + cursor
+            cursor = ", with the cursor of somebody else" if attempt.stolen else ""
+            return f"{who} lists {many}" + (f" with {asked}" if asked else "") + cursor
         case Verb.GET:
             return f"{who} asks for {what}"
         case Verb.HEAD:
             return f"{who} asks for the head of {what}"
         case Verb.CREATE:
-            return f"{who} creates a {spoken(attempt.resource)}" + (f" ({sent})" if sent else "")
+            return f"{who} creates {a(attempt.resource)}" + (f" ({sent})" if sent else "")
         case Verb.UPDATE:
             return f"{who} changes {what} ({sent or 'nothing'}){conditions}"
         case Verb.DELETE:

@@ -42,7 +42,8 @@ from domain.values import ValueRefused, accept
 
 INSTANT = timedelta(microseconds=1)
 DAY = timedelta(days=1)
-PEOPLE = ("Mary", "Bob", "Carol", "Dave", "Erin")
+PEOPLE = ("Mary", "Bob", "Carol", "Dave", "Erin", "Frank")
+"""the last one is nobody's member and no staff: a stranger to what is not its own"""
 PLAIN: dict[Kind, tuple[Any, ...]] = {
     Kind.INTEGER: (0, 1, 2, 10, -3),
     Kind.NUMBER: (0.5, 10, 9.0, -1.5),
@@ -93,12 +94,16 @@ class Draw:
     def _people(self) -> None:
         ladder = self._specification.staff
         for number, name in enumerate(PEOPLE):
-            staff = self._random.choice(ladder.roles) if ladder is not None and number >= len(PEOPLE) - 2 else None
+            staff = self._random.choice(ladder.roles) if ladder is not None and number in (3, 4) else None
             account = Account(self.id(), f"{name.lower()}@example.org", "", self._now - DAY, staff)
             self.snapshot.accounts[account.id] = account
 
     def _account(self) -> str:
         return self._random.choice(list(self.snapshot.accounts))
+
+    def _friend(self) -> str:
+        """Anybody but the stranger."""
+        return self._random.choice(list(self.snapshot.accounts)[:-1])
 
     def _chance(self, likely: float) -> bool:
         return self._random.random() < likely
@@ -196,7 +201,7 @@ class Draw:
         if resource.ladder is None:
             return
         ends = (None, None, self._now + DAY, self._now + INSTANT, self._now, self._now - INSTANT)
-        for account in self.snapshot.accounts:
+        for account in list(self.snapshot.accounts)[:-1]:
             if self._chance(0.25):
                 self._member(record, account, self._random.choice(resource.ladder.roles), self._random.choice(ends))
 
@@ -244,7 +249,7 @@ class Draw:
                 if record is None:
                     break
                 facts = self.snapshot.facts(record)
-                actor = record.owner if any(w == Owner() for w in grant.who) else self._account()
+                actor = record.owner if any(w == Owner() for w in grant.who) else self._friend()
                 for term in (*grant.who, *grant.when):
                     self._satisfy(term, self._again(facts), actor, DEEPEST)
                 if decide((grant,), Actor(actor), self._again(facts)):

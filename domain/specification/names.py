@@ -182,8 +182,9 @@ class Names:
             return f"is a resource, not a person. Write `whoever can read {word}`, or a role or account field of it."
         own = [f.name for f in resource.fields.values() if self.spec.names_account(resource.name, f.name)]
         roles = [r for name in self.spec.chain(resource.name) for r in self._ladder(name)]
-        options = [*roles, *own, "owner", "anyone", "engine"]
-        return f"is neither a role here or above nor an account field of {tick(resource.name)}. {meant(word, options)}"
+        # `anyone` only where that is nearly written: nobody shall open a door to get rid of a message
+        fix = meant(word, [*roles, *own, "owner", "anyone", "engine"], meant(word, [*roles, *own, "owner"]))
+        return f"is neither a role here or above nor an account field of {tick(resource.name)}. {fix}"
 
     def _ways(self, resource: Resource) -> Iterator[Hop]:
         yield from (Hop(name, name) for name in self.spec.chain(resource.name)[1:])

@@ -8,6 +8,14 @@ from domain.specification.node import Mapping, Node, Scalar, Sequence
 from domain.specification.text import Mistake, Mistakes, listed, meant, tick
 
 Entries = dict[str, tuple[Scalar, Node]]
+SYNONYMS = {
+    "edit": "update", "write": "update", "change": "update", "view": "read", "see": "read", "list": "read",
+    "get": "read", "remove": "delete", "destroy": "delete", "add": "create", "insert": "create", "invite": "share",
+    "belongs_to": "owner", "parent": "owner", "owned_by": "owner", "permissions": "can", "rules": "can",
+    "actions": "can", "columns": "fields", "attributes": "fields", "properties": "fields", "states": "steps",
+    "description": "about", "digits": "places", "decimals": "places", "required": "optional", "nullable": "optional",
+}  # fmt: skip
+"""what other tools call it"""
 
 
 def table(node: Node, known: Iterable[str], what: str, mistakes: Mistakes) -> Entries:
@@ -30,7 +38,7 @@ def table(node: Node, known: Iterable[str], what: str, mistakes: Mistakes) -> En
         elif node.flow and before and isinstance(value, Scalar) and value.empty:
             cut.append(key)
         else:
-            fix = meant(key.text, [n for n in names if n not in found], "Remove it.")
+            fix = meant(SYNONYMS.get(key.text, key.text), [n for n in names if n not in found], "Remove it.")
             mistakes.add(key.place, f"{tick(key.text)} is not known here. {fix}")
     _report_cut(before, cut, mistakes)
     return found

@@ -343,7 +343,7 @@ def test_the_page_shows_what_the_proof_was_about() -> None:
     ):
         assert part in text, part
     assert hashlib.sha256(SOURCE.encode()).hexdigest() in text
-    assert "--budget 30s --seed 7" in text
+    assert "--budget 32200 --seed 7" in text
     elsewhere = WHEN.astimezone(timezone(timedelta(hours=9)))
     assert as_html(proved(), elsewhere) == as_html(proved(), WHEN), "the same moment is the same date"
 

@@ -8,12 +8,12 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 PURE = {
-    "bisect", "collections", "contextlib", "dataclasses", "datetime", "decimal", "difflib", "enum", "functools",
-    "graphlib", "hashlib", "itertools", "json", "math", "operator", "re", "string", "typing", "unicodedata", "urllib",
-    "uuid", "warnings",
+    "base64", "binascii", "bisect", "collections", "contextlib", "dataclasses", "datetime", "decimal", "difflib",
+    "enum", "functools", "graphlib", "hashlib", "itertools", "json", "math", "operator", "re", "shlex", "string",
+    "typing", "unicodedata", "urllib", "uuid", "warnings",
 }  # fmt: skip
 """modules of the standard library that neither read nor write, know no time and draw no lots"""
-ALLOWED = {"domain": PURE | {"domain"}, "application": PURE | {"domain", "application", "secrets"}}
+ALLOWED = {"domain": PURE | {"domain"}, "application": PURE | {"domain", "application", "secrets", "random"}}
 IMPURE = {"now", "today", "utcnow", "fromtimestamp", "open", "print", "input", "uuid1", "uuid4", "exec", "eval"}
 """what the pure modules and the language itself offer all the same"""
 FILES = [path for layer in ALLOWED for path in sorted((PROJECT / layer).rglob("*.py"))]
@@ -44,3 +44,15 @@ def test_nothing_asks_for_the_time_or_the_outside(path: Path) -> None:
             assert node.func.id not in IMPURE, node.lineno
         elif isinstance(node.func, ast.Attribute) and node.func.attr in IMPURE:
             assert ast.unparse(node.func) in ("self._clock.now", "self._sealer.open"), node.lineno
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_lots_are_drawn_from_a_seed_only(path: Path) -> None:
+    """Of `random` nothing but `Random`, and that never without what it begins with."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            assert all(alias.name != "random" for alias in node.names), node.lineno
+        if isinstance(node, ast.ImportFrom) and node.module == "random":
+            assert [alias.name for alias in node.names] == ["Random"], node.lineno
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Random":
+            assert node.args, node.lineno

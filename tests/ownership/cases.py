@@ -31,6 +31,7 @@ from adapters.persistence.sql.sqlite import DIALECT, Turn, Writer, connect
 from adapters.persistence.sql.statements import Statements
 from adapters.persistence.sql.tables import build
 from application.ports import Filter, Query, Records, Sort
+from application.proof import filters
 from domain.errors import Conflict, Forbidden, Refusal
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result, sharing_cap
 from domain.membership import Membership
@@ -95,6 +96,9 @@ class Reading(Protocol):
     def shared(self) -> dict[tuple[str, str], str]:
         """The role of every membership that is stored now, by record and account."""
 
+    def rules(self, actor: Actor, resource: str) -> dict[str, dict[str, bool]]:
+        """What each compiled rule says of each record of a resource."""
+
 
 class Domain:
     """The world as it is, and the domain."""
@@ -121,6 +125,13 @@ class Domain:
     def shared(self) -> dict[tuple[str, str], str]:
         """See `Reading`."""
         return {key: membership.role for key, membership in self._state.memberships.items()}
+
+    def rules(self, actor: Actor, resource: str) -> dict[str, dict[str, bool]]:
+        """See `Reading`."""
+        found = [self.world.facts(record) for record in self.world.of(resource)]
+        return {
+            at.record.id: {name: filters.says(name, actor, at) for name in filters.names(at.resource)} for at in found
+        }
 
 
 class Sql:
@@ -160,6 +171,11 @@ class Sql:
         members = builtin.table_of(builtin.MembershipRow)
         rows = self._execute(f"SELECT record, account, role FROM {members.name}")  # noqa: S608
         return {(record, account): role for record, account, role in rows}
+
+    def rules(self, actor: Actor, resource: str) -> dict[str, dict[str, bool]]:
+        """See `Reading`."""
+        port = SqlRecords(self._statements, self.memberships, self._turn)
+        return done(port.decisions(actor, resource, NOW))
 
     def _execute(self, sql: str) -> list[Any]:
         return self._connection.execute(sql).fetchall()
@@ -281,6 +297,7 @@ class _Cases:
             ("load", self.load),
             ("list", self.list),
             ("decide", self.decide),
+            ("rules", self.rules),
             ("obstacles", self.obstacles),
             ("change", self.change),
             ("create", self.create),
@@ -417,6 +434,11 @@ class _Cases:
             if facts is not None:
                 yield from (((*label, what), found) for what, found in decisions(actor, facts))
 
+    def rules(self, reading: Reading) -> Answers:
+        """Each compiled rule by itself, of every record."""
+        for number, actor in enumerate(reading.world.everybody):
+            yield (number,), reading.rules(actor, self.name)
+
     def change(self, reading: Reading) -> Answers:
         """Whether each single change of a record is allowed, on the record as it is and as it would be."""
         for label, actor, record in self._each(reading):
@@ -504,6 +526,10 @@ class _Cases:
                 if self.resource.unique:
                     tried = replace(tried, values={**tried.values, **self._nothing()})
                     yield from self._write(reading, label, lambda r, a=actor, t=tried: r.add(a, t, NOW))
+        for record in reading.world.of(self.name)[:1]:
+            stale = reading.world.stale
+            tried = self._tried(stale, record)
+            yield from self._write(reading, ("no session",), lambda r, a=stale, t=tried: r.add(a, t, NOW))
 
     def _nothing(self) -> dict[str, None]:
         """Optional fields empty: what is empty never collides."""
@@ -534,8 +560,17 @@ class _Cases:
 
     def share(self, reading: Reading) -> Answers:
         """Give each role of the record to each account, by everybody, and end each membership."""
-        ladder = self.resource.ladder
+        ladder, stale = self.resource.ladder, reading.world.stale
         assert ladder is not None
+        for record in reading.world.of(self.name):
+            given = Membership(self.name, record.id, str(stale.account), ladder.weakest, None)
+            for write in ("put_membership", "end_membership"):
+                yield from self._write(
+                    reading,
+                    ("no session", record.id),
+                    lambda r, w=write, m=given: getattr(r, w)(stale, m, NOW),
+                    memberships,
+                )
         for label, actor, record in self._each(reading):
             for number, account in enumerate(reading.world.accounts):
                 for role in ladder.roles:

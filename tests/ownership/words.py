@@ -12,13 +12,13 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from adapters.persistence.memory import _unique_key
 from domain import ownership
 from domain.deletion import going, obstacles, referring
 from domain.errors import Invalid
 from domain.membership import longest
 from domain.ownership import ENGINE, Actor, Facts, decide, locked, locked_above, may
 from domain.record import accept_new
+from domain.snapshot import unique_key
 from domain.specification.model import (
     ACTIONS,
     AccountField,
@@ -243,11 +243,11 @@ class Tally:
 
     def _unique(self, world: World, facts: Facts, unique: Unique) -> None:
         """Whether a copy of the record collides with it."""
-        key = _unique_key(facts.resource, unique, replace(facts.record, id="another"))
+        key = unique_key(facts.resource, unique, replace(facts.record, id="another"))
         scope = {"owner": "owner", "everywhere": "everywhere", facts.resource.parent: "parent"}.get(unique.per)
         self.note(f"unique per {scope or 'reference'}", key is not None)
         others = [other for other in world.of(facts.resource.name) if other.id != facts.record.id]
-        self.note(f"unique per {scope or 'reference'}", key in [_unique_key(facts.resource, unique, o) for o in others])
+        self.note(f"unique per {scope or 'reference'}", key in [unique_key(facts.resource, unique, o) for o in others])
 
     def _when_gone(self, world: World, facts: Facts) -> None:
         """What each reference to the record says when that is deleted: whether it says it of a record that there is."""

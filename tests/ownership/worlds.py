@@ -26,6 +26,7 @@ from adapters.persistence.sql.pool import Limits, Pool
 from adapters.persistence.sql.sqlite import DIALECT, connect
 from adapters.persistence.sql.tables import Tables
 from adapters.specification_file import parse
+from application.ports import SORTED_CHARACTERS
 from domain.account import Account
 from domain.errors import Conflict
 from domain.judging import rules
@@ -207,13 +208,148 @@ resources:
       delete: [owner, anyone when day is future]
 """
 
+CORNER = """
+app: corner                        # what only a wrong compiler tells apart
+resources:
+  house:                           # some may open it, others read it, others yet change it
+    owner: account
+    roles: head > guest
+    fields: {style: "one of plain, fine", agent: account, shut: yes/no}
+    can:
+      create: signed in
+      open: anyone when style is plain
+      read: [owner, agent, head]
+      update: [owner, guest, signed in when shut is no]
+      share: owner
+  room:
+    owner: house
+    fields: {text: text}
+    can: {create: anyone, open: anyone, read: owner}
+  shed:
+    owner: account
+    roles: master > helper
+    fields: {text: text}
+    can: {create: signed in, read: master, share: owner}
+  spade:
+    owner: account
+    fields: {shed: shed}
+    can: {create: signed in, read: [owner, shed.master]}
+  key:
+    owner: account
+    fields: {house: house}
+    can: {create: signed in, read: whoever can create house}
+  bill:
+    owner: account
+    fields: {house: house}
+    can: {create: signed in, read: [house.owner, house.agent]}
+  ring:
+    owner: account
+    fields: {house: house}
+    can: {create: signed in, read: anyone}
+  tray:
+    owner: account
+    fields: {ring: ring}
+    can: {create: signed in, read: anyone}
+  entry:
+    owner: account
+    fields: {tray: tray}
+    can: {create: signed in, read: [tray.ring.house.owner, tray.ring.house.head]}
+  claim:
+    owner: account
+    fields: {bill: bill}
+    can: {create: signed in, read: whoever can read bill}
+  bell:
+    owner: account
+    fields: {house: house}
+    can: {create: signed in, read: whoever can update house}
+  maze:                            # more ways to read it than a list goes one by one
+    owner: account
+    fields: {house: house, other: house}
+    can: {create: signed in, open: signed in, read: whoever can update house and whoever can update other}
+  print:
+    owner: account
+    fields: {text: text}
+    can: {create: signed in, open: anyone, read: head through tie.house, update: head through tie.house}
+  tie:
+    owner: house
+    fields: {print: print}
+    can: {create: owner, read: owner}
+  visit:
+    owner: account
+    fields: {house: house, garden: garden}
+    can: {create: signed in, read: [owner, whoever can read house]}
+  frame:
+    owner: visit
+    fields: {text: text}
+    can: {create: owner, read: whoever can read visit.garden}
+  garden:                          # trees: more than nine; text: longer than an order looks at
+    owner: account
+    fields: {text: text, trees: integer}
+    can: {create: signed in, read: anyone, update: owner when text is LONG-a or LONG-b, delete: owner}
+  pond:
+    owner: garden
+    fields: {next: {type: pond, optional: yes, when_gone: empty}}
+    can: {create: anyone, read: anyone, move: signed in, delete: owner}
+  fish:
+    owner: pond
+    limit: 3 per owner
+    fields: {text: text}
+    can: {create: anyone, read: anyone}
+  seat:
+    owner: account
+    fields: {garden: {type: garden, when_gone: block}}
+    can: {create: signed in, read: whoever can read garden}
+  slip:
+    owner: account
+    fields:
+      garden: {type: garden, when_gone: delete}
+      beside: {type: slip, optional: yes}
+      behind: {type: slip, optional: yes}
+      done: yes/no
+    locked: when done is yes
+    can: {create: signed in, read: anyone, delete: signed in}
+  lamp:                            # public by what it has, by what is above, and by what is too far away
+    owner: house
+    fields:
+      mark: {type: integer, optional: yes}
+      due: {type: date, optional: yes}
+      twin: {type: lamp, optional: yes}
+      tick: yes/no
+    can:
+      create: owner
+      read:
+        - anyone when mark is set and tick is no
+        - anyone when house.shut is yes and house.style is fine
+        - signed in when due is past
+        - signed in when twin.twin.tick is yes
+""".replace("LONG", "a" * SORTED_CHARACTERS)
+
+FEW = """
+app: few                           # so few roles that an account has one only
+resources:
+  album:
+    owner: account
+    roles: curator
+    limit: 1 per owner
+    fields: {text: text}
+    can: {create: signed in, read: [owner, curator], share: owner}
+  photo:
+    owner: account
+    fields: {text: text}
+    can: {create: signed in, open: anyone, read: curator through print.album, update: curator through print.album}
+  print:
+    owner: album
+    fields: {photo: photo}
+    can: {create: owner, read: owner}
+"""
+
 
 @cache
 def specifications() -> dict[str, Specification]:
     """Every specification that worlds are drawn for, by name."""
     examples = sorted((Path(__file__).parents[2] / "examples").glob("*/freehold.yaml"))
     texts = {path.parent.name: path.read_text("utf-8") for path in examples}
-    texts |= SPECIFICATIONS | {"words": WORDS}
+    texts |= SPECIFICATIONS | {"words": WORDS, "corner": CORNER, "few": FEW}
     texts |= {f"random {seed}": random_specification(seed) for seed in RANDOM_SEEDS}
     return {name: parse(text) for name, text in texts.items()}
 

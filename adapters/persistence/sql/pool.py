@@ -121,11 +121,21 @@ class Pool:
         try:
             async with asyncio.timeout(self._limits.wait):
                 return await next_one
-        except BaseException as error:
-            if next_one.done() and not next_one.cancelled() and next_one.result() is not None:
-                self.give(next_one.result())
-            next_one.cancel()
-            raise Unavailable from error if isinstance(error, TimeoutError) else error
+        except TimeoutError as error:
+            self._leave(next_one)
+            raise Unavailable from error
+        except asyncio.CancelledError:
+            self._leave(next_one)
+            raise
+
+    def _leave(self, place: asyncio.Future[Any]) -> None:
+        """Out of the line; what was handed over in the same moment goes to the next."""
+        if place.done() and not place.cancelled():
+            if place.result() is None:
+                self._hand(None)
+            else:
+                self.give(place.result())
+        place.cancel()
 
     def _hand(self, connection: Any) -> bool:
         """To the first who waits, if somebody does."""
@@ -157,9 +167,12 @@ class Pool:
             raise Unavailable from error
         try:
             await _speak_plainly(connection)
-        except BaseException as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             connection.terminate()
-            raise Unavailable from error if isinstance(error, Exception) else error
+            raise Unavailable from error
+        except BaseException:
+            connection.terminate()
+            raise
         return connection
 
 

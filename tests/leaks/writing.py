@@ -1,0 +1,230 @@
+"""Mistakes in what is written: rights that are not asked, foreign trees, writable owners, constraints that tell."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import ColumnElement, and_, delete, insert, select
+
+from adapters.http import schemas
+from adapters.persistence.sql.connection import Prepared, param
+from adapters.persistence.sql.records import SqlRecords
+from adapters.persistence.sql.rules import At, RuleCompiler
+from adapters.persistence.sql.sqlite import DIALECT
+from adapters.persistence.sql.statements import ID, Statements
+from application import records as use_cases
+from application import sharing
+from application.ports import View
+from application.records import RecordUseCases
+from domain.errors import Conflict, FieldError, Invalid
+from domain.ownership import Actor, Facts
+from domain.record import Record
+from domain.values import accept_id
+from tests.leaks.reading import row_of
+
+# --- rules -----------------------------------------------------------------------------------
+
+
+def nobody_asks_who_deletes(patch: pytest.MonkeyPatch) -> None:
+    """Whoever opens a record can delete it."""
+
+    def deleted(self: Any, resource: str, caller: Any) -> Prepared:
+        return Prepared(delete(table := self.tables.of[resource]).where(table.c.id == ID), DIALECT)
+
+    patch.setattr(use_cases, "judge_deletion", lambda actor, facts: None)
+    patch.setattr(Statements, "_delete", deleted)
+
+
+def only_the_old_record_is_judged(patch: pytest.MonkeyPatch) -> None:
+    """A change is allowed by what the record was."""
+    patch.setattr(use_cases, "judge_result", lambda actor, new, change: None)
+
+
+def locks_below_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """What is locked goes with what is above it."""
+
+    async def obstacles(self: SqlRecords, actor: Actor, record: Record, now: datetime) -> tuple[str, ...]:
+        return tuple(each for each in await real(self, actor, record, now) if each != "locked")
+
+    real = SqlRecords.obstacles
+    patch.setattr(SqlRecords, "obstacles", obstacles)
+
+
+def removed_members_stay(patch: pytest.MonkeyPatch) -> None:
+    """A membership is marked as ended, in a column that nobody looks at."""
+
+    async def end_membership(self: Any, actor: Actor, membership: Any, now: datetime) -> None:
+        return None
+
+    patch.setattr(SqlRecords, "end_membership", end_membership)
+
+
+# --- foreign trees ---------------------------------------------------------------------------
+
+
+def _found_by_id_alone(patch: pytest.MonkeyPatch, action: str) -> None:
+    """What a message refers to is looked up as if `action` was everybody's."""
+
+    def facts(self: Any, resource: str, asked: str, caller: Any) -> Any:
+        if asked != action:
+            return real(self, resource, asked, caller)
+        columns = self._columns(resource, self.footprints[resource].ways)
+        statement, table = columns.select()
+        return Prepared(statement.where(table.c.id == ID), DIALECT), columns
+
+    real = Statements._facts
+    patch.setattr(Statements, "_facts", facts)
+
+
+def references_are_not_asked(patch: pytest.MonkeyPatch) -> None:
+    """A reference may lead to any record that there is."""
+    _found_by_id_alone(patch, "read")
+
+
+def parents_of_moved_records_are_not_asked(patch: pytest.MonkeyPatch) -> None:
+    """A record may move under any that there is."""
+
+    async def targets(
+        self: RecordUseCases, work: Any, actor: Actor, model: Any, given: Any, parent_id: Any, now: Any
+    ) -> dict[str, Facts]:
+        found = await real(self, work, actor, model, given, None, now)
+        if parent_id is not None:
+            stored = await row_of(work.records, model.parent, parent_id)
+            if stored is None:
+                raise Invalid(errors=(FieldError(model.parent, "not_found", "There is no such record."),))
+            found[model.parent] = await work.records.load(Actor(stored["owner"]), model.parent, parent_id, now)
+        return found
+
+    real = RecordUseCases._targets
+    patch.setattr(RecordUseCases, "_targets", targets)
+
+
+def parents_of_new_records_are_not_asked(patch: pytest.MonkeyPatch) -> None:
+    """A new record may hang under any that there is, and takes its owner."""
+
+    def inserted(self: Any, resource: str, caller: Any) -> Prepared:
+        table, model = self.tables.of[resource], self.specification.resources[resource]
+        values = self._bound(model, self.records[resource].names)
+        return Prepared(insert(table).from_select(list(values), select(*values.values())), DIALECT)
+
+    parents_of_moved_records_are_not_asked(patch)
+    patch.setattr(Statements, "_insert", inserted)
+
+
+# --- what the engine writes ------------------------------------------------------------------
+
+
+def _body_has(patch: pytest.MonkeyPatch, *names: str) -> None:
+    """Bodies are read with further fields."""
+
+    def body_fields(specification: Any, resource: Any, name: str, *, new: bool) -> dict[str, Any]:
+        further = {each: schemas._taken(None, schemas.UUID, required=False) for each in names}
+        return real(specification, resource, name, new=new) | further
+
+    real = schemas._body_fields
+    patch.setattr(schemas, "_body_fields", body_fields)
+
+
+def owner_comes_from_the_body(patch: pytest.MonkeyPatch) -> None:
+    """`owner` is a field as any other: who names one creates on their behalf."""
+
+    async def create(self: RecordUseCases, actor: Actor, resource: str, body: Mapping[str, Any]) -> View:
+        owner, given = body.get("owner", actor.account), {k: v for k, v in body.items() if k != "owner"}
+        return await real(self, replace(actor, account=owner, session=None), resource, given)
+
+    _body_has(patch, "owner")
+    real = RecordUseCases.create
+    patch.setattr(RecordUseCases, "create", create)
+
+
+def id_comes_from_the_body(patch: pytest.MonkeyPatch) -> None:
+    """Clients that work offline may choose the id."""
+
+    async def create(self: RecordUseCases, actor: Actor, resource: str, body: Mapping[str, Any]) -> View:
+        given = {k: v for k, v in body.items() if k != "id"}
+        ids, chosen = self._ids, accept_id(body["id"]) if "id" in body else self._ids.new()
+        self._ids = type("Chosen", (), {"new": lambda _: chosen})()
+        try:
+            return await real(self, actor, resource, given)
+        finally:
+            self._ids = ids
+
+    _body_has(patch, "id")
+    real = RecordUseCases.create
+    patch.setattr(RecordUseCases, "create", create)
+
+
+# --- constraints -----------------------------------------------------------------------------
+
+
+def conflict_says_with_what(patch: pytest.MonkeyPatch) -> None:
+    """A collision names the record that was there before."""
+
+    async def add(self: Any, actor: Actor, record: Record, now: datetime) -> None:
+        try:
+            await real(self, actor, record, now)
+        except Conflict as conflict:
+            table = self._statements.tables.of[record.resource]
+            unique = self._statements.specification.resources[record.resource].unique[0]
+            same = and_(*(table.c[name] == record.values[name] for name in unique.fields))
+            rows = await self._connection.rows(Prepared(select(table.c.id).where(same), DIALECT), {})
+            raise Conflict(f"{rows[0][0]} has these values.", code=conflict.code) from conflict
+
+    real = SqlRecords.add
+    patch.setattr(SqlRecords, "add", add)
+
+
+def hidden_references_are_forbidden(patch: pytest.MonkeyPatch) -> None:
+    """The database's foreign key says `no such record`; the rule says `not yours`."""
+
+    async def targets(
+        self: RecordUseCases, work: Any, actor: Actor, model: Any, given: Any, parent_id: Any, now: Any
+    ) -> dict[str, Facts]:
+        for field in model.references():
+            there = given.get(field.name) and await row_of(work.records, field.target, given[field.name])
+            if there and await work.records.load(actor, field.target, given[field.name], now, "read") is None:
+                raise Invalid(errors=(FieldError(field.name, "not_yours", "This is not yours to refer to."),))
+        return await real(self, work, actor, model, given, parent_id, now)
+
+    real = RecordUseCases._targets
+    patch.setattr(RecordUseCases, "_targets", targets)
+
+
+def deletion_says_what_is_in_its_way(patch: pytest.MonkeyPatch) -> None:
+    """A refused deletion names the record that refers to this one."""
+
+    async def remove(self: Any, actor: Actor, resource: str, record_id: str, expected: Any = None) -> None:
+        try:
+            await real(self, actor, resource, record_id, expected)
+        except Conflict as conflict:
+            for model in self.specification.resources.values():
+                for field in model.references():
+                    table = self._store.records._statements.tables.of[model.name]
+                    found = select(table.c.id).where(table.c[field.name] == param("id"))
+                    rows = await self._store.records._connection.rows(Prepared(found, DIALECT), {"id": record_id})
+                    if rows and field.target == resource:
+                        raise Conflict(f"{model.name} {rows[0][0]} refers to it.", code=conflict.code) from conflict
+            raise
+
+    real = RecordUseCases.delete
+    patch.setattr(RecordUseCases, "delete", remove)
+
+
+# --- roles -----------------------------------------------------------------------------------
+
+
+def any_role_can_be_given(patch: pytest.MonkeyPatch) -> None:
+    """Whoever shares gives every role, also one above their own."""
+
+    def may_give(self: RuleCompiler, role: ColumnElement[str], at: At) -> ColumnElement[bool]:
+        resource = self.specification.resources[at.resource]
+        return and_(self.on_rule(resource.rule("share"), at), self.on_rule(resource.rule("open"), at))
+
+    def within_cap(ladder: Any, role: str, cap: str | None) -> None:
+        real(ladder, role, cap and ladder.roles[0])
+
+    real = sharing._within_cap
+    patch.setattr(sharing, "_within_cap", within_cap)
+    patch.setattr(RuleCompiler, "may_give", may_give)

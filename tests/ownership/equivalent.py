@@ -1,0 +1,145 @@
+"""Wrong forms of the compiler that no answer can tell from the right one, by the reason why.
+
+Each entry is what a mutant is called: its function and its change. Who adds one has to be sure of the reason.
+"""
+
+EQUIVALENT: dict[str, tuple[str, ...]] = {
+    "it says the same": (
+        "term: self.on_anyone() → self.on_signed_in()",
+        "term: self.on_anyone() → true()",
+        "term: self.on_signed_in() → self.on_anyone()",
+        "term: self.on_signed_in() → true()",
+        "term: self.on_engine() → false()",
+        "_elsewhere: self._if(and_(*staff), walked.with_only_columns(at.table.c.id)) if staff else walked"
+        " → self._if(and_(*staff), walked.with_only_columns(at.table.c.id))",
+        "_gone: gone.union(*further) if further else gone → gone.union(*further)",
+        "_obstacles: is_kept if kept else false() → is_kept",
+    ),
+    "to ask for `open` as well changes nothing: reading includes it": (
+        "may: action in ('open', 'read', 'create'), without 'open'",
+        "may: action in ('open', 'read', 'create'), without 'read'",
+        "_alternatives: term.action not in ('open', 'read', 'create'), without 'open'",
+        "_alternatives: term.action not in ('open', 'read', 'create'), without 'read'",
+    ),
+    "what is empty by itself needs nobody to hide it": (
+        "guard: self.may('open', at.on((Hop(name, name),))) → self.on_can('open', at.on((Hop(name, name),)))",
+        "guard: self.may('read', at.on((hop,))) → self.on_can('read', at.on((hop,)))",
+        "guard: self.may('read', at.on((hop,))) → self.on_can('read', at.on((hop,))) (2)",
+    ),
+    "the keys see to it that a parent is there, and belongs to the owner": (
+        "on_can: true() if self._surely_there(at) else self.reach(at, lambda _: true())"
+        " → self.reach(at, lambda _: true())",
+        "_insert: and_, without above.c.owner == param('v_owner')",
+        "_alternatives: () if _goes_up(specification, resource, way) else ((way, Condition((), 'id', Test.SET)),)"
+        " → ((way, Condition((), 'id', Test.SET)),)",
+        "_goes_up: way[:i] → way",
+    ),
+    "an id is of one record of one resource": (
+        "on_hop: and_, without target.c.owner == at.table.c[owner]",
+        "_start_elsewhere: and_, without members.c.resource == term.resource",
+        "_gone: where, without gone.c.resource == name",
+        "_named: and_, without _MEMBERS.c.resource == resource",
+    ),
+    "it is never so where this is asked": (
+        "exists: further is None or joined is None, without further is None",
+        "exists: further is None or joined is None, without joined is None",
+        "exists: true() if way.first is None else way.first → way.first",
+        "on_role: hop is not None → True",
+        "_after: present and sort.field in ('id', 'created_at', 'updated_at'), without present",
+        "_owned: self.specification.resources[resource].limit or 0, without 0",
+    ),
+    "an engine's field is never empty: only more is asked": (
+        "_after: sort.field in ('id', 'created_at', 'updated_at'), without 'id'",
+        "_after: sort.field in ('id', 'created_at', 'updated_at'), without 'created_at'",
+        "_after: sort.field in ('id', 'created_at', 'updated_at'), without 'updated_at'",
+    ),
+    "more than the limit is more, however far it is counted": ("_owned: without limit(limit + 1)",),
+    "SQLite keeps yes and no as 1 and 0": (
+        "on_is: int(value) if isinstance(value, bool) else value → value",
+        "holds: int(value) if isinstance(value, bool) else value → value",
+    ),
+    "an account that is NULL equals none": (
+        "_members: members.c.account == ME if caller.signed_in else false() → members.c.account == ME",
+    ),
+    "the port has asked for this before, in a statement of its own": (
+        "_count: and_, without _alive(caller)",
+        "_members: where, without _alive(caller)",
+        "_members: where, without compiler.may('open', at)",
+    ),
+    "the key that finds a record's memberships has them in this order": (
+        "_members: without order_by(members.c.account)",
+        "_members: members.c.account → members.c.record (3)",
+    ),
+    "the domain is told more than it asks for": (
+        "_roles: where, without _MEMBERS.c.record.in_(records)",
+        "_ties: where, without mine",
+        "_ties: and_, without members.c.account == ME",
+        "_ties: and_, without compiler.on_expiry(members)",
+        "_ties: and_(members.c.account == ME, compiler.on_expiry(members))"
+        " → or_(members.c.account == ME, compiler.on_expiry(members))",
+        "_ties: join, without members.c.record == container.c.id",
+    ),
+    "the same again": (
+        "_all: (path, term) != without → True",
+        "_public: part not in columns → True",
+        "ids: here[1:] → here",
+        "below: name != resource → True",
+    ),
+    "a branch that cannot hold finds nothing": (
+        "ids: self._possible(branch) → True",
+        "_possible: any((isinstance(term, Engine) for _, term in branch))"
+        " → all((isinstance(term, Engine) for _, term in branch))",
+        "_possible: any((isinstance(term, asks) for _, term in branch))"
+        " → all((isinstance(term, asks) for _, term in branch))",
+        "ids: self._table.c.id → self._table.c.owner",
+    ),
+    "another way to the same list: one by one or all at once": (
+        "ids: len(possible) > MOST_BRANCHES → len(possible) < MOST_BRANCHES",
+        "ids: len(possible) > MOST_BRANCHES → len(possible) >= MOST_BRANCHES",
+    ),
+    "another way to the same list: how far a branch is followed that cannot be on the page": (
+        "ids: self._bound(parts[0]) if parts and len(possible) > 1 else None → None",
+        "ids: parts and len(possible) > 1, without len(possible) > 1",
+        "ids: len(possible) > 1 → len(possible) < 1",
+        "ids: len(possible) > 1 → len(possible) >= 1",
+        "_bound: LIMIT - 1 → LIMIT",
+        "_bound: table.c.id >= func.coalesce(last, BEFORE_EVERY_ID)"
+        " → table.c.id > func.coalesce(last, BEFORE_EVERY_ID)",
+        "_bound: table.c.id >= func.coalesce(last, BEFORE_EVERY_ID) → true()",
+        "_bound: table.c.id <= func.coalesce(last, BEHIND_EVERY_ID)"
+        " → table.c.id < func.coalesce(last, BEHIND_EVERY_ID)",
+        "_bound: table.c.id <= func.coalesce(last, BEHIND_EVERY_ID) → true()",
+        "_from_here: condition if bound is None else and_(condition, bound(at.table)) → condition",
+        "_from_here: and_, without bound(at.table)",
+        "_elsewhere: condition if bound is None else and_(condition, bound(at.table)) → condition",
+        "_elsewhere: and_, without bound(at.table)",
+        "_walk_back: condition if bound is None else and_(condition, bound(inner.table)) → condition",
+        "_walk_back: and_, without bound(inner.table)",
+    ),
+    "another way to the same list: the first row of the first branch, which is in order": (
+        "_bound: without order_by(_directed(first.c.id, sort))",
+        "_bound: without limit(1)",
+    ),
+    "another way to the same list: the page is cut once more": (
+        "ids: without limit(LIMIT)",
+        "_cut: without limit(LIMIT)",
+        "_page: without limit(param('limit'))",
+    ),
+    "another way to the same list: staff is asked for with each record, too": (
+        "_elsewhere: self._if(and_(*staff), walked.with_only_columns(at.table.c.id)) if staff else walked → walked",
+        "_elsewhere: and_(*staff) → or_(*staff)",
+        "_elsewhere: and_(*staff) → true()",
+        "_if: where, without condition",
+    ),
+    "another way to the same list: by the index of public records, or by asking each record": (
+        "held: not all((isinstance(term, Anyone | SignedIn | Staff | Condition) for _, term in branch))"
+        " → all((isinstance(term, Anyone | SignedIn | Staff | Condition) for _, term in branch))",
+        "held: all((isinstance(term, Anyone | SignedIn | Staff | Condition) for _, term in branch))"
+        " → any((isinstance(term, Anyone | SignedIn | Staff | Condition) for _, term in branch))",
+        "held: path + term.path → term.path (2)",
+        "_is_held: condition.field not in there.fields or condition.test in (Test.PAST, Test.FUTURE)"
+        ", without condition.field not in there.fields",
+        "_is_held: condition.field not in there.fields → condition.field in there.fields",
+        "_is_held: way[1:] → way",
+    ),
+}
