@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, Index, Integer, MetaData, String, Table,
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from adapters.persistence.sql.dialects import DOCUMENT, ID, INSTANT, TEXT, checks
+from adapters.persistence.sql.dialects import DOCUMENT, INSTANT, TEXT, UUID, checks
 
 mapped = registry(
     metadata=MetaData(
@@ -40,7 +40,7 @@ class AccountRow(BuiltIn, table=True):
     __tablename__ = "freehold_accounts"
     __table_args__ = (*checks("length(id) = 36", None, name="id"), *_instants("created_at"))
 
-    id: str = Field(primary_key=True, sa_type=ID)
+    id: str = Field(primary_key=True, sa_type=UUID)
     email: str = Field(unique=True, sa_type=String(254))
     password_hash: str = Field(sa_type=TEXT)
     created_at: str = Field(sa_type=INSTANT)
@@ -58,8 +58,8 @@ class SessionRow(BuiltIn, table=True):
         Index(None, "account", "id"),
     )
 
-    id: str = Field(primary_key=True, sa_type=ID)
-    account: str = Field(foreign_key="freehold_accounts.id", ondelete="CASCADE", sa_type=ID)
+    id: str = Field(primary_key=True, sa_type=UUID)
+    account: str = Field(foreign_key="freehold_accounts.id", ondelete="CASCADE", sa_type=UUID)
     created_at: str = Field(sa_type=INSTANT)
     last_used_at: str = Field(sa_type=INSTANT)
     idle_end: str = Field(sa_type=INSTANT)
@@ -82,7 +82,7 @@ class RefreshTokenRow(BuiltIn, table=True):
     )
 
     hash: str = Field(primary_key=True, sa_type=String(64))
-    session: str = Field(foreign_key="freehold_sessions.id", ondelete="CASCADE", index=True, sa_type=ID)
+    session: str = Field(foreign_key="freehold_sessions.id", ondelete="CASCADE", index=True, sa_type=UUID)
     created_at: str = Field(sa_type=INSTANT)
     used_at: str | None = Field(sa_type=INSTANT)
     successor: str | None = Field(sa_type=String(64))
@@ -96,8 +96,8 @@ class MembershipRow(BuiltIn, table=True):
     __table_args__ = (*_instants("expires_at"), Index(None, "account", "resource", "record"))
 
     resource: str = Field(sa_type=TEXT)
-    record: str = Field(primary_key=True, sa_type=ID)
-    account: str = Field(primary_key=True, foreign_key="freehold_accounts.id", ondelete="CASCADE", sa_type=ID)
+    record: str = Field(primary_key=True, sa_type=UUID)
+    account: str = Field(primary_key=True, foreign_key="freehold_accounts.id", ondelete="CASCADE", sa_type=UUID)
     role: str = Field(sa_type=TEXT)
     expires_at: str | None = Field(sa_type=INSTANT)
 
@@ -110,9 +110,9 @@ class AuditRow(BuiltIn, table=True):
 
     id: int = Field(primary_key=True, sa_type=Integer)
     kind: str = Field(sa_type=TEXT)
-    account: str | None = Field(foreign_key="freehold_accounts.id", ondelete="SET NULL", sa_type=ID)
+    account: str | None = Field(foreign_key="freehold_accounts.id", ondelete="SET NULL", sa_type=UUID)
     at: str = Field(sa_type=INSTANT)
-    session: str | None = Field(sa_type=ID)
+    session: str | None = Field(sa_type=UUID)
     address: str | None = Field(sa_type=TEXT)
     data: str = Field(sa_type=DOCUMENT)
     """a JSON object"""

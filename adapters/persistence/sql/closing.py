@@ -30,11 +30,11 @@ from sqlalchemy.sql.expression import FromClause
 
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow, table_of
 from adapters.persistence.sql.connection import param
-from adapters.persistence.sql.dialects import ID, Step, closure
+from adapters.persistence.sql.dialects import UUID, Step, closure
 from adapters.persistence.sql.rules import From
 from adapters.persistence.sql.tables import Tables
 
-ACCOUNT: ColumnElement[str] = param("account", ID)
+ACCOUNT: ColumnElement[str] = param("account", UUID)
 _ACCOUNTS, _MEMBERS = table_of(AccountRow), table_of(MembershipRow)
 
 
@@ -62,7 +62,7 @@ class ClosingCompiler:
             tombstone = {column.name: param(column.name, column.type) for column in _ACCOUNTS.c}
             yield insert(_ACCOUNTS).from_select(list(tombstone), select(*tombstone.values()).where(left))
         for table in passing:
-            yield update(table).where(table.c.owner == ACCOUNT).values(owner=param("id", ID))
+            yield update(table).where(table.c.owner == ACCOUNT).values(owner=param("id", UUID))
         yield delete(_ACCOUNTS).where(_ACCOUNTS.c.id == ACCOUNT)
 
     def _drop(self) -> Iterator[Any]:

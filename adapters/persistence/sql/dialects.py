@@ -52,7 +52,7 @@ DECIMAL_COLLATION = "decimal"
 
 # --- types -----------------------------------------------------------------------------------
 
-ID: TypeEngine[Any] = String(36).with_variant(Uuid(as_uuid=False), POSTGRESQL)
+UUID: TypeEngine[Any] = String(36).with_variant(Uuid(as_uuid=False), POSTGRESQL)
 INSTANT: TypeEngine[Any] = String(27).with_variant(DateTime(timezone=True), POSTGRESQL)
 """`2026-11-23T09:30:00.123456Z`"""
 DAY: TypeEngine[Any] = String(10).with_variant(Date(), POSTGRESQL)

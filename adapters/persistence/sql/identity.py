@@ -17,7 +17,7 @@ from adapters.persistence.sql.builtin import (
     table_of,
 )
 from adapters.persistence.sql.connection import Broken, Connection, Prepared, Row, param
-from adapters.persistence.sql.dialects import ID, INSTANT
+from adapters.persistence.sql.dialects import INSTANT, UUID
 from adapters.persistence.sql.views import stored_time
 from application.ports import SigningKey
 from domain.account import Account
@@ -45,7 +45,7 @@ def session_alive(session: ColumnElement[Any], now: ColumnElement[Any]) -> Colum
 
 def alive_statement() -> Select[Any]:
     """One row where the session `session` still counts at `now`."""
-    return select(literal(1)).where(session_alive(param("session", ID), param("now", INSTANT)))
+    return select(literal(1)).where(session_alive(param("session", UUID), param("now", INSTANT)))
 
 
 def staff_statement() -> Select[Any]:

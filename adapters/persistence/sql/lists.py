@@ -16,7 +16,7 @@ from sqlalchemy.sql.expression import FromClause
 
 from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.connection import param
-from adapters.persistence.sql.dialects import DOCUMENT, FIRST_ID, ID, LAST_ID, directed, one_of_list
+from adapters.persistence.sql.dialects import DOCUMENT, FIRST_ID, LAST_ID, UUID, directed, one_of_list
 from adapters.persistence.sql.public import Branch, Term, branches, held, holds
 from adapters.persistence.sql.rules import ME, At, From, RuleCompiler
 from adapters.persistence.sql.tables import owner_column
@@ -131,8 +131,8 @@ class ListCompiler:
             return None
         last = select(first.c.id).order_by(_directed(first.c.id, sort)).limit(1).offset(LIMIT - 1).scalar_subquery()
         if sort.descending:
-            return lambda table: table.c.id >= func.coalesce(last, literal(FIRST_ID, ID))
-        return lambda table: table.c.id <= func.coalesce(last, literal(LAST_ID, ID))
+            return lambda table: table.c.id >= func.coalesce(last, literal(FIRST_ID, UUID))
+        return lambda table: table.c.id <= func.coalesce(last, literal(LAST_ID, UUID))
 
     def _all(self, branch: Branch, at: At, without: tuple[Path, Term] | None = None) -> ColumnElement[bool]:
         """Every term of a branch but the one that its start answers."""

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.connection import Broken, Connection, Prepared, param
-from adapters.persistence.sql.dialects import DOCUMENT, ID, INSTANT, one_of_list
+from adapters.persistence.sql.dialects import DOCUMENT, INSTANT, UUID, one_of_list
 from adapters.persistence.sql.facts import Footprint, Snapshot, at_ways
 from adapters.persistence.sql.identity import account_values, alive_statement, session_alive, staff_statement
 from adapters.persistence.sql.lists import ListShape
@@ -34,7 +34,7 @@ class MembershipStatements:
     def __init__(self, dialect: Dialect) -> None:
         """Prepare them."""
         named = and_(_MEMBERS.c.record == param("record"), _MEMBERS.c.account == param("account"))
-        session = param("session", ID)
+        session = param("session", UUID)
         alive = or_(session.is_(None), session_alive(session, param("now", INSTANT)))
         of_resource = _MEMBERS.c.resource == param("resource")
         live = or_(_MEMBERS.c.expires_at.is_(None), _MEMBERS.c.expires_at > param("now"))

@@ -17,7 +17,7 @@ from sqlalchemy.sql.expression import Alias
 
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow
 from adapters.persistence.sql.connection import param
-from adapters.persistence.sql.dialects import DAY, DECIMAL, ID, INSTANT, in_column_order
+from adapters.persistence.sql.dialects import DAY, DECIMAL, INSTANT, UUID, in_column_order
 from adapters.persistence.sql.public import Term
 from adapters.persistence.sql.tables import Tables, owner_column
 from domain.judging import by_own_ladder
@@ -40,7 +40,7 @@ from domain.specification.model import (
     Through,
 )
 
-ME: ColumnElement[str] = param("me", ID)
+ME: ColumnElement[str] = param("me", UUID)
 """the acting account"""
 NOW: ColumnElement[str] = param("now", INSTANT)
 """the request's instant, as text of fixed width"""

@@ -27,7 +27,7 @@ from sqlalchemy.sql.expression import FromClause
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow, table_of
 from adapters.persistence.sql.closing import ClosingCompiler
 from adapters.persistence.sql.connection import Prepared, param
-from adapters.persistence.sql.dialects import ID, INSTANT, POSTGRESQL, TEXT, Step, closure
+from adapters.persistence.sql.dialects import INSTANT, POSTGRESQL, TEXT, UUID, Step, closure
 from adapters.persistence.sql.facts import FactsColumns, Footprint, footprint
 from adapters.persistence.sql.identity import session_alive
 from adapters.persistence.sql.lists import LIMIT, ListCompiler, ListShape
@@ -38,7 +38,7 @@ from application.ports import Sort
 from domain.deletion import referring
 from domain.specification.model import Field, Hop, Path, Resource, Through
 
-RECORD: ColumnElement[str] = param("id", ID)
+ID: ColumnElement[str] = param("id", UUID)
 _MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
 
 
@@ -110,7 +110,7 @@ class Statements:
         compiler, table = self._compilers[caller.signed_in], self.tables.of[resource].alias()
         columns = ViewColumns(compiler, self.specification.resources[resource], table)
         at = At(table, resource)
-        found = select(*columns.columns).where(table.c.id == RECORD, compiler.may("open", at), _alive(caller))
+        found = select(*columns.columns).where(table.c.id == ID, compiler.may("open", at), _alive(caller))
         return self._prepare(found), columns
 
     def _page(self, shape: ListShape, caller: Caller) -> tuple[Prepared, ViewColumns]:
@@ -143,7 +143,7 @@ class Statements:
         return self._prepare(
             select(members.c.account, members.c.role, members.c.expires_at)
             .select_from(table.join(members, members.c.record == table.c.id))
-            .where(table.c.id == RECORD, compiler.may("open", at), shown, compiler.on_expiry(members), _alive(caller))
+            .where(table.c.id == ID, compiler.may("open", at), shown, compiler.on_expiry(members), _alive(caller))
             .order_by(members.c.account)
         )
 
@@ -182,7 +182,7 @@ class Statements:
             source = source.join(upper, compiler.on_hop(At(lower, name), Hop(above, above), upper))
         locks = [f"FOR SHARE OF held_{i}" for i in reversed(range(1, len(held)))] + ["FOR NO KEY UPDATE OF held_0"]
         allowed = compiler.may(action, At(held[0], resource))
-        found = select(literal(1)).select_from(source).where(held[0].c.id == RECORD, allowed, _alive(caller))
+        found = select(literal(1)).select_from(source).where(held[0].c.id == ID, allowed, _alive(caller))
         return self._prepare(found.suffix_with(*map(text, locks)))
 
     def _hold_owner(self) -> Prepared | None:
@@ -199,13 +199,13 @@ class Statements:
         statement, table = columns.select()
         compiler = self._compilers[caller.signed_in]
         allowed = compiler.may(action, At(table, resource))
-        return self._prepare(statement.where(table.c.id == RECORD, allowed, _alive(caller))), columns
+        return self._prepare(statement.where(table.c.id == ID, allowed, _alive(caller))), columns
 
     def _facts_around(self, resource: str, ways: tuple[Path, ...]) -> tuple[Prepared, FactsColumns]:
         """A parent or referred record (which the caller was shown to reach) with what lies further along."""
         columns = self._columns(resource, ways)
         statement, table = columns.select()
-        return self._prepare(statement.where(table.c.id == RECORD)), columns
+        return self._prepare(statement.where(table.c.id == ID)), columns
 
     def _columns(self, resource: str, ways: Sequence[Path]) -> FactsColumns:
         return FactsColumns(self.tables, self._compilers[True], self.specification.resources[resource], ways)
@@ -226,7 +226,7 @@ class Statements:
         )
         mine = and_(members.c.account == ME, compiler.on_expiry(members))
         found = select(*links.columns(link, "l_"), *containers.columns(container, "c_"))
-        return self._prepare(found.select_from(source).where(link.c[through.back] == RECORD, mine)), links, containers
+        return self._prepare(found.select_from(source).where(link.c[through.back] == ID, mine)), links, containers
 
     # --- writing -------------------------------------------------------------------------
 
@@ -248,7 +248,7 @@ class Statements:
         table, compiler = self.tables.of[resource].alias(), self._compilers[caller.signed_in]
         at = At(table, resource)
         allowed = and_(compiler.may("create", at), compiler.may("open", at))
-        return self._prepare(select(literal(1)).where(table.c.id == RECORD, allowed))
+        return self._prepare(select(literal(1)).where(table.c.id == ID, allowed))
 
     def _update(self, resource: str, names: tuple[str, ...], caller: Caller) -> Prepared:
         """Change columns of the record as it was read, if a grant of update, step or move holds on it."""
@@ -256,7 +256,7 @@ class Statements:
         compiler, at = self._compilers[caller.signed_in], At(table, resource)
         steps = (compiler.on_rule(step.rule, at) for steps in model.steps.values() for step in steps)
         allowed = or_(compiler.on_rule(model.rule("update"), at), compiler.on_rule(model.rule("move"), at), *steps)
-        unchanged = and_(table.c.id == RECORD, table.c.owner == param("was_owner"))
+        unchanged = and_(table.c.id == ID, table.c.owner == param("was_owner"))
         return self._prepare(
             update(table)
             .values(self._bound(model, [*names, "updated_at"]))
@@ -266,7 +266,7 @@ class Statements:
     def _delete(self, resource: str, caller: Caller) -> Prepared:
         """Delete the record; the keys take along what hangs below and empty what refers to it."""
         table, compiler = self.tables.of[resource], self._compilers[caller.signed_in]
-        return self._prepare(delete(table).where(table.c.id == RECORD, compiler.may("delete", At(table, resource))))
+        return self._prepare(delete(table).where(table.c.id == ID, compiler.may("delete", At(table, resource))))
 
     def _owned(self, resource: str) -> Prepared:
         """How many records of the resource an owner has, counted no further than its limit and one more."""
@@ -294,7 +294,7 @@ class Statements:
         assert ladder is not None, "only resources with roles have members"
         shared, role = self.tables.of[resource].alias(), param("role", TEXT)
         at = At(shared, resource)
-        joining = and_(param("account", ID) == ME, role == ladder.weakest, compiler.may("open", at))
+        joining = and_(param("account", UUID) == ME, role == ladder.weakest, compiler.may("open", at))
         giving = or_(compiler.may_give(role, at), joining if ladder.join_open else false())
         ended = not_(compiler.on_expiry(_MEMBERS))
         replacing = or_(ended, compiler.may_give(_MEMBERS.c.role, at))
@@ -308,7 +308,7 @@ class Statements:
         added = (
             select(*values.values())
             .select_from(shared)
-            .where(shared.c.id == param("record", ID), not_(present), giving, _alive(caller))
+            .where(shared.c.id == param("record", UUID), not_(present), giving, _alive(caller))
         )
         return self._prepare(changed), self._prepare(insert(_MEMBERS).from_select(list(values), added))
 
@@ -331,7 +331,7 @@ class Statements:
 
         See `domain.deletion.going`; without `following` only what is below.
         """
-        gone = select(literal(resource).label("resource"), RECORD.label("id")).cte("gone", recursive=True)
+        gone = select(literal(resource).label("resource"), ID.label("id")).cte("gone", recursive=True)
         steps: list[Step] = []
         for name, ties in self._going(resource, following).items():
             for link, column in ties:
@@ -358,7 +358,7 @@ class Statements:
     def _obstacles(self, resource: str) -> Prepared:
         """Whether something kept, something locked, or a reference from outside forbids to delete the record."""
         gone = self._gone(resource)
-        others = gone.c.id != RECORD
+        others = gone.c.id != ID
         reachable = self._going(resource)
         kept = [name for name in reachable if self.specification.resources[name].keep]
         is_kept = exists(select(literal(1)).select_from(gone).where(gone.c.resource.in_(kept), others))
@@ -431,10 +431,10 @@ class Statements:
 
 def _named(resource: str) -> ColumnElement[bool]:
     """An account's membership on a record."""
-    record, account = _MEMBERS.c.record == param("record", ID), _MEMBERS.c.account == param("account", ID)
+    record, account = _MEMBERS.c.record == param("record", UUID), _MEMBERS.c.account == param("account", UUID)
     return and_(record, account, _MEMBERS.c.resource == resource)
 
 
 def _alive(caller: Caller) -> ColumnElement[bool]:
     """The caller's session has not ended: asked within each statement, so that it costs no query of its own."""
-    return session_alive(param("session", ID), NOW) if caller.in_session else true()
+    return session_alive(param("session", UUID), NOW) if caller.in_session else true()

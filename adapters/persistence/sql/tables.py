@@ -52,10 +52,10 @@ from adapters.persistence.sql.dialects import (
     DAY,
     DECIMAL,
     DOCUMENT,
-    ID,
     INSTANT,
     NUMBER,
     TEXT,
+    UUID,
     WHOLE,
     YES_NO,
     checks,
@@ -165,16 +165,16 @@ def _class_name(resource: str) -> str:
 
 def _columns(specification: Specification, resource: Resource) -> list[Column[Any]]:
     columns: list[Column[Any]] = [
-        Column("owner", ID, primary_key=True),
-        Column("id", ID, primary_key=True),
+        Column("owner", UUID, primary_key=True),
+        Column("id", UUID, primary_key=True),
     ]
     if resource.parent is not None:
-        columns.append(Column(resource.parent, ID, nullable=False))
+        columns.append(Column(resource.parent, UUID, nullable=False))
     for field in resource.fields.values():
         value_field = specification.value_field(resource.name, field.name)
         columns.append(Column(field.name, _type(value_field), nullable=nullable(specification, resource, field)))
         if field.kind is Kind.REFERENCE:
-            columns.append(Column(owner_column(field.name), ID, nullable=True))
+            columns.append(Column(owner_column(field.name), UUID, nullable=True))
     columns += [Column("created_at", INSTANT, nullable=False), Column("updated_at", INSTANT, nullable=False)]
     return columns
 
@@ -212,7 +212,7 @@ _TYPES: dict[Kind, TypeEngine[Any]] = {
 
 
 def _type(field: Field) -> TypeEngine[Any]:
-    return _TYPES.get(field.kind, ID)
+    return _TYPES.get(field.kind, UUID)
 
 
 def _table_args(
