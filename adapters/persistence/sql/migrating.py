@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -19,6 +18,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from adapters.persistence.sql.pool import ERRORS
 from domain.errors import SchemaDiffers
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ async def _within_postgresql(url: str, do: Callable[[Connection], T]) -> T:
             return await connection.run_sync(do)
     except DBAPIError as error:
         raise SchemaDiffers(f"The database refuses: {error.orig}.") from error
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except ERRORS as error:
         # what goes wrong before there is a connection reaches us as the driver says it
         raise SchemaDiffers(f"The database does not let us in: {error}.") from error
     finally:

@@ -16,6 +16,8 @@ import asyncpg
 
 from domain.errors import Unavailable
 
+ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""what a driver's call can end with; a connection that the server ended while it was idle says `InternalClientError`"""
 LOST = ("08", "57P")
 """SQLSTATEs of a server that let go of the connection, or is about to"""
 AWAY = (*LOST, "25", "40", "53", "55", "57", "58", "XX", "42P01", "42703")
@@ -103,7 +105,7 @@ class Pool:
         for connection in idle:
             try:
                 await connection.close(timeout=1)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            except (*ERRORS, TimeoutError):
                 connection.terminate()
 
     async def _new_or_next(self) -> Any:
@@ -154,6 +156,7 @@ class Pool:
                 statement_cache_size=STATEMENTS,
                 max_cached_statement_lifetime=0,
                 max_cacheable_statement_size=0,
+                command_timeout=self._limits.statement + 5,  # a server that does not even refuse
                 server_settings={
                     "application_name": "freehold",
                     "timezone": "UTC",
@@ -163,11 +166,11 @@ class Pool:
                     "idle_in_transaction_session_timeout": str(round(self._limits.statement * 1000)),
                 },
             )
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except (*ERRORS, TimeoutError) as error:
             raise Unavailable from error
         try:
             await _speak_plainly(connection)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except (*ERRORS, TimeoutError) as error:
             connection.terminate()
             raise Unavailable from error
         except BaseException:
@@ -205,11 +208,11 @@ def is_lost(error: Exception) -> bool:
     state = getattr(error, "sqlstate", None)
     if isinstance(error, asyncpg.PostgresError) and state:
         return str(state).startswith(LOST)
-    return isinstance(error, asyncpg.InterfaceError | OSError) and not isinstance(error, ValueError | TimeoutError)
+    return isinstance(error, ERRORS) and not isinstance(error, ValueError | TimeoutError)
 
 
 def is_away(error: Exception) -> bool:
     """Whether an error says that the database cannot answer now, as opposed to that it was asked wrongly."""
     if isinstance(error, asyncpg.PostgresError):
         return str(error.sqlstate or "XX").startswith(AWAY)
-    return isinstance(error, asyncpg.InterfaceError | OSError) and not isinstance(error, ValueError)
+    return isinstance(error, ERRORS) and not isinstance(error, ValueError)

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.connection import Broken, Prepared, Row
 from adapters.persistence.sql.identity import IdentityStatements, SqlAccounts, SqlAudit, SqlSessions, SqlSigningKeys
-from adapters.persistence.sql.pool import Limits, Pool, is_away, is_lost
+from adapters.persistence.sql.pool import ERRORS, Limits, Pool, is_away, is_lost
 from adapters.persistence.sql.records import MembershipStatements, SqlRecords
 from adapters.persistence.sql.statements import Statements
 from adapters.persistence.sql.tables import Tables
@@ -28,7 +28,6 @@ DIALECT: Dialect = asyncpg_dialect()  # type: ignore[no-untyped-call]
 UNDO_SECONDS = 5.0
 """how long undoing a work may take before its connection is thrown away"""
 _UUID = re.compile(UUID_PATTERN)
-_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
 def positional(prepared: Prepared, values: Mapping[str, Any]) -> list[Any]:
@@ -62,19 +61,19 @@ class Reader:
         self._pool.tell(prepared.sql)
         try:
             return await self._rows(prepared, arguments)
-        except _ERRORS as error:
+        except ERRORS as error:
             if not is_lost(error):
                 raise _refusal(error) from error
         try:
             return await self._rows(prepared, arguments)
-        except _ERRORS as error:
+        except ERRORS as error:
             raise _refusal(error) from error
 
     async def _rows(self, prepared: Prepared, arguments: list[Any]) -> list[Row]:
         connection = await self._pool.take()
         try:
             found: list[Row] = await connection.fetch(prepared.sql, *arguments)
-        except _ERRORS as error:
+        except ERRORS as error:
             if is_lost(error):
                 connection.terminate()
             raise
@@ -101,7 +100,7 @@ class Turn:
         self._pool.tell(prepared.holding)
         try:
             found: list[Row] = await self._connection.fetch(prepared.holding, *positional(prepared, values))
-        except _ERRORS as error:
+        except ERRORS as error:
             raise _refusal(error) from error
         return found
 
@@ -113,7 +112,7 @@ class Turn:
             await self._connection.execute(mark)
             self._marked = True
             status: str = await self._connection.execute(prepared.sql, *positional(prepared, values))
-        except _ERRORS as error:
+        except ERRORS as error:
             refusal = _refusal(error)
             if isinstance(refusal, Broken):
                 await self._back()
@@ -123,14 +122,14 @@ class Turn:
     async def _back(self) -> None:
         try:
             await self._connection.execute("ROLLBACK TO SAVEPOINT kept")
-        except _ERRORS as error:
+        except ERRORS as error:
             raise _refusal(error) from error
 
     async def keep(self) -> None:
         """End the work; returns when it is durable."""
         try:
             status = await self._connection.execute("COMMIT")
-        except _ERRORS as error:
+        except ERRORS as error:
             raise _refusal(error) from error
         if status != "COMMIT":  # a transaction in which something failed ends in ROLLBACK, without an error
             raise Unavailable
@@ -198,7 +197,7 @@ class PostgresStore:
                 if not isinstance(error, Exception) or is_lost(error):
                     connection.terminate()
                 self._pool.give(connection)
-                if not isinstance(error, _ERRORS):
+                if not isinstance(error, ERRORS):
                     raise
                 if last or not is_lost(error):
                     raise _refusal(error) from error
@@ -210,7 +209,7 @@ class PostgresStore:
         try:
             async with asyncio.timeout(UNDO_SECONDS):
                 await connection.execute("ROLLBACK")
-        except (*_ERRORS, TimeoutError):
+        except (*ERRORS, TimeoutError):
             connection.terminate()
         finally:
             self._end(connection, work)
