@@ -137,17 +137,23 @@ async def test_a_work_whose_connection_is_cut_is_not_kept(world: World, raw: Any
     mary = await world.person("mary")
     book = await world.make(mary, "book", name="Garden")
     now = world.clock.now()
+
+    async def cut() -> None:
+        await raw.fetch("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state LIKE 'idle in%'")
+
+    async def change(late: bool) -> None:
+        async with world.store.work() as work:
+            facts = await work.records.load(mary, "book", book, now)
+            assert facts is not None
+            if not late:
+                await cut()
+            await work.records.save(mary, facts.record, facts.record.edit({"name": "Lost"}, now), now)
+            await cut()
+            await work.commit()
+
     for late in (False, True):
         with pytest.raises(Unavailable):
-            async with world.store.work() as work:
-                facts = await work.records.load(mary, "book", book, now)
-                assert facts is not None
-                if late:
-                    await work.records.save(mary, facts.record, facts.record.edit({"name": "Lost"}, now), now)
-                await raw.fetch("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state LIKE 'idle in%'")
-                if not late:
-                    await work.records.save(mary, facts.record, facts.record.edit({"name": "Lost"}, now), now)
-                await work.commit()
+            await change(late)
     assert (await world.records.get(mary, "book", book))["name"] == "Garden"
 
 

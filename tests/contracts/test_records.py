@@ -700,3 +700,22 @@ async def test_what_is_decided_over_stays_until_the_work_ends(world: World) -> N
     await editing
     seen = await world.records.get(mary, "book", book_id)
     assert (seen["title"], seen["pages"]) == ("Beans", 1)
+
+
+async def test_who_waits_for_a_record_that_is_moved_meanwhile_finds_it_where_it_went(world: World) -> None:
+    mary = await world.person("mary")
+    here, there = [await world.make(mary, "shelf", name=name) for name in ("Here", "There")]
+    book_id = await world.make(mary, "book", shelf=here, title="Peas", pages=0)
+    now = world.clock.now()
+    async with world.store.work() as work:
+        facts = await work.records.load(mary, "book", book_id, now)
+        target = await work.records.load(mary, "shelf", there, now)
+        assert facts is not None
+        assert target is not None
+        await work.records.save(mary, facts.record, facts.record.moved(target.record, now), now)
+        waiting = asyncio.ensure_future(world.records.update(mary, "book", book_id, {"pages": 1}))
+        await asyncio.sleep(0.1)
+        await work.commit()
+    answer = await waiting
+    assert answer is not None
+    assert (answer["shelf"], answer["pages"]) == (there, 1)

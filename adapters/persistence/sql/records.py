@@ -10,7 +10,7 @@ from sqlalchemy import Table, and_, delete, or_, select
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.builtin import MembershipRow
-from adapters.persistence.sql.connection import Broken, Connection, Prepared, param
+from adapters.persistence.sql.connection import Broken, Connection, Prepared, Row, param
 from adapters.persistence.sql.dialects import DOCUMENT, INSTANT, UUID, one_of_list
 from adapters.persistence.sql.facts import Footprint, Snapshot, at_ways
 from adapters.persistence.sql.identity import account_values, alive_statement, session_alive, staff_statement
@@ -25,6 +25,8 @@ from domain.ownership import Actor, Facts
 from domain.record import Record
 from domain.specification.model import Hop, Path
 
+MOVED_MEANWHILE = 5
+"""how often a record may be moved while somebody waits for it"""
 _MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
 
 
@@ -129,10 +131,10 @@ class SqlRecords:
         values = _principal(actor, now)
         values["id"] = record_id
         hold = self._statements.hold(resource, action, _caller(actor))
-        if hold is not None:
-            # a statement of its own: the next one sees what those did for whom this one waited
-            await self._connection.rows(hold, values)
-        rows = await self._connection.rows(prepared, values)
+        if hold is None:
+            rows = await self._connection.rows(prepared, values)
+        else:
+            rows = await self._hold(hold, prepared, values)
         if not rows:
             await self._check_session(actor, values)
             return None
@@ -140,6 +142,18 @@ class SqlRecords:
         record = columns.into(snapshot, rows[0])
         await self._fetch_principal(actor, snapshot, record, self._statements.footprints[resource], values)
         return Facts(record, snapshot)
+
+    async def _hold(self, hold: Prepared, prepared: Prepared, values: dict[str, Any]) -> list[Row]:
+        """Lock, then read: the second statement sees what those did for whom the first one waited.
+
+        A record that was moved while the first waited is not found by it: then it is asked again.
+        """
+        for _ in range(MOVED_MEANWHILE):
+            held = await self._connection.rows(hold, values)
+            rows = await self._connection.rows(prepared, values)
+            if held or not rows:
+                return rows
+        raise _changed()
 
     async def imagine(self, actor: Actor, record: Record, now: datetime) -> Facts:
         """See the port."""
