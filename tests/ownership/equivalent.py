@@ -12,7 +12,6 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "term: self.on_engine() → false()",
         "_elsewhere: self._if(and_(*staff), walked.with_only_columns(at.table.c.id)) if staff else walked"
         " → self._if(and_(*staff), walked.with_only_columns(at.table.c.id))",
-        "_gone: gone.union(*further) if further else gone → gone.union(*further)",
         "_obstacles: is_kept if kept else false() → is_kept",
     ),
     "to ask for `open` as well changes nothing: reading includes it": (
@@ -37,7 +36,6 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
     "an id is of one record of one resource": (
         "on_hop: and_, without target.c.owner == at.table.c[owner]",
         "_start_elsewhere: and_, without members.c.resource == term.resource",
-        "_gone: where, without gone.c.resource == name",
         "_named: and_, without _MEMBERS.c.resource == resource",
     ),
     "it is never so where this is asked": (

@@ -33,6 +33,7 @@ from domain.specification.model import (
 )
 
 LIMIT: ColumnElement[int] = param("limit", Integer())
+BEFORE_EVERY_ID, BEHIND_EVERY_ID = literal(FIRST_ID, UUID), literal(LAST_ID, UUID)
 NEVER_EMPTY = ("id", "created_at", "updated_at")
 MOST_BRANCHES = 60
 """of one rule; beyond, the whole rule is asked of every record in the order of the list"""
@@ -131,8 +132,8 @@ class ListCompiler:
             return None
         last = select(first.c.id).order_by(_directed(first.c.id, sort)).limit(1).offset(LIMIT - 1).scalar_subquery()
         if sort.descending:
-            return lambda table: table.c.id >= func.coalesce(last, literal(FIRST_ID, UUID))
-        return lambda table: table.c.id <= func.coalesce(last, literal(LAST_ID, UUID))
+            return lambda table: table.c.id >= func.coalesce(last, BEFORE_EVERY_ID)
+        return lambda table: table.c.id <= func.coalesce(last, BEHIND_EVERY_ID)
 
     def _all(self, branch: Branch, at: At, without: tuple[Path, Term] | None = None) -> ColumnElement[bool]:
         """Every term of a branch but the one that its start answers."""
@@ -248,7 +249,7 @@ class ListCompiler:
                 beyond = or_(key < last, key.is_(None)) if sort.descending else key > last
             else:
                 beyond = false() if sort.descending else key.is_not(None)
-            if present and sort.field in NEVER_EMPTY:
+            if present and sort.field in ("id", "created_at", "updated_at"):
                 beyond = key < last if sort.descending else key > last
             alternatives.append(and_(*equal, beyond))
             equal.append(key == last if present else key.is_(None))

@@ -30,7 +30,7 @@ from adapters.persistence.sql.connection import Prepared, param
 from adapters.persistence.sql.dialects import INSTANT, POSTGRESQL, TEXT, UUID, Step, closure
 from adapters.persistence.sql.facts import FactsColumns, Footprint, footprint
 from adapters.persistence.sql.identity import session_alive
-from adapters.persistence.sql.lists import LIMIT, ListCompiler, ListShape
+from adapters.persistence.sql.lists import ListCompiler, ListShape
 from adapters.persistence.sql.rules import ME, NOW, At, From, RuleCompiler
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import RecordColumns, ViewColumns
@@ -123,7 +123,7 @@ class Statements:
             select(*columns.columns, *keys)
             .where(table.c.id.in_(listed.ids()), _alive(caller))
             .order_by(*listed.order_by(table))
-            .limit(LIMIT)
+            .limit(param("limit"))
         )
         return self._prepare(found), columns
 
