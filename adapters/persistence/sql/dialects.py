@@ -156,6 +156,8 @@ def _empty_is_least(element: directed, compiler: SQLCompiler, **options: Any) ->
 @compiles(directed, POSTGRESQL)
 def _empty_is_greatest(element: directed, compiler: SQLCompiler, **options: Any) -> str:
     (key,) = element.clauses
+    if not getattr(key, "nullable", True):  # else no index would have this order
+        return _empty_is_least(element, compiler, **options)
     return compiler.process(key.desc().nulls_last() if element.down else key.asc().nulls_first(), **options)
 
 

@@ -34,7 +34,6 @@ from domain.specification.model import (
 
 LIMIT: ColumnElement[int] = param("limit", Integer())
 BEFORE_EVERY_ID, BEHIND_EVERY_ID = literal(FIRST_ID, UUID), literal(LAST_ID, UUID)
-NEVER_EMPTY = ("id", "created_at", "updated_at")
 MOST_BRANCHES = 60
 """of one rule; beyond, the whole rule is asked of every record in the order of the list"""
 
@@ -282,6 +281,4 @@ Bound = Callable[[From], ColumnElement[bool]]
 
 
 def _directed(key: ColumnElement[Any], sort: Sort) -> ColumnElement[Any]:
-    if sort.field in NEVER_EMPTY:
-        return key.desc() if sort.descending else key.asc()
     return directed(key, down=sort.descending)

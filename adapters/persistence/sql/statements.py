@@ -17,18 +17,17 @@ from sqlalchemy import (
     not_,
     or_,
     select,
-    text,
     true,
     update,
 )
 from sqlalchemy.engine import Dialect
-from sqlalchemy.sql.expression import FromClause
 
-from adapters.persistence.sql.builtin import AccountRow, MembershipRow, table_of
+from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.closing import ClosingCompiler
 from adapters.persistence.sql.connection import Prepared, param
-from adapters.persistence.sql.dialects import INSTANT, POSTGRESQL, TEXT, UUID, Step, closure
+from adapters.persistence.sql.dialects import INSTANT, TEXT, UUID, Step, closure
 from adapters.persistence.sql.facts import FactsColumns, Footprint, footprint
+from adapters.persistence.sql.holding import Holding
 from adapters.persistence.sql.identity import session_alive
 from adapters.persistence.sql.lists import ListCompiler, ListShape
 from adapters.persistence.sql.rules import ME, NOW, At, From, RuleCompiler
@@ -74,8 +73,9 @@ class Statements:
         # what a caller can vary is bounded
         self.page = lru_cache(2000)(self._page)
         self.count = lru_cache(2000)(self._count)
+        self._holding = Holding(tables, dialect)
         self.hold = cache(self._hold)
-        self.hold_owner = cache(self._hold_owner)
+        self.hold_owner = cache(self._holding.owner)
         self.facts = cache(self._facts)
         self.facts_around = cache(self._facts_around)
         self.roles = cache(self._roles)
@@ -167,31 +167,8 @@ class Statements:
     # --- facts ---------------------------------------------------------------------------
 
     def _hold(self, resource: str, action: str, caller: Caller) -> Prepared | None:
-        """Let nobody change the record that the caller may do the action on, nor what is above it, until the work ends.
-
-        What is above is shared with whoever works below it, too; from the top down, as a deletion takes its locks.
-        None where works run one after the other.
-        """
-        if self.dialect.name != POSTGRESQL:
-            return None
-        chain = self.specification.chain(resource)
-        held = [self.tables.of[name].alias(f"held_{i}") for i, name in enumerate(chain)]
-        compiler = self._compilers[caller.signed_in]
-        source: FromClause = held[0]
-        for lower, upper, name, above in zip(held, held[1:], chain, chain[1:], strict=False):
-            source = source.join(upper, compiler.on_hop(At(lower, name), Hop(above, above), upper))
-        locks = [f"FOR SHARE OF held_{i}" for i in reversed(range(1, len(held)))] + ["FOR NO KEY UPDATE OF held_0"]
-        allowed = compiler.may(action, At(held[0], resource))
-        found = select(literal(1)).select_from(source).where(held[0].c.id == ID, allowed, _alive(caller))
-        return self._prepare(found.suffix_with(*map(text, locks)))
-
-    def _hold_owner(self) -> Prepared | None:
-        """Let nobody else count what an owner has until the work ends; None where works run one after the other."""
-        if self.dialect.name != POSTGRESQL:
-            return None
-        accounts = table_of(AccountRow)
-        found = select(literal(1)).select_from(accounts).where(accounts.c.id == param("owner"))
-        return self._prepare(found.with_for_update(key_share=True))
+        """What keeps a record as it is until the work ends (see `holding.py`)."""
+        return self._holding.record(resource, action, self._compilers[caller.signed_in], _alive(caller))
 
     def _facts(self, resource: str, action: str, caller: Caller) -> tuple[Prepared, FactsColumns]:
         """The record with all its rules can ask for, if the caller may do the action on it."""
