@@ -85,7 +85,9 @@ def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
-    database: Annotated[str | None, typer.Option(help="sqlite:///path; default: freehold.db in the folder.")] = None,
+    database: Annotated[
+        str | None, typer.Option(help="sqlite:///path or postgresql://…; default: freehold.db in the folder.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Serve the project; refuses where specification and database differ, and changes nothing."""
@@ -188,7 +190,7 @@ def _container(folder: Path, as_json: bool) -> Container:
     settings = _settings(as_json)
     container.settings.override(settings)
     try:
-        settings.database_path(project)
+        settings.database(project)
     except ValueError as error:
         _fail(f"{error}.", as_json, USAGE)
     return container

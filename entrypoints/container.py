@@ -12,8 +12,10 @@ from adapters.http.app import build_app
 from adapters.http.auth import auth_router
 from adapters.http.identity import Identity
 from adapters.passwords import PasslibPasswords
+from adapters.persistence.sql.pool import Limits, Server
+from adapters.persistence.sql.postgres import PostgresStore
 from adapters.persistence.sql.sqlite import SqliteStore
-from adapters.persistence.sql.tables import build
+from adapters.persistence.sql.tables import Tables, build
 from adapters.sealing import AesSealer, TokenSuccessors, service_secret
 from adapters.specification_file import load
 from adapters.tokens import JwtTokens
@@ -37,8 +39,18 @@ def _issuer(settings: Settings) -> str:
     return settings.issuer
 
 
-def _database(settings: Settings, folder: Path) -> Path:
-    return settings.database_path(folder)
+def _database(settings: Settings, folder: Path) -> Path | Server:
+    return settings.database(folder)
+
+
+def _limits(settings: Settings) -> Limits:
+    return settings.database_limits()
+
+
+def _store(database: Path | Server, tables: Tables, limits: Limits) -> SqliteStore | PostgresStore:
+    if isinstance(database, Server):
+        return PostgresStore(database.url, tables, limits)
+    return SqliteStore(database, tables)
 
 
 class Container(containers.DeclarativeContainer):
@@ -59,7 +71,7 @@ class Container(containers.DeclarativeContainer):
 
     database = providers.Callable(_database, settings, folder)
     tables = providers.Singleton(build, specification)
-    store = providers.Singleton(SqliteStore, database, tables)
+    store = providers.Singleton(_store, database, tables, providers.Callable(_limits, settings))
 
     records = providers.Singleton(RecordUseCases, specification, store, clock, ids, cursors)
     sharing = providers.Singleton(SharingUseCases, records, store, clock)

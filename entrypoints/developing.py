@@ -13,7 +13,6 @@ from fastapi import FastAPI
 from rich.console import Console
 from watchfiles import awatch
 
-from adapters.persistence.sql import schema
 from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid
 from entrypoints import asgi, projects, reports, tour
 from entrypoints.container import Container
@@ -127,7 +126,7 @@ def _prepare(folder: Path, ask: bool, console: Console) -> Container:
     try:
         projects.bring_up(database, tables, allow_losses=False)
     except SchemaDiffers as error:
-        losses = schema.compare(database, tables).losses
+        losses = projects.compare(database, tables).losses
         if not losses or not ask or not sys.stdin.isatty():
             raise
         console.print(str(error), style="red", highlight=False, soft_wrap=True)

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from adapters.persistence.sql import migrating, schema
+from adapters.persistence.sql import migrating, postgres_schema, schema
+from adapters.persistence.sql.pool import Server
 from adapters.persistence.sql.tables import Tables
 from domain.errors import SchemaDiffers
 from entrypoints.reports import FILE
@@ -48,24 +49,38 @@ def app_name(folder: Path) -> str:
     return re.sub(r"^[0-9_]+", "", words) or "app"
 
 
-def bring_up(database: Path, tables: Tables, *, allow_losses: bool) -> schema.Differences:
+def bring_up(database: Path | Server, tables: Tables, *, allow_losses: bool) -> schema.Differences:
     """Make the database, or change it to the specification. Raises `SchemaDiffers` where values would be lost."""
-    database.parent.mkdir(parents=True, exist_ok=True)
-    migrating.upgrade(f"sqlite:///{database}")
-    if not schema.compare(database, tables):
+    if isinstance(database, Path):
+        database.parent.mkdir(parents=True, exist_ok=True)
+    migrating.upgrade(_url(database))
+    if not compare(database, tables):
         return schema.Differences((), (), (), ())
+    if isinstance(database, Server):
+        return postgres_schema.adjust(database.url, tables, allow_losses=allow_losses)
     return schema.adjust(database, tables, allow_losses=allow_losses)
 
 
-def require_same(database: Path, tables: Tables) -> None:
+def compare(database: Path | Server, tables: Tables) -> schema.Differences:
+    """How the database differs from the specification."""
+    if isinstance(database, Server):
+        return postgres_schema.compare(database.url, tables)
+    return schema.compare(database, tables)
+
+
+def require_same(database: Path | Server, tables: Tables) -> None:
     """Raise `SchemaDiffers` unless the database is exactly the specification's; changes nothing."""
-    if not database.exists():
+    if isinstance(database, Path) and not database.exists():
         raise SchemaDiffers(f"There is no database at {database}. `freehold dev` makes one.")
-    if not migrating.is_current(f"sqlite:///{database}"):
+    if not migrating.is_current(_url(database)):
         raise SchemaDiffers(f"The built-in tables of {database} are of another version. `freehold dev` upgrades them.")
-    differences = schema.compare(database, tables)
+    differences = compare(database, tables)
     if differences:
         raise SchemaDiffers(f"{database} is not what the specification says: {differences}. `freehold dev` shows more.")
+
+
+def _url(database: Path | Server) -> str:
+    return database.url if isinstance(database, Server) else f"sqlite:///{database}"
 
 
 def _readme(name: str) -> str:

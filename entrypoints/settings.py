@@ -6,6 +6,11 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from adapters.persistence.sql.pool import Limits, Server
+
+POSTGRESQL = ("postgresql", "postgres", "postgresql+asyncpg")
+"""what a URL of PostgreSQL may begin with"""
+
 
 class SignUp(StrEnum):
     """Who may register."""
@@ -26,7 +31,14 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="FREEHOLD_", extra="ignore", hide_input_in_errors=True)
 
-    database_url: str | None = Field(None, description="`sqlite:///path`; unset: `freehold.db` in the project folder")
+    database_url: str | None = Field(
+        None,
+        description="`sqlite:///path` or `postgresql://user:password@host/name`; unset: `freehold.db` in the folder",
+    )
+    database_pool_size: int = Field(10, ge=1, le=1000, description="PostgreSQL: connections of a process at most")
+    database_pool_timeout: float = Field(5, gt=0, le=600, description="seconds to wait for a free one")
+    database_connect_timeout: float = Field(5, gt=0, le=600, description="seconds to wait for a new one")
+    database_statement_timeout: float = Field(30, gt=0, le=86400, description="seconds that a statement may take")
     secret: SecretStr | None = Field(
         None, description="seals cursors and keys, 32 characters or more; unset: a file in the project folder"
     )
@@ -34,10 +46,26 @@ class Settings(BaseSettings):
     rate_limits: RateLimits = Field(RateLimits.ON, description="`on` or `off`")
     issuer: str = Field("freehold", description="`iss` and `aud` of access tokens")
 
+    def database(self, folder: Path) -> Path | Server:
+        """The SQLite file, or where PostgreSQL is. Raises `ValueError` for anything else."""
+        scheme, _, rest = (self.database_url or "").partition("://")
+        if scheme in POSTGRESQL and rest:
+            return Server(f"postgresql://{rest}")
+        return self.database_path(folder)
+
     def database_path(self, folder: Path) -> Path:
         """The SQLite file. Raises `ValueError` for any other database."""
         if self.database_url is None:
             return folder / "freehold.db"
         if not self.database_url.startswith("sqlite:///"):
-            raise ValueError("FREEHOLD_DATABASE_URL must be sqlite:///path: other databases are not served yet")
+            raise ValueError("FREEHOLD_DATABASE_URL must be sqlite:///path or postgresql://user:password@host/name")
         return Path(self.database_url.removeprefix("sqlite:///"))
+
+    def database_limits(self) -> Limits:
+        """Sizes and time-outs of the connections to PostgreSQL."""
+        return Limits(
+            self.database_pool_size,
+            self.database_pool_timeout,
+            self.database_connect_timeout,
+            self.database_statement_timeout,
+        )

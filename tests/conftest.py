@@ -1,21 +1,26 @@
 """Databases for every test that wants one: made once for each specification, then copied."""
 
+import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
 
+from adapters.persistence.sql import migrating, postgres_schema
+from adapters.persistence.sql.postgres import PostgresStore
 from adapters.persistence.sql.sqlite import SqliteStore
 from adapters.persistence.sql.tables import Tables, build
 from application.ports import Store
 from domain.specification.model import Specification
 from entrypoints import projects
 from tests.application.world import World
+from tests.postgres import Server, running
 
 Database = Callable[[Specification], Path]
 Worlds = Callable[[Specification], World]
+Template = Callable[[Specification], str]
 
 _TABLES: dict[int, Tables] = {}
 
@@ -65,10 +70,68 @@ async def sqlite_world(database: Database) -> AsyncIterator[Worlds]:
         await store.close()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """A throw-away PostgreSQL; skips where the machine has none (see `tests/postgres.py`)."""
+    with running() as server:
+        if server is None and "FREEHOLD_TEST_SERVICES" in os.environ:
+            pytest.fail("there is no PostgreSQL on this machine, and `--all` was asked for")
+        if server is None:
+            pytest.skip("there is no PostgreSQL on this machine")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: Server) -> Template:
+    """The name of a database with the tables of a specification and nothing in them, not to be written to."""
+    found: dict[int, str] = {}
+
+    def make(specification: Specification) -> str:
+        if id(specification) not in found:
+            name = postgres_server.new()
+            migrating.upgrade(postgres_server.url(name))
+            postgres_schema.adjust(postgres_server.url(name), tables_of(specification), allow_losses=False)
+            found[id(specification)] = name
+        return found[id(specification)]
+
+    return make
+
+
+@pytest.fixture
+def postgres_database(postgres_server: Server, postgres_template: Template) -> Iterator[Callable[[Specification], str]]:
+    """The URL of a new database for a specification, forgotten at the end."""
+    made: list[str] = []
+
+    def make(specification: Specification) -> str:
+        made.append(postgres_server.new(postgres_template(specification)))
+        return postgres_server.url(made[-1])
+
+    yield make
+    for name in made:
+        postgres_server.drop(name)
+
+
+@pytest.fixture
+async def postgres_world(postgres_database: Callable[[Specification], str]) -> AsyncIterator[Worlds]:
+    """A world on a new PostgreSQL database (`world.url`), closed at the end."""
+    stores: list[Store] = []
+
+    def make(specification: Specification) -> World:
+        url = postgres_database(specification)
+        stores.append(PostgresStore(url, tables_of(specification)))
+        world = World(specification, stores[-1])
+        world.url = url
+        return world
+
+    yield make
+    for store in stores:
+        await store.close()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def any_world(request: pytest.FixtureRequest) -> Worlds:
     """A world on each store in turn: what is tested with this is the contract of the ports."""
-    found: Worlds = World if request.param == "memory" else request.getfixturevalue("sqlite_world")
+    found: Worlds = World if request.param == "memory" else request.getfixturevalue(f"{request.param}_world")
     return found
 
 

@@ -11,7 +11,6 @@ from adapters.clock import UuidV7
 from adapters.persistence.memory import MemoryStore
 from adapters.persistence.sql.builtin import MembershipRow, table_of
 from adapters.persistence.sql.connection import Prepared
-from adapters.persistence.sql.sqlite import DIALECT
 from adapters.persistence.sql.views import stored_time
 from adapters.sealing import AesSealer
 from adapters.specification_file import load, parse
@@ -49,7 +48,7 @@ class World:
 
     def __init__(self, spec: Specification, store: Store | None = None) -> None:
         self.specification = spec
-        self.path = Path()
+        self.path, self.url = Path(), ""
         self.store: Store = MemoryStore(spec) if store is None else store
         self.clock, self.ids = SetClock(datetime(2026, 11, 23, 9, 30, 0, 123456, UTC)), UuidV7()
         sealer = AesSealer(b"a secret for tests, and only for them", "cursors")
@@ -89,9 +88,10 @@ class World:
         async with self.store.work() as work:
             # past the port, which asks whose the membership is to give
             connection = work.records._connection  # type: ignore[attr-defined]
+            dialect = work.records._statements.dialect  # type: ignore[attr-defined]
             here = and_(table.c.record == record_id, table.c.account == membership.account)
-            await connection.run(Prepared(delete(table).where(here), DIALECT), {})
-            await connection.run(Prepared(insert(table).values(row), DIALECT), {"expires_at": row["expires_at"]})
+            await connection.run(Prepared(delete(table).where(here), dialect), {})
+            await connection.run(Prepared(insert(table).values(row), dialect), {"expires_at": row["expires_at"]})
             await work.commit()
 
     async def sees(self, actor: Actor, resource: str, **options: Any) -> list[str]:

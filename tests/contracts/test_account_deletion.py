@@ -1,5 +1,6 @@
 """`Records.close_account` on every store: what goes, what passes to a tombstone, and what is left of the account."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -9,8 +10,10 @@ import pytest
 from sqlalchemy import select
 
 from adapters.persistence.memory import MemoryStore, State
+from adapters.persistence.sql import postgres
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow, table_of
 from adapters.persistence.sql.connection import Prepared
+from adapters.persistence.sql.postgres import PostgresStore
 from adapters.persistence.sql.sqlite import DIALECT, SqliteStore, connect
 from adapters.persistence.sql.views import RecordColumns
 from application.ports import View
@@ -265,11 +268,11 @@ async def test_sqlite_and_memory_leave_the_same(name: str, tmp_path: Path) -> No
 
 async def everything(world: World) -> Stored:
     """Of any store."""
-    return (
-        in_memory(world.store.state)
-        if isinstance(world.store, MemoryStore)
-        else in_file(world.specification, world.path)
-    )
+    if isinstance(world.store, MemoryStore):
+        return in_memory(world.store.state)
+    if isinstance(world.store, PostgresStore):
+        return await in_database(world)
+    return in_file(world.specification, world.path)
 
 
 def in_memory(state: State) -> Stored:
@@ -283,8 +286,28 @@ def in_file(specification: Specification, path: Path) -> Stored:
     connection = connect(path, read_only=True)
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
+    found = _stored(specification, lambda statement: connection.execute(Prepared(statement, DIALECT).sql).fetchall())
+    connection.close()
+    return found
+
+
+async def in_database(world: World) -> Stored:
+    """Of a PostgreSQL database."""
+    reader = world.store._reader  # type: ignore[attr-defined]
+    tables = [*tables_of(world.specification).of.values(), table_of(MembershipRow), table_of(AccountRow)]
+    read = {table.name: await reader.rows(Prepared(select(table), postgres.DIALECT), {}) for table in tables}
+
     def rows(statement: Any) -> list[Any]:
-        return connection.execute(Prepared(statement, DIALECT).sql).fetchall()
+        (table,) = statement.get_final_froms()
+        names = [column.name for column in table.c]
+        places = [names.index(next(iter(c.base_columns)).name) for c in statement.selected_columns]
+        return [tuple(row[place] for place in places) for row in read[table.name]]
+
+    return _stored(world.specification, rows)
+
+
+def _stored(specification: Specification, rows: Callable[[Any], list[Any]]) -> Stored:
+    """Everything, by a function that runs a query."""
 
     def instant(text: str | None) -> datetime | None:
         return None if text is None else datetime.fromisoformat(text)
@@ -302,6 +325,5 @@ def in_file(specification: Specification, path: Path) -> Stored:
         Account(account, email, password_hash, datetime.fromisoformat(made), staff, bool(disabled))
         for account, email, password_hash, made, staff, disabled in rows(select(table_of(AccountRow)))
     ]
-    connection.close()
     memberships = {(membership.record, membership.account): membership for membership in members}
     return Stored(records, memberships, {account.id: account for account in accounts})

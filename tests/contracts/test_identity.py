@@ -11,6 +11,7 @@ import pytest
 from adapters.clock import UuidV7
 from adapters.persistence.sql.connection import Prepared
 from adapters.persistence.sql.identity import alive_statement, staff_statement
+from adapters.persistence.sql.postgres import PostgresStore
 from adapters.persistence.sql.sqlite import DIALECT, SqliteStore, connect
 from adapters.persistence.sql.tables import build
 from adapters.persistence.sql.views import stored_time
@@ -22,9 +23,11 @@ from domain.audit import Event
 from domain.errors import Conflict
 from domain.session import ABSOLUTE, IDLE, RefreshToken, Session
 from entrypoints import projects
+from tests.conftest import tables_of
 from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, memory_store, notes
 
 IDS = UuidV7()
+NOTES = notes()
 SECOND = timedelta(seconds=1)
 MARY = Account(IDS.new(), "mary@example.com", "hash", START, "auditor", True)
 BOB = Account(IDS.new(), "bob@example.com", "hash", START + SECOND)
@@ -34,10 +37,12 @@ SPENT = replace(TOKEN, used_at=START + SECOND, successor="1" * 64, concealed="se
 KEY = SigningKey("kid", "active", "{}", "sealed", START)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     if request.param == "memory":
         made: Store = memory_store()
+    elif request.param == "postgres":
+        made = PostgresStore(request.getfixturevalue("postgres_database")(NOTES), tables_of(NOTES))
     else:
         made = sqlite_store(tmp_path / "freehold.db")
     yield made

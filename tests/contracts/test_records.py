@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adapters.persistence.sql.postgres import PostgresStore
 from application.ports import Filter, Query, Records, Sort
 from application.records import total_order
 from domain.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound, PreconditionFailed
@@ -657,9 +658,64 @@ async def test_a_right_that_is_taken_away_meanwhile_is_gone(world: World) -> Non
     book_id = await world.make(mary, "book", shelf=shelf_id, title="Peas", pages=0)
     await world.share("shelf", shelf_id, bob, "editor")
     edits = [world.records.update(bob, "book", book_id, {"pages": i}) for i in range(1, 11)]
-    calls = [*edits[:5], world.sharing.remove(mary, "shelf", shelf_id, str(bob.account)), *edits[5:]]
-    done = await asyncio.gather(*calls, return_exceptions=True)
-    ended = done.index(None)
-    assert all(isinstance(each, dict) for each in done[:ended])
-    assert {type(each) for each in done[ended + 1 :]} <= {NotFound, Forbidden}
-    assert (await world.records.get(mary, "book", book_id))["pages"] == ended
+    ended: list[int] = []
+
+    async def end() -> None:
+        await world.sharing.remove(mary, "shelf", shelf_id, str(bob.account))
+        ended.append((await world.records.get(mary, "book", book_id))["pages"])
+
+    done = await asyncio.gather(*edits[:5], end(), *edits[5:], return_exceptions=True)
+    edited = [each["pages"] for each in done if isinstance(each, dict)]
+    refused = [each for each in done if isinstance(each, BaseException)]
+    assert {type(each) for each in refused} <= {NotFound, Forbidden}
+    assert len(edited) + len(refused) == 10
+    if not isinstance(world.store, PostgresStore):  # one after the other, in the order of asking
+        assert [isinstance(each, dict) for each in done] == [True] * 5 + [False] * 6
+        assert ended == [5]
+    # whatever succeeded did so before the right ended
+    assert (await world.records.get(mary, "book", book_id))["pages"] == ended[0]
+    assert ended[0] in (0, *edited)
+    with pytest.raises(NotFound):
+        await world.records.update(bob, "book", book_id, {"pages": 11})
+
+
+async def test_what_is_decided_over_stays_until_the_work_ends(world: World) -> None:
+    """The record and the rights on it: a membership of the record above ends behind the change, not before it."""
+    mary, bob = await world.people("mary", "bob")
+    shelf_id = await world.make(mary, "shelf", name="Garden")
+    book_id = await world.make(mary, "book", shelf=shelf_id, title="Peas", pages=0)
+    await world.share("shelf", shelf_id, bob, "editor")
+    now = world.clock.now()
+    async with world.store.work() as work:
+        facts = await work.records.load(bob, "book", book_id, now)
+        assert facts is not None
+        ending = asyncio.ensure_future(world.sharing.remove(mary, "shelf", shelf_id, str(bob.account)))
+        editing = asyncio.ensure_future(world.records.update(mary, "book", book_id, {"title": "Beans"}))
+        await asyncio.sleep(0.1)
+        assert not ending.done()
+        assert not editing.done()
+        await work.records.save(bob, facts.record, facts.record.edit({"pages": 1}, now), now)
+        await work.commit()
+    await ending
+    await editing
+    seen = await world.records.get(mary, "book", book_id)
+    assert (seen["title"], seen["pages"]) == ("Beans", 1)
+
+
+async def test_who_waits_for_a_record_that_is_moved_meanwhile_finds_it_where_it_went(world: World) -> None:
+    mary = await world.person("mary")
+    here, there = [await world.make(mary, "shelf", name=name) for name in ("Here", "There")]
+    book_id = await world.make(mary, "book", shelf=here, title="Peas", pages=0)
+    now = world.clock.now()
+    async with world.store.work() as work:
+        facts = await work.records.load(mary, "book", book_id, now)
+        target = await work.records.load(mary, "shelf", there, now)
+        assert facts is not None
+        assert target is not None
+        await work.records.save(mary, facts.record, facts.record.moved(target.record, now), now)
+        waiting = asyncio.ensure_future(world.records.update(mary, "book", book_id, {"pages": 1}))
+        await asyncio.sleep(0.1)
+        await work.commit()
+    answer = await waiting
+    assert answer is not None
+    assert (answer["shelf"], answer["pages"]) == (there, 1)

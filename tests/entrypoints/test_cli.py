@@ -165,7 +165,7 @@ def test_openapi_is_printed_and_touches_nothing(folder: Path) -> None:
     [
         ("FREEHOLD_SIGN_UP", "perhaps", "FREEHOLD_SIGN_UP"),
         ("FREEHOLD_RATE_LIMITS", "maybe", "FREEHOLD_RATE_LIMITS"),
-        ("FREEHOLD_DATABASE_URL", "postgresql://mary:hunter2@db/x", "FREEHOLD_DATABASE_URL"),
+        ("FREEHOLD_DATABASE_URL", "mysql://mary:hunter2@db/x", "FREEHOLD_DATABASE_URL"),
         ("FREEHOLD_DATABASE_URL", "freehold.db", "sqlite:///"),
     ],
 )

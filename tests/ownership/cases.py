@@ -7,9 +7,10 @@ data, so that two readings can be compared answer by answer; what a port refuses
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,8 +23,9 @@ import msgspec
 from sqlalchemy import select
 
 from adapters.persistence.memory import MemoryRecords
-from adapters.persistence.sql import builtin
-from adapters.persistence.sql.connection import Prepared
+from adapters.persistence.sql import builtin, postgres
+from adapters.persistence.sql.connection import Connection, Prepared, Row
+from adapters.persistence.sql.pool import Limits, Pool
 from adapters.persistence.sql.records import MembershipStatements, SqlRecords
 from adapters.persistence.sql.sqlite import DIALECT, Turn, Writer, connect
 from adapters.persistence.sql.statements import Statements
@@ -141,7 +143,7 @@ class Sql:
         self.world = world
         self._statements = statements
         self._connection = connection
-        self._turn = Turn(cast(Writer, None), connection)
+        self._turn: Connection = Turn(cast(Writer, None), connection)
 
     def records(self) -> Records:
         """See `Reading`."""
@@ -150,30 +152,95 @@ class Sql:
     @contextmanager
     def trial(self) -> Iterator[Records]:
         """See `Reading`."""
-        self._connection.execute("BEGIN")
+        self._execute("BEGIN")
         try:
             yield self.records()
         finally:
-            self._connection.execute("ROLLBACK")
+            self._execute("ROLLBACK")
 
     def held(self) -> dict[str, Record | None]:
         """See `Reading`."""
         records: dict[str, Record | None] = {}
         for name, columns in self._statements.records.items():
-            found = Prepared(select(*columns.columns(self._statements.tables.of[name], "")), DIALECT)
-            records |= {row[0]: columns.record(row) for row in self._connection.execute(found.sql)}
+            found = Prepared(select(*columns.columns(self._statements.tables.of[name], "")), self._statements.dialect)
+            records |= {row[0]: columns.record(row) for row in self._execute(found.sql)}
         return records
 
     def shared(self) -> dict[tuple[str, str], str]:
         """See `Reading`."""
         members = builtin.table_of(builtin.MembershipRow)
-        rows = self._connection.execute(f"SELECT record, account, role FROM {members.name}")  # noqa: S608
+        rows = self._execute(f"SELECT record, account, role FROM {members.name}")  # noqa: S608
         return {(record, account): role for record, account, role in rows}
 
     def rules(self, actor: Actor, resource: str) -> dict[str, dict[str, bool]]:
         """See `Reading`."""
         port = SqlRecords(self._statements, self.memberships, self._turn)
         return done(port.decisions(actor, resource, NOW))
+
+    def _execute(self, sql: str) -> list[Any]:
+        return self._connection.execute(sql).fetchall()
+
+
+class Postgres(Sql):
+    """The same world in a PostgreSQL database; nothing waits, for an event loop of its own runs each statement."""
+
+    memberships = MembershipStatements(postgres.DIALECT)
+
+    def __init__(self, world: World, statements: Statements, database: Database) -> None:
+        self.world = world
+        self._statements = statements
+        self._database = database
+        self._turn = database.turn()
+
+    @contextmanager
+    def trial(self) -> Iterator[Records]:
+        """See `Reading`."""
+        self._turn = self._database.turn()
+        with super().trial() as records:
+            yield records
+
+    def _execute(self, sql: str) -> list[Any]:
+        return self._database.execute(sql)
+
+
+class Database:
+    """A connection to PostgreSQL and the event loop that it lives in."""
+
+    def __init__(self, url: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._pool = Pool(url, Limits(size=1))
+        self._connection = self._loop.run_until_complete(self._pool.take())
+        self._loop.run_until_complete(self._connection.execute("SET plan_cache_mode = force_generic_plan"))
+
+    def turn(self) -> Connection:
+        """Runs statements and has done so when it returns."""
+        return _AtOnce(self._loop, postgres.Turn(self._pool, self._connection))
+
+    def execute(self, sql: str) -> list[Any]:
+        """The rows of any statement."""
+        return list(self._loop.run_until_complete(self._connection.fetch(sql)))
+
+    def close(self) -> None:
+        """Let go of both."""
+        self._pool.give(self._connection)
+        self._loop.run_until_complete(self._pool.close())
+        self._loop.close()
+
+
+class _AtOnce:
+    """A connection whose methods never wait for something that the caller would have to see to."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, turn: Connection) -> None:
+        self._loop = loop
+        self._turn = turn
+
+    async def rows(self, prepared: Prepared, values: Mapping[str, Any]) -> list[Row]:
+        """See `Connection`."""
+        return self._loop.run_until_complete(self._turn.rows(prepared, values))
+
+    async def run(self, prepared: Prepared, values: Mapping[str, Any]) -> int:
+        """See `Connection`."""
+        return self._loop.run_until_complete(self._turn.run(prepared, values))
 
 
 def memberships(reading: Reading) -> Any:

@@ -10,7 +10,6 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "term: self.on_signed_in() → self.on_anyone()",
         "term: self.on_signed_in() → true()",
         "term: self.on_engine() → false()",
-        "_gone: gone.union(*further) if further else gone → gone.union(*further)",
         "_obstacles: is_kept if kept else false() → is_kept",
     ),
     "to ask for `open` as well changes nothing: reading includes it": (
@@ -35,7 +34,6 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
     "an id is of one record of one resource": (
         "on_hop: and_, without target.c.owner == at.table.c[owner]",
         "_start_elsewhere: and_, without members.c.resource == term.resource",
-        "_gone: where, without gone.c.resource == name",
         "_named: and_, without _MEMBERS.c.resource == resource",
     ),
     "it is never so where this is asked": (

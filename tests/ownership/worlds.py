@@ -19,9 +19,10 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from adapters.persistence.memory import State
 from adapters.persistence.memory_identity import IdentityState
-from adapters.persistence.sql import builtin
+from adapters.persistence.sql import builtin, postgres
 from adapters.persistence.sql.connection import Prepared
 from adapters.persistence.sql.filling import filling
+from adapters.persistence.sql.pool import Limits, Pool
 from adapters.persistence.sql.sqlite import DIALECT, connect
 from adapters.persistence.sql.tables import Tables
 from adapters.specification_file import parse
@@ -598,3 +599,19 @@ def store(world: World, tables: Tables, path: Path) -> None:
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     connection.execute("COMMIT")
     connection.close()
+
+
+async def store_in_postgres(world: World, tables: Tables, url: str) -> None:
+    """Put the world into a PostgreSQL database that has the tables, as superuser; SQLite checks the same keys."""
+    pool = Pool(url, Limits(size=1))
+    connection = await pool.take()
+    async with connection.transaction():
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        for statement, rows in filling(
+            tables, world.state.at(world.specification, NOW), world.state.identity.sessions.values()
+        ):
+            if rows:
+                prepared = Prepared(statement, postgres.DIALECT)
+                await connection.executemany(prepared.sql, [postgres.positional(prepared, row) for row in rows])
+    pool.give(connection)
+    await pool.close()

@@ -6,13 +6,11 @@ here needs a revision under `migrations/versions`; a test compares the two.
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy import CheckConstraint, Index, Integer, MetaData, String, Table, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-ID = String(36)
-INSTANT = String(27)
-"""`2026-11-23T09:30:00.123456Z`"""
+from adapters.persistence.sql.dialects import DOCUMENT, INSTANT, TEXT, UUID, checks
 
 mapped = registry(
     metadata=MetaData(
@@ -33,20 +31,20 @@ class BuiltIn(SQLModel, registry=mapped):
 
 def _instants(*columns: str) -> tuple[CheckConstraint, ...]:
     """CHECKs that instants have the width by which they compare."""
-    return tuple(CheckConstraint(f"length({column}) = 27", name=column) for column in columns)
+    return tuple(check for column in columns for check in checks(f"length({column}) = 27", None, name=column))
 
 
 class AccountRow(BuiltIn, table=True):
     """An account."""
 
     __tablename__ = "freehold_accounts"
-    __table_args__ = (CheckConstraint("length(id) = 36", name="id"), *_instants("created_at"))
+    __table_args__ = (*checks("length(id) = 36", None, name="id"), *_instants("created_at"))
 
-    id: str = Field(primary_key=True, sa_type=ID)
+    id: str = Field(primary_key=True, sa_type=UUID)
     email: str = Field(unique=True, sa_type=String(254))
-    password_hash: str = Field(sa_type=Text)
+    password_hash: str = Field(sa_type=TEXT)
     created_at: str = Field(sa_type=INSTANT)
-    staff: str | None = Field(sa_type=Text)
+    staff: str | None = Field(sa_type=TEXT)
     disabled: bool
 
 
@@ -55,19 +53,19 @@ class SessionRow(BuiltIn, table=True):
 
     __tablename__ = "freehold_sessions"
     __table_args__ = (
-        CheckConstraint("length(id) = 36", name="id"),
+        *checks("length(id) = 36", None, name="id"),
         *_instants("created_at", "last_used_at", "idle_end", "absolute_end", "revoked_at"),
         Index(None, "account", "id"),
     )
 
-    id: str = Field(primary_key=True, sa_type=ID)
-    account: str = Field(foreign_key="freehold_accounts.id", ondelete="CASCADE", sa_type=ID)
+    id: str = Field(primary_key=True, sa_type=UUID)
+    account: str = Field(foreign_key="freehold_accounts.id", ondelete="CASCADE", sa_type=UUID)
     created_at: str = Field(sa_type=INSTANT)
     last_used_at: str = Field(sa_type=INSTANT)
     idle_end: str = Field(sa_type=INSTANT)
     absolute_end: str = Field(sa_type=INSTANT)
     device: str = Field(sa_type=String(200))
-    address: str = Field(sa_type=Text)
+    address: str = Field(sa_type=TEXT)
     revoked_at: str | None = Field(sa_type=INSTANT)
 
 
@@ -84,11 +82,11 @@ class RefreshTokenRow(BuiltIn, table=True):
     )
 
     hash: str = Field(primary_key=True, sa_type=String(64))
-    session: str = Field(foreign_key="freehold_sessions.id", ondelete="CASCADE", index=True, sa_type=ID)
+    session: str = Field(foreign_key="freehold_sessions.id", ondelete="CASCADE", index=True, sa_type=UUID)
     created_at: str = Field(sa_type=INSTANT)
     used_at: str | None = Field(sa_type=INSTANT)
     successor: str | None = Field(sa_type=String(64))
-    concealed: str | None = Field(sa_type=Text)
+    concealed: str | None = Field(sa_type=TEXT)
 
 
 class MembershipRow(BuiltIn, table=True):
@@ -97,10 +95,10 @@ class MembershipRow(BuiltIn, table=True):
     __tablename__ = "freehold_memberships"
     __table_args__ = (*_instants("expires_at"), Index(None, "account", "resource", "record"))
 
-    resource: str = Field(sa_type=Text)
-    record: str = Field(primary_key=True, sa_type=ID)
-    account: str = Field(primary_key=True, foreign_key="freehold_accounts.id", ondelete="CASCADE", sa_type=ID)
-    role: str = Field(sa_type=Text)
+    resource: str = Field(sa_type=TEXT)
+    record: str = Field(primary_key=True, sa_type=UUID)
+    account: str = Field(primary_key=True, foreign_key="freehold_accounts.id", ondelete="CASCADE", sa_type=UUID)
+    role: str = Field(sa_type=TEXT)
     expires_at: str | None = Field(sa_type=INSTANT)
 
 
@@ -111,12 +109,12 @@ class AuditRow(BuiltIn, table=True):
     __table_args__ = (*_instants("at"), Index(None, "account", "id"))
 
     id: int = Field(primary_key=True, sa_type=Integer)
-    kind: str = Field(sa_type=Text)
-    account: str | None = Field(foreign_key="freehold_accounts.id", ondelete="SET NULL", sa_type=ID)
+    kind: str = Field(sa_type=TEXT)
+    account: str | None = Field(foreign_key="freehold_accounts.id", ondelete="SET NULL", sa_type=UUID)
     at: str = Field(sa_type=INSTANT)
-    session: str | None = Field(sa_type=ID)
-    address: str | None = Field(sa_type=Text)
-    data: str = Field(sa_type=Text)
+    session: str | None = Field(sa_type=UUID)
+    address: str | None = Field(sa_type=TEXT)
+    data: str = Field(sa_type=DOCUMENT)
     """a JSON object"""
 
 
@@ -136,10 +134,10 @@ class SigningKeyRow(BuiltIn, table=True):
         ),
     )
 
-    kid: str = Field(primary_key=True, sa_type=Text)
-    state: str = Field(sa_type=Text)
-    public: str = Field(sa_type=Text)
-    private_sealed: str = Field(sa_type=Text)
+    kid: str = Field(primary_key=True, sa_type=TEXT)
+    state: str = Field(sa_type=TEXT)
+    public: str = Field(sa_type=TEXT)
+    private_sealed: str = Field(sa_type=TEXT)
     created_at: str = Field(sa_type=INSTANT)
 
 

@@ -25,23 +25,26 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.expression import FromClause
 
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow, table_of
 from adapters.persistence.sql.connection import param
+from adapters.persistence.sql.dialects import UUID, Step, closure
 from adapters.persistence.sql.rules import From
 from adapters.persistence.sql.tables import Tables
 
-ACCOUNT: ColumnElement[str] = param("account")
+ACCOUNT: ColumnElement[str] = param("account", UUID)
 _ACCOUNTS, _MEMBERS = table_of(AccountRow), table_of(MembershipRow)
 
 
 class ClosingCompiler:
     """Builds the statements that end `account`, in the order in which they must run."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, dialect: Dialect) -> None:
         """Sort the resources by whether their records can go."""
         self._tables = tables
+        self._dialect = dialect
         self._specification = tables.specification
         self._resources = self._specification.resources
         kept = {name for name in self._resources if self._resources[name].keep}
@@ -56,10 +59,10 @@ class ClosingCompiler:
         passing = [self._tables.of[name] for name in self._resources if self._passes_as_root(name)]
         if passing:
             left = or_(*(exists(select(literal(1)).where(table.c.owner == ACCOUNT)) for table in passing))
-            tombstone = {column.name: param(column.name) for column in _ACCOUNTS.c}
+            tombstone = {column.name: param(column.name, column.type) for column in _ACCOUNTS.c}
             yield insert(_ACCOUNTS).from_select(list(tombstone), select(*tombstone.values()).where(left))
         for table in passing:
-            yield update(table).where(table.c.owner == ACCOUNT).values(owner=param("id"))
+            yield update(table).where(table.c.owner == ACCOUNT).values(owner=param("id", UUID))
         yield delete(_ACCOUNTS).where(_ACCOUNTS.c.id == ACCOUNT)
 
     def _drop(self) -> Iterator[Any]:
@@ -91,14 +94,14 @@ class ClosingCompiler:
             return union_all(*owned).cte("gone")
         mine = union_all(*owned).subquery()
         gone = select(mine.c.resource, mine.c.id).cte("gone", recursive=True)
-        further = []
+        steps: list[Step] = []
         below = [(name, parent, parent) for name in self._going if (parent := self._resources[name].parent) is not None]
         for link, column, target in (*below, *followers):
             table = self._tables.of[link].alias()
             hangs = and_(table.c[column] == gone.c.id, gone.c.resource == target)
             goes = not_(self._outlives(link, table))
-            further.append(select(literal(link), table.c.id).join_from(gone, table, hangs).where(goes))
-        return gone.union(*further)
+            steps.append(((literal(link), table.c.id), table, hangs, goes))
+        return closure(gone, steps, self._dialect)
 
     def _following(self) -> Iterator[tuple[str, str, str]]:
         """The references by which a record could go with another: whose, which, and to what."""

@@ -7,33 +7,55 @@ per request is that text on the driver's own connection, with values bound by na
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from sqlalchemy import BindParameter, bindparam
+from sqlalchemy import BindParameter, Uuid, bindparam
 from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
+from sqlalchemy.types import TypeEngine
 
 Row = tuple[Any, ...]
 
 
-def param(name: str) -> BindParameter[Any]:
-    """A value that each run gives by name."""
-    return bindparam(name, required=False)
+def param(name: str, kind: TypeEngine[Any] | None = None) -> BindParameter[Any]:
+    """A value that each run gives by name; where no column beside it says its type, `kind` does."""
+    return bindparam(name, type_=kind, required=False)
 
 
 class Prepared:
-    """A statement as text, with the values that its building fixed."""
+    """A statement as text, with the values that its building fixed.
 
-    __slots__ = ("fixed", "names", "sql")
+    `holding` is the same with what a unit of work needs so that nobody else changes the rows that it read, on a
+    database whose works run side by side; elsewhere it is `sql`.
+    """
 
-    def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
+    __slots__ = ("fixed", "holding", "ids", "names", "order", "sql")
+
+    def __init__(self, statement: ClauseElement, dialect: Dialect, holding: ClauseElement | None = None) -> None:
         """Compile for a dialect; parameters without a value must be given at each run."""
-        compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        compiled = _compiled(statement, dialect)
         self.sql = str(compiled)
+        self.holding = self.sql if holding is None else str(_compiled(holding, dialect))
         self.names = tuple(compiled.params)
         self.fixed = {name: value for name, value in compiled.params.items() if value is not None}
+        self.order = tuple(compiled.positiontup or ())
+        """the names by position, where the dialect binds by that"""
+        self.ids = tuple(i for i, name in enumerate(self.order) if isinstance(_impl(compiled, name, dialect), Uuid))
+        """the positions of values that must be UUIDs"""
 
     def bind(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """All values of one run."""
         return {**self.fixed, **values}
+
+
+def _compiled(statement: ClauseElement, dialect: Dialect) -> SQLCompiler:
+    compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    assert isinstance(compiled, SQLCompiler)
+    return compiled
+
+
+def _impl(compiled: SQLCompiler, name: str, dialect: Dialect) -> Any:
+    found = compiled.binds.get(name)
+    return None if found is None else found.type.dialect_impl(dialect)
 
 
 class Connection(Protocol):
@@ -52,7 +74,8 @@ class Connection(Protocol):
 class Broken(Exception):
     """A constraint of the database refused a write; `constraint` is its text as the driver tells it."""
 
-    def __init__(self, constraint: str) -> None:
+    def __init__(self, constraint: str, *, not_unique: bool) -> None:
         """Keep what the driver said; it never reaches a caller."""
         self.constraint = constraint
+        self.not_unique = not_unique
         super().__init__(constraint)

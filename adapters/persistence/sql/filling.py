@@ -55,7 +55,7 @@ def _beside(tables: Tables, snapshot: Snapshot, record: Record, link: str, name:
 
 def _of(table: Table, rows: Rows) -> tuple[Any, Rows]:
     names: Mapping[str, Any] = rows[0] if rows else {}
-    return insert(table).values({name: param(name) for name in names}), rows
+    return insert(table).values({name: param(name, table.c[name].type) for name in names}), rows
 
 
 def _plain(row: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, Update, and_, exists, insert, literal, select, update
+from sqlalchemy import ColumnElement, Integer, Select, Table, Update, and_, exists, insert, literal, select, update
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.builtin import (
@@ -17,6 +17,7 @@ from adapters.persistence.sql.builtin import (
     table_of,
 )
 from adapters.persistence.sql.connection import Broken, Connection, Prepared, Row, param
+from adapters.persistence.sql.dialects import INSTANT, UUID
 from adapters.persistence.sql.views import stored_time
 from application.ports import SigningKey
 from domain.account import Account
@@ -44,7 +45,7 @@ def session_alive(session: ColumnElement[Any], now: ColumnElement[Any]) -> Colum
 
 def alive_statement() -> Select[Any]:
     """One row where the session `session` still counts at `now`."""
-    return select(literal(1)).where(session_alive(param("session"), param("now")))
+    return select(literal(1)).where(session_alive(param("session", UUID), param("now", INSTANT)))
 
 
 def staff_statement() -> Select[Any]:
@@ -61,36 +62,41 @@ class IdentityStatements:
         def ready(statement: Any) -> Prepared:
             return Prepared(statement, dialect)
 
+        def held(statement: Select[Any]) -> Prepared:
+            return Prepared(statement, dialect, statement.with_for_update())
+
         key: ColumnElement[Any] = param("key")
         self.ready = ready(select(_ACCOUNTS.c.id).limit(1))
         self.account = ready(select(_ACCOUNTS).where(_ACCOUNTS.c.id == key))
         self.account_by_email = ready(select(_ACCOUNTS).where(_ACCOUNTS.c.email == key))
         self.add_account = ready(_insert(_ACCOUNTS))
         self.save_account = ready(_update(_ACCOUNTS, "email", "password_hash", "staff", "disabled"))
-        self.session = ready(select(_SESSIONS).where(_SESSIONS.c.id == key))
+        self.session = held(select(_SESSIONS).where(_SESSIONS.c.id == key))
         of_account = select(_SESSIONS).where(_SESSIONS.c.account == key)
-        self.sessions_of_account = ready(of_account.order_by(_SESSIONS.c.id.desc()))
+        self.sessions_of_account = held(of_account.order_by(_SESSIONS.c.id.desc()))
         self.add_session = ready(_insert(_SESSIONS))
         self.save_session = ready(_update(_SESSIONS, "last_used_at", "idle_end", "revoked_at"))
-        self.token = ready(select(_TOKENS).where(_TOKENS.c.hash == key))
+        self.token = held(select(_TOKENS).where(_TOKENS.c.hash == key))
         self.add_token = ready(_insert(_TOKENS))
         spend = _update(_TOKENS, "used_at", "successor", "concealed")
         self.spend_token = ready(spend.where(_TOKENS.c.used_at.is_(None)))
         self.add_event = ready(_insert(_AUDIT, without="id"))
         events = select(_AUDIT).where(_AUDIT.c.account == key)
-        self.events_of_account = ready(events.order_by(_AUDIT.c.id.desc()).limit(param("limit")))
+        self.events_of_account = ready(events.order_by(_AUDIT.c.id.desc()).limit(param("limit", Integer())))
         self.signing_keys = ready(select(_KEYS).order_by(_KEYS.c.created_at, _KEYS.c.kid))
         self.add_signing_key = ready(_insert(_KEYS))
 
 
 def _insert(table: Table, without: str | None = None) -> Any:
-    return insert(table).values({c.name: param(c.name) for c in table.c if c.name != without})
+    return insert(table).values({c.name: param(c.name, c.type) for c in table.c if c.name != without})
 
 
 def _update(table: Table, *columns: str) -> Update:
     """A change of some columns in the row whose primary key is `key`."""
     (primary,) = table.primary_key.columns
-    return update(table).where(primary == param("key")).values({name: param(name) for name in columns})
+    return (
+        update(table).where(primary == param("key")).values({name: param(name, table.c[name].type) for name in columns})
+    )
 
 
 class SqlAccounts:

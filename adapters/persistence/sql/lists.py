@@ -11,11 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, false, func, literal, or_, select, true, union
+from sqlalchemy import CTE, ColumnElement, Integer, Select, and_, false, func, literal, or_, select, true, union
 from sqlalchemy.sql.expression import FromClause
 
 from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.connection import param
+from adapters.persistence.sql.dialects import DOCUMENT, FIRST_ID, LAST_ID, UUID, directed, one_of_list
 from adapters.persistence.sql.public import Branch, Term, branches, held, holds
 from adapters.persistence.sql.rules import ME, At, From, RuleCompiler
 from adapters.persistence.sql.tables import owner_column
@@ -31,8 +32,8 @@ from domain.specification.model import (
     Through,
 )
 
-LIMIT: ColumnElement[int] = param("limit")
-BEFORE_EVERY_ID, BEHIND_EVERY_ID = "", "g"
+LIMIT: ColumnElement[int] = param("limit", Integer())
+BEFORE_EVERY_ID, BEHIND_EVERY_ID = literal(FIRST_ID, UUID), literal(LAST_ID, UUID)
 MOST_BRANCHES = 60
 """of one rule; beyond, the whole rule is asked of every record in the order of the list"""
 
@@ -230,9 +231,8 @@ class ListCompiler:
         return and_(true(), *(self._filter(at, i, *asked) for i, asked in enumerate(self._shape.filters)))
 
     def _filter(self, at: At, number: int, name: str, many: bool) -> ColumnElement[bool]:
-        column, value = at.table.c[name], param(f"f{number}")
-        several = select(func.json_each(value).table_valued("value").c.value)
-        equal = column.in_(several) if many else column == value
+        column, value = at.table.c[name], f"f{number}"
+        equal = one_of_list(column, param(value, DOCUMENT)) if many else column == param(value)
         guard = self._rules.guard(name, at.resource)
         return equal if guard is None else and_(equal, guard(at))
 
@@ -281,4 +281,4 @@ Bound = Callable[[From], ColumnElement[bool]]
 
 
 def _directed(key: ColumnElement[Any], sort: Sort) -> ColumnElement[Any]:
-    return key.desc() if sort.descending else key.asc()
+    return directed(key, down=sort.descending)

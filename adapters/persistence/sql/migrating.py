@@ -1,21 +1,27 @@
 """Brings the built-in tables of a database up to date with Alembic, in one transaction."""
 
+import asyncio
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event, make_url
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from adapters.persistence.sql.pool import ERRORS
 from domain.errors import SchemaDiffers
 
+T = TypeVar("T")
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -28,26 +34,65 @@ def upgrade(url: str) -> None:
     if url.startswith("sqlite") and path and not Path(path).exists():
         # SQLite would let everybody read it
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    with migration(url) as connection:
-        present = _revision(connection)
-        known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
-        if present is not None and present not in known:
-            raise SchemaDiffers(f"The database is of a newer Freehold: its revision `{present}` is not known here.")
-        config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-        command.upgrade(config, "head")
+    within(url, _upgrade)
+
+
+def _upgrade(connection: Connection) -> None:
+    present = _revision(connection)
+    known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+    if present is not None and present not in known:
+        raise SchemaDiffers(f"The database is of a newer Freehold: its revision `{present}` is not known here.")
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    command.upgrade(config, "head")
 
 
 def is_current(url: str) -> bool:
     """Whether an existing database is at the revision that this version of Freehold needs. Only reads."""
+
+    def compare(connection: Connection) -> bool:
+        return _revision(connection) == ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+    if not url.startswith("sqlite"):
+        return within(url, compare)
     engine = create_engine(url, poolclass=NullPool)
     try:
         with engine.connect() as connection:
-            return _revision(connection) == ScriptDirectory(str(MIGRATIONS)).get_current_head()
+            return compare(connection)
     except DatabaseError as error:
         raise SchemaDiffers(f"The database cannot be read: {error.orig}.") from error
     finally:
         engine.dispose()
+
+
+def within(url: str, do: Callable[[Connection], T]) -> T:
+    """Do something in one transaction of a database. Raises `SchemaDiffers` where the database refuses."""
+    if url.startswith("sqlite"):
+        with migration(url) as connection:
+            return do(connection)
+    with ThreadPoolExecutor(1) as thread:
+        # whoever calls may be inside an event loop already
+        return thread.submit(asyncio.run, _within_postgresql(url, do)).result()
+
+
+async def _within_postgresql(url: str, do: Callable[[Connection], T]) -> T:
+    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_alone)
+            return await connection.run_sync(do)
+    except DBAPIError as error:
+        raise SchemaDiffers(f"The database refuses: {error.orig}.") from error
+    except ERRORS as error:
+        # what goes wrong before there is a connection reaches us as the driver says it
+        raise SchemaDiffers(f"The database does not let us in: {error}.") from error
+    finally:
+        await engine.dispose()
+
+
+def _alone(connection: Connection) -> None:
+    """Hold off everybody else who would change tables, until the transaction ends."""
+    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('freehold tables'))")
 
 
 def _revision(connection: Connection) -> str | None:

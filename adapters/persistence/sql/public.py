@@ -101,7 +101,7 @@ def holds(column: ColumnElement[Any], condition: Condition) -> ColumnElement[boo
             return column.is_(None)
         case _:
             values = [int(value) if isinstance(value, bool) else value for value in condition.values]
-            return column.in_(bindparam(None, values, expanding=True, literal_execute=True))
+            return column.in_(bindparam(None, values, type_=column.type, expanding=True, literal_execute=True))
 
 
 def indexed(specification: Specification, resource: str) -> list[dict[str, Condition]]:

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, and_, delete, func, or_, select
+from sqlalchemy import Table, and_, delete, or_, select
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.builtin import MembershipRow
-from adapters.persistence.sql.connection import Broken, Connection, Prepared, param
+from adapters.persistence.sql.connection import Broken, Connection, Prepared, Row, param
+from adapters.persistence.sql.dialects import DOCUMENT, INSTANT, UUID, one_of_list
 from adapters.persistence.sql.facts import Footprint, Snapshot, at_ways
 from adapters.persistence.sql.identity import account_values, alive_statement, session_alive, staff_statement
 from adapters.persistence.sql.lists import ListShape
@@ -24,6 +25,8 @@ from domain.ownership import Actor, Facts
 from domain.record import Record
 from domain.specification.model import Hop, Path
 
+MOVED_MEANWHILE = 5
+"""how often a record may be moved while somebody waits for it"""
 _MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
 
 
@@ -33,13 +36,15 @@ class MembershipStatements:
     def __init__(self, dialect: Dialect) -> None:
         """Prepare them."""
         named = and_(_MEMBERS.c.record == param("record"), _MEMBERS.c.account == param("account"))
-        every = select(func.json_each(param("records")).table_valued("value").c.value)
-        alive = or_(param("session").is_(None), session_alive(param("session"), param("now")))
+        session = param("session", UUID)
+        alive = or_(session.is_(None), session_alive(session, param("now", INSTANT)))
         of_resource = _MEMBERS.c.resource == param("resource")
         live = or_(_MEMBERS.c.expires_at.is_(None), _MEMBERS.c.expires_at > param("now"))
         found = select(_MEMBERS.c.role, _MEMBERS.c.expires_at).where(named, of_resource, live, alive)
         self.find = Prepared(found, dialect)
-        self.end_all = Prepared(delete(_MEMBERS).where(_MEMBERS.c.record.in_(every)), dialect)
+        self.end_all = Prepared(
+            delete(_MEMBERS).where(one_of_list(_MEMBERS.c.record, param("records", DOCUMENT))), dialect
+        )
         self.alive = Prepared(alive_statement(), dialect)
         self.staff = Prepared(staff_statement(), dialect)
 
@@ -125,7 +130,11 @@ class SqlRecords:
         prepared, columns = self._statements.facts(resource, action, _caller(actor))
         values = _principal(actor, now)
         values["id"] = record_id
-        rows = await self._connection.rows(prepared, values)
+        hold = self._statements.hold(resource, action, _caller(actor))
+        if hold is None:
+            rows = await self._connection.rows(prepared, values)
+        else:
+            rows = await self._hold(hold, prepared, values)
         if not rows:
             await self._check_session(actor, values)
             return None
@@ -133,6 +142,18 @@ class SqlRecords:
         record = columns.into(snapshot, rows[0])
         await self._fetch_principal(actor, snapshot, record, self._statements.footprints[resource], values)
         return Facts(record, snapshot)
+
+    async def _hold(self, hold: Prepared, prepared: Prepared, values: dict[str, Any]) -> list[Row]:
+        """Lock, then read: the second statement sees what those did for whom the first one waited.
+
+        A record that was moved while the first waited is not found by it: then it is asked again.
+        """
+        for _ in range(MOVED_MEANWHILE):
+            held = await self._connection.rows(hold, values)
+            rows = await self._connection.rows(prepared, values)
+            if held or not rows:
+                return rows
+        raise _changed()
 
     async def imagine(self, actor: Actor, record: Record, now: datetime) -> Facts:
         """See the port."""
@@ -293,6 +314,9 @@ class SqlRecords:
         limit = self._statements.specification.resources[resource].limit
         if limit is None:
             return
+        hold = self._statements.hold_owner()
+        if hold is not None:
+            await self._connection.rows(hold, {"owner": owner})
         ((owned,),) = await self._connection.rows(self._statements.owned(resource), {"owner": owner})
         if owned > limit:
             raise Conflict(f"There can be at most {limit} of these per owner.", code="limit_reached")
@@ -302,7 +326,7 @@ class SqlRecords:
         try:
             return await self._connection.run(prepared, values)
         except Broken as error:
-            if error.constraint.startswith("UNIQUE"):
+            if error.not_unique:
                 raise Conflict("Another record has these values.", code="not_unique") from error
             raise _changed() from error
 

@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from sqlalchemy import ColumnElement, FromClause, Table, and_, case, collate, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, Table, and_, case, exists, false, or_, select, true
 from sqlalchemy.sql.expression import Alias
 
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow
 from adapters.persistence.sql.connection import param
+from adapters.persistence.sql.dialects import DAY, DECIMAL, INSTANT, UUID, in_column_order
 from adapters.persistence.sql.public import Term
 from adapters.persistence.sql.tables import Tables, owner_column
 from domain.judging import by_own_ladder
@@ -39,11 +40,11 @@ from domain.specification.model import (
     Through,
 )
 
-ME: ColumnElement[str] = param("me")
+ME: ColumnElement[str] = param("me", UUID)
 """the acting account"""
-NOW: ColumnElement[str] = param("now")
+NOW: ColumnElement[str] = param("now", INSTANT)
 """the request's instant, as text of fixed width"""
-TODAY: ColumnElement[str] = param("today")
+TODAY: ColumnElement[str] = param("today", DAY)
 """its day in UTC"""
 
 From = Table | Alias | FromClause
@@ -292,9 +293,7 @@ class RuleCompiler:
         if guard is None:
             return column
         shown = case((guard(at), column), else_=None)
-        # a CASE does not compare as its column does
-        collation = getattr(column.type, "collation", None)
-        return shown if collation is None else collate(shown, collation)
+        return in_column_order(shown) if column.type is DECIMAL else shown
 
     def guard(self, name: str, resource_name: str) -> Callable[[At], ColumnElement[bool]] | None:
         """The condition under which the caller sees a column, None for always."""

@@ -5,12 +5,12 @@ specification always makes the same text. Built-in tables are Alembic's affair, 
 """
 
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Index, String, Table, case, insert, literal, null, select, table, update
+from sqlalchemy import ColumnElement, Index, String, Table, Update, case, insert, literal, null, select, table, update
 from sqlalchemy import column as named_column
 from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
@@ -81,7 +81,8 @@ def adjust(path: Path, tables: Tables, *, allow_losses: bool) -> Differences:
             _create(connection, _table(tables, name))
         for name in differences.changed:
             _rebuild(connection, tables, name)
-        _carry(connection, tables, differences.changed)
+        for statement in carrying(tables, differences.changed):
+            connection.execute(Prepared(statement, DIALECT).sql)
         broken = connection.execute("PRAGMA foreign_key_check").fetchall()
         if broken:
             raise SchemaDiffers(f"Records of {broken[0][0]} refer to records that are not there.")
@@ -102,7 +103,7 @@ def _compare(connection: sqlite3.Connection, tables: Tables) -> Differences:
     changed = [name for name, made in wanted.items() if name in present and present[name] != made]
     vanished = [name for name in present if name not in wanted]
     losses = [
-        f"`{name}` ({_records(count)}) vanished from the specification"
+        f"`{name}` ({counted(count)}) vanished from the specification"
         for name in vanished
         if (count := connection.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0])  # noqa: S608
     ]
@@ -119,7 +120,7 @@ def _lost_columns(connection: sqlite3.Connection, wanted: Table) -> list[str]:
             count = f"SELECT count({_quoted(column)}) FROM {_quoted(wanted.name)}"  # noqa: S608
             kept = connection.execute(count).fetchone()[0]
             if kept:
-                found.append(f"`{column}` of `{wanted.name}` (set in {_records(kept)}) vanished")
+                found.append(f"`{column}` of `{wanted.name}` (set in {counted(kept)}) vanished")
     return found
 
 
@@ -176,7 +177,7 @@ def _rebuild(connection: sqlite3.Connection, tables: Tables, name: str) -> None:
     _create(connection, wanted)
     source = table(_ASIDE, *(named_column(column) for column in present))
     initial = _initial(tables, wanted)
-    for link, carried in tables.carried[_resource(tables, wanted).name].items():
+    for link, carried in tables.carried[resource_of(tables, wanted).name].items():
         if link in present:
             initial |= dict.fromkeys(carried, case((source.c[link].is_not(None), literal(""))))
             present -= set(carried)
@@ -186,8 +187,8 @@ def _rebuild(connection: sqlite3.Connection, tables: Tables, name: str) -> None:
     connection.execute(f"DROP TABLE {_ASIDE}")
 
 
-def _carry(connection: sqlite3.Connection, tables: Tables, changed: Collection[str]) -> None:
-    """Fill what tables made anew repeat of others: from the top down, then along references."""
+def carrying(tables: Tables, changed: Collection[str]) -> Iterator[Update]:
+    """What fills that which tables made anew repeat of others: from the top down, then along references."""
     specification = tables.specification
     changed_ones = [r for r in specification.resources.values() if r.plural in changed]
     links = [(r, link) for r in changed_ones for link in tables.carried[r.name]]
@@ -199,20 +200,22 @@ def _carry(connection: sqlite3.Connection, tables: Tables, changed: Collection[s
             name: select(there.c[source]).where(there.c.id == child.c[link]).scalar_subquery()
             for name, source in carried.items()
         }
-        connection.execute(Prepared(update(child).values(found), DIALECT).sql)
+        yield update(child).values(found)
 
 
 def _initial(tables: Tables, wanted: Table) -> dict[str, ColumnElement[Any]]:
     """What a new column holds in records that are there already."""
-    fields = _resource(tables, wanted).fields.values()
+    fields = resource_of(tables, wanted).fields.values()
     return {field.name: literal(to_stored(field, field.initial)) for field in fields}
 
 
-def _resource(tables: Tables, wanted: Table) -> Resource:
+def resource_of(tables: Tables, wanted: Table) -> Resource:
+    """The resource of a table."""
     return next(r for r in tables.specification.resources.values() if r.plural == wanted.name)
 
 
-def _records(count: int) -> str:
+def counted(count: int) -> str:
+    """So many records, in words."""
     return "1 record" if count == 1 else f"{count} records"
 
 

@@ -23,11 +23,12 @@ from typing import Any
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
 from adapters.persistence.sql.connection import Broken, Prepared, Row
+from adapters.persistence.sql.dialects import DECIMAL_COLLATION
 from adapters.persistence.sql.filling import emptying, filling
 from adapters.persistence.sql.identity import IdentityStatements, SqlAccounts, SqlAudit, SqlSessions, SqlSigningKeys
 from adapters.persistence.sql.records import MembershipStatements, SqlRecords
 from adapters.persistence.sql.statements import Statements
-from adapters.persistence.sql.tables import DECIMAL_COLLATION, Tables
+from adapters.persistence.sql.tables import Tables
 from domain.errors import SchemaDiffers, Unavailable
 from domain.session import Session
 from domain.snapshot import Snapshot
@@ -271,7 +272,7 @@ class Turn:
         try:
             return self._connection.execute(prepared.sql, prepared.bind(values)).rowcount
         except sqlite3.IntegrityError as error:
-            raise Broken(str(error)) from error
+            raise Broken(str(error), not_unique=str(error).startswith("UNIQUE")) from error
         except sqlite3.OperationalError as error:
             raise Unavailable from error
 

@@ -25,7 +25,9 @@ from sqlalchemy.engine import Dialect
 from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.closing import ClosingCompiler
 from adapters.persistence.sql.connection import Prepared, param
+from adapters.persistence.sql.dialects import INSTANT, TEXT, UUID, Step, closure
 from adapters.persistence.sql.facts import FactsColumns, Footprint, footprint
+from adapters.persistence.sql.holding import Holding
 from adapters.persistence.sql.identity import session_alive
 from adapters.persistence.sql.lists import ListCompiler, ListShape
 from adapters.persistence.sql.rules import ME, NOW, At, From, RuleCompiler
@@ -35,7 +37,7 @@ from application.ports import Sort
 from domain.deletion import referring
 from domain.specification.model import Field, Hop, Path, Resource, Through
 
-ID: ColumnElement[str] = param("id")
+ID: ColumnElement[str] = param("id", UUID)
 _MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
 
 
@@ -60,7 +62,7 @@ class Statements:
         """`compiler` makes the rule compiler for signed-in and for anonymous callers."""
         self.tables = tables
         self.specification = tables.specification
-        self._dialect = dialect
+        self.dialect = dialect
         self._compilers = {signed_in: compiler(tables, signed_in) for signed_in in (True, False)}
         self.records = {name: RecordColumns(self.specification, r) for name, r in self.specification.resources.items()}
         self.footprints: dict[str, Footprint] = {
@@ -71,6 +73,9 @@ class Statements:
         # what a caller can vary is bounded
         self.page = lru_cache(2000)(self._page)
         self.count = lru_cache(2000)(self._count)
+        self._holding = Holding(tables, dialect)
+        self.hold = cache(self._hold)
+        self.hold_owner = cache(self._holding.owner)
         self.facts = cache(self._facts)
         self.facts_around = cache(self._facts_around)
         self.roles = cache(self._roles)
@@ -161,6 +166,10 @@ class Statements:
 
     # --- facts ---------------------------------------------------------------------------
 
+    def _hold(self, resource: str, action: str, caller: Caller) -> Prepared | None:
+        """What keeps a record as it is until the work ends (see `holding.py`)."""
+        return self._holding.record(resource, action, self._compilers[caller.signed_in], _alive(caller))
+
     def _facts(self, resource: str, action: str, caller: Caller) -> tuple[Prepared, FactsColumns]:
         """The record with all its rules can ask for, if the caller may do the action on it."""
         columns = self._columns(resource, self.footprints[resource].ways)
@@ -244,7 +253,8 @@ class Statements:
 
     def _bound(self, model: Resource, names: Sequence[str]) -> dict[str, ColumnElement[Any]]:
         """Columns and their bound values; beside parent and references what the table repeats of those records."""
-        values: dict[str, ColumnElement[Any]] = {name: param(f"v_{name}") for name in names}
+        columns = self.tables.of[model.name].c
+        values: dict[str, ColumnElement[Any]] = {name: param(f"v_{name}", columns[name].type) for name in names}
         for link, beside in self.tables.beside(model).items():
             if link in values:
                 target = self.tables.of[self.specification.target(model.name, link)].alias()
@@ -259,23 +269,23 @@ class Statements:
         """A membership in place of the account's present one, or a new one: see `domain.judging.may_put_membership`."""
         compiler, ladder = self._compilers[caller.signed_in], self.specification.resources[resource].ladder
         assert ladder is not None, "only resources with roles have members"
-        shared, role = self.tables.of[resource].alias(), param("role")
+        shared, role = self.tables.of[resource].alias(), param("role", TEXT)
         at = At(shared, resource)
-        joining = and_(param("account") == ME, role == ladder.weakest, compiler.may("open", at))
+        joining = and_(param("account", UUID) == ME, role == ladder.weakest, compiler.may("open", at))
         giving = or_(compiler.may_give(role, at), joining if ladder.join_open else false())
         ended = not_(compiler.on_expiry(_MEMBERS))
         replacing = or_(ended, compiler.may_give(_MEMBERS.c.role, at))
         changed = (
             update(_MEMBERS)
-            .values(role=role, expires_at=param("expires_at"))
+            .values(role=role, expires_at=param("expires_at", INSTANT))
             .where(_named(resource), self._on_shared(shared, and_(giving, replacing)), _alive(caller))
         )
-        values = {column.name: param(column.name) for column in _MEMBERS.c}
+        values = {column.name: param(column.name, column.type) for column in _MEMBERS.c}
         present = exists(select(literal(1)).where(_named(resource)).correlate_except(_MEMBERS))
         added = (
             select(*values.values())
             .select_from(shared)
-            .where(shared.c.id == param("record"), not_(present), giving, _alive(caller))
+            .where(shared.c.id == param("record", UUID), not_(present), giving, _alive(caller))
         )
         return self._prepare(changed), self._prepare(insert(_MEMBERS).from_select(list(values), added))
 
@@ -299,16 +309,13 @@ class Statements:
         See `domain.deletion.going`; without `following` only what is below.
         """
         gone = select(literal(resource).label("resource"), ID.label("id")).cte("gone", recursive=True)
-        further = []
+        steps: list[Step] = []
         for name, ties in self._going(resource, following).items():
             for link, column in ties:
                 table = self.tables.of[link].alias()
-                further.append(
-                    select(literal(link), table.c.id)
-                    .join_from(gone, table, table.c[column] == gone.c.id)
-                    .where(gone.c.resource == name)
-                )
-        return gone.union(*further) if further else gone
+                hangs = table.c[column] == gone.c.id
+                steps.append(((literal(link), table.c.id), table, hangs, gone.c.resource == name))
+        return closure(gone, steps, self.dialect)
 
     def _going(self, resource: str, following: bool = True) -> dict[str, list[tuple[str, str]]]:
         """The resources whose records can go with one of `resource`, each with what hangs on it and by which name."""
@@ -384,7 +391,7 @@ class Statements:
 
     def _close_account(self) -> tuple[Prepared, ...]:
         """Delete an account and what it owns, one after the other; what is kept passes to a tombstone."""
-        return tuple(map(self._prepare, ClosingCompiler(self.tables).statements()))
+        return tuple(map(self._prepare, ClosingCompiler(self.tables, self.dialect).statements()))
 
     def column_type(self, resource: str, name: str) -> Field | None:
         """The type of a field's values; None for the parent, an id."""
@@ -396,15 +403,15 @@ class Statements:
         return [name for name in self._going(resource, following=False) if name != resource]
 
     def _prepare(self, statement: Any) -> Prepared:
-        return Prepared(statement, self._dialect)
+        return Prepared(statement, self.dialect)
 
 
 def _named(resource: str) -> ColumnElement[bool]:
     """An account's membership on a record."""
-    record, account = _MEMBERS.c.record == param("record"), _MEMBERS.c.account == param("account")
+    record, account = _MEMBERS.c.record == param("record", UUID), _MEMBERS.c.account == param("account", UUID)
     return and_(record, account, _MEMBERS.c.resource == resource)
 
 
 def _alive(caller: Caller) -> ColumnElement[bool]:
     """The caller's session has not ended: asked within each statement, so that it costs no query of its own."""
-    return session_alive(param("session"), NOW) if caller.in_session else true()
+    return session_alive(param("session", UUID), NOW) if caller.in_session else true()

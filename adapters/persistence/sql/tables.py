@@ -12,6 +12,7 @@
 | `whoever can read article`, that being public | what that asks for, carried: `article__state`, in the foreign key |
 
 Times are text of fixed width in UTC, so that they compare as they sort; decimals compare by their own collation.
+PostgreSQL has types of its own for both, and for more: see `dialects.py`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,9 +32,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    String,
     Table,
-    Text,
     UniqueConstraint,
     and_,
     cast,
@@ -44,10 +43,23 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.orm import backref, registry, relationship
+from sqlalchemy.types import TypeEngine
 from sqlmodel import Field as ModelField
 from sqlmodel import Relationship, SQLModel
 
 from adapters.persistence.sql.builtin import AccountRow
+from adapters.persistence.sql.dialects import (
+    DAY,
+    DECIMAL,
+    DOCUMENT,
+    INSTANT,
+    NUMBER,
+    TEXT,
+    UUID,
+    WHOLE,
+    YES_NO,
+    checks,
+)
 from adapters.persistence.sql.public import Carried, carried, holds, indexed, nullable
 from domain.judging import rules
 from domain.specification.model import (
@@ -61,8 +73,6 @@ from domain.specification.model import (
     Specification,
     Through,
 )
-
-DECIMAL_COLLATION = "decimal"
 
 
 def owner_column(reference: str) -> str:
@@ -155,17 +165,17 @@ def _class_name(resource: str) -> str:
 
 def _columns(specification: Specification, resource: Resource) -> list[Column[Any]]:
     columns: list[Column[Any]] = [
-        Column("owner", String(36), primary_key=True),
-        Column("id", String(36), primary_key=True),
+        Column("owner", UUID, primary_key=True),
+        Column("id", UUID, primary_key=True),
     ]
     if resource.parent is not None:
-        columns.append(Column(resource.parent, String(36), nullable=False))
+        columns.append(Column(resource.parent, UUID, nullable=False))
     for field in resource.fields.values():
         value_field = specification.value_field(resource.name, field.name)
         columns.append(Column(field.name, _type(value_field), nullable=nullable(specification, resource, field)))
         if field.kind is Kind.REFERENCE:
-            columns.append(Column(owner_column(field.name), String(36), nullable=True))
-    columns += [Column("created_at", String(27), nullable=False), Column("updated_at", String(27), nullable=False)]
+            columns.append(Column(owner_column(field.name), UUID, nullable=True))
+    columns += [Column("created_at", INSTANT, nullable=False), Column("updated_at", INSTANT, nullable=False)]
     return columns
 
 
@@ -187,22 +197,22 @@ def _carried_type(specification: Specification, resource: Resource, name: str, r
     return _type(resource.fields[name])
 
 
-def _type(field: Field) -> Any:
-    match field.kind:
-        case Kind.INTEGER | Kind.YES_NO:
-            return Integer()
-        case Kind.NUMBER:
-            return Float()
-        case Kind.DECIMAL:
-            return String(40, collation=DECIMAL_COLLATION)
-        case Kind.DATE:
-            return String(10)
-        case Kind.TIME:
-            return String(27)
-        case Kind.TEXT | Kind.JSON | Kind.ONE_OF:
-            return Text()
-        case _:
-            return String(36)
+_TYPES: dict[Kind, TypeEngine[Any]] = {
+    Kind.INTEGER: WHOLE,
+    Kind.YES_NO: YES_NO,
+    Kind.NUMBER: NUMBER,
+    Kind.DECIMAL: DECIMAL,
+    Kind.DATE: DAY,
+    Kind.TIME: INSTANT,
+    Kind.TEXT: TEXT,
+    Kind.ONE_OF: TEXT,
+    Kind.JSON: DOCUMENT,
+}
+"""of each kind of field the column's type, which is another one in each database; all others are ids"""
+
+
+def _type(field: Field) -> TypeEngine[Any]:
+    return _TYPES.get(field.kind, UUID)
 
 
 def _table_args(
@@ -231,7 +241,8 @@ def _table_args(
         args += _field_args(specification, resource, field, accounts, beside.get(field.name, {}))
     args += [_unique_index(resource, unique.fields, unique.per) for unique in resource.unique]
     args += [Index(_name("ix", table, *names), *names) for names in sorted(_asked(specification, resource))]
-    args += [_public_index(table, *each) for each in enumerate(indexed(specification, resource.name), 1)]
+    public = enumerate(indexed(specification, resource.name), 1)
+    args += [_public_index(specification, resource, repeated, *each) for each in public]
     return tuple(args)
 
 
@@ -257,39 +268,40 @@ def _field_args(
         args.append(Index(_name("ix", table, name), name, "id"))
     elif specification.names_account(resource.name, name):
         args.append(ForeignKeyConstraint([name], [accounts.c.id], name=_name("fk", table, name), ondelete="SET NULL"))
-    check = _check(specification.value_field(resource.name, name), name)
-    if check is not None:
-        args.append(CheckConstraint(check, name=_name("ck", table, name)))
+    args += checks(*_check(specification.value_field(resource.name, name), name), name=_name("ck", table, name))
     return args
 
 
-def _check(field: Field, name: str) -> ColumnElement[bool] | None:
-    """What the database itself refuses of a value; NULL passes, NOT NULL is the column's.
+def _check(field: Field, name: str) -> tuple[ColumnElement[bool] | None, ColumnElement[bool] | None]:
+    """What the database itself refuses of a value, on SQLite and where columns have types of their own.
 
-    SQLite stores anything anywhere: without these a text would stay in a column that has become one of numbers.
+    NULL passes, NOT NULL is the column's. SQLite stores anything anywhere: without these a text would stay in a
+    column that has become one of numbers.
     """
     value: ColumnClause[Any] = column(name)
     match field.kind:
         case Kind.YES_NO:
-            return value.in_([0, 1])
+            return value.in_([0, 1]), None
         case Kind.ONE_OF:
-            return value.in_(field.values)
+            return (chosen := value.in_(field.values)), chosen
         case Kind.TEXT if field.length is not None:
-            return func.length(value).between(*field.length)
+            return (bounded := func.length(value).between(*field.length)), bounded
         case Kind.INTEGER | Kind.NUMBER:
-            low = true() if field.minimum is None else value >= field.minimum
-            high = true() if field.maximum is None else value <= field.maximum
-            return and_(value == cast(value, Integer if field.kind is Kind.INTEGER else Float), low, high)
+            low = None if field.minimum is None else value >= field.minimum
+            high = None if field.maximum is None else value <= field.maximum
+            bounds = [bound for bound in (low, high) if bound is not None]
+            kind = Integer if field.kind is Kind.INTEGER else Float
+            return and_(value == cast(value, kind), true(), *bounds), and_(*bounds) if bounds else None
         case Kind.DECIMAL:
-            return not_(value.bool_op("GLOB")("*[^-.0-9]*"))
+            return not_(value.bool_op("GLOB")("*[^-.0-9]*")), None
         case Kind.DATE:
-            return value.like("____-__-__")
+            return value.like("____-__-__"), None
         case Kind.TIME:
-            return value.like("____-__-__T__:__:__.______Z")
+            return value.like("____-__-__T__:__:__.______Z"), None
         case Kind.JSON:
-            return or_(value.is_(None), func.json_valid(value) == 1)  # of NULL some versions say 0
+            return or_(value.is_(None), func.json_valid(value) == 1), None  # of NULL some versions say 0
         case _:
-            return None
+            return None, None
 
 
 def _unique_index(resource: Resource, fields: tuple[str, ...], per: str) -> Index:
@@ -311,9 +323,21 @@ def _carrying(
     )
 
 
-def _public_index(table: str, number: int, conditions: Mapping[str, Condition]) -> Index:
-    of_these = and_(*(holds(column(name), condition) for name, condition in conditions.items()))
-    return Index(_name("ix", table, "", f"public_{number}"), "id", sqlite_where=of_these)
+def _public_index(
+    specification: Specification,
+    resource: Resource,
+    repeated: Mapping[str, Carried],
+    number: int,
+    conditions: Mapping[str, Condition],
+) -> Index:
+    of_these = and_(
+        *(
+            holds(column(name, _carried_type(specification, resource, name, repeated)), condition)
+            for name, condition in conditions.items()
+        )
+    )
+    name = _name("ix", resource.plural, "", f"public_{number}")
+    return Index(name, "id", sqlite_where=of_these, postgresql_where=of_these)
 
 
 def _asked(specification: Specification, resource: Resource) -> set[tuple[str, ...]]:

@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from adapters.persistence.sql.builtin import mapped
-from adapters.persistence.sql.migrating import migration
+from adapters.persistence.sql.migrating import within
 
 
 def run(connection: Connection) -> None:
@@ -23,5 +23,4 @@ given = context.config.attributes.get("connection")
 if given is not None:
     run(given)
 else:
-    with migration(context.get_x_argument(as_dictionary=True)["url"]) as opened:
-        run(opened)
+    within(context.get_x_argument(as_dictionary=True)["url"], run)

@@ -8,8 +8,10 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-ID = sa.String(36)
-INSTANT = sa.String(27)
+ID = sa.String(36).with_variant(sa.Uuid(as_uuid=False), "postgresql")
+INSTANT = sa.String(27).with_variant(sa.DateTime(timezone=True), "postgresql")
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+DOCUMENT = sa.Text().with_variant(sa.JSON(), "postgresql")
 ACCOUNT = "freehold_accounts.id"
 
 
@@ -25,8 +27,15 @@ def _check(table: str, name: str, condition: str) -> sa.CheckConstraint:
     return sa.CheckConstraint(condition, name=op.f(f"ck_{table}_{name}"))
 
 
+def _long(table: str, length: int, *columns: str) -> list[sa.CheckConstraint]:
+    """On SQLite, where a column's type refuses nothing."""
+    if op.get_context().dialect.name == "postgresql":
+        return []
+    return [_check(table, column, f"length({column}) = {length}") for column in columns]
+
+
 def _instants(table: str, *columns: str) -> list[sa.CheckConstraint]:
-    return [_check(table, column, f"length({column}) = 27") for column in columns]
+    return _long(table, 27, *columns)
 
 
 def upgrade() -> None:
@@ -36,12 +45,12 @@ def upgrade() -> None:
         table,
         sa.Column("id", ID, nullable=False),
         sa.Column("email", sa.String(254), nullable=False),
-        sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column("password_hash", TEXT, nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
-        sa.Column("staff", sa.Text(), nullable=True),
+        sa.Column("staff", TEXT, nullable=True),
         sa.Column("disabled", sa.Boolean(), nullable=False),
         _key(table, "id"),
-        _check(table, "id", "length(id) = 36"),
+        *_long(table, 36, "id"),
         *_instants(table, "created_at"),
         sa.UniqueConstraint("email", name=f"uq_{table}_email"),
     )
@@ -56,10 +65,10 @@ def upgrade() -> None:
         sa.Column("idle_end", INSTANT, nullable=False),
         sa.Column("absolute_end", INSTANT, nullable=False),
         sa.Column("device", sa.String(200), nullable=False),
-        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("address", TEXT, nullable=False),
         sa.Column("revoked_at", INSTANT, nullable=True),
         _key(table, "id"),
-        _check(table, "id", "length(id) = 36"),
+        *_long(table, 36, "id"),
         *_instants(table, "created_at", "last_used_at", "idle_end", "absolute_end", "revoked_at"),
         _foreign_key(table, "account", ACCOUNT, "CASCADE"),
     )
@@ -74,7 +83,7 @@ def upgrade() -> None:
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("used_at", INSTANT, nullable=True),
         sa.Column("successor", sa.String(64), nullable=True),
-        sa.Column("concealed", sa.Text(), nullable=True),
+        sa.Column("concealed", TEXT, nullable=True),
         _key(table, "hash"),
         _check(table, "hash", "length(hash) = 64"),
         _check(table, "used", used),
@@ -86,10 +95,10 @@ def upgrade() -> None:
     table = "freehold_memberships"
     op.create_table(
         table,
-        sa.Column("resource", sa.Text(), nullable=False),
+        sa.Column("resource", TEXT, nullable=False),
         sa.Column("record", ID, nullable=False),
         sa.Column("account", ID, nullable=False),
-        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("role", TEXT, nullable=False),
         sa.Column("expires_at", INSTANT, nullable=True),
         _key(table, "record", "account"),
         *_instants(table, "expires_at"),
@@ -101,12 +110,12 @@ def upgrade() -> None:
     op.create_table(
         table,
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
         sa.Column("account", ID, nullable=True),
         sa.Column("at", INSTANT, nullable=False),
         sa.Column("session", ID, nullable=True),
-        sa.Column("address", sa.Text(), nullable=True),
-        sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("address", TEXT, nullable=True),
+        sa.Column("data", DOCUMENT, nullable=False),
         _key(table, "id"),
         *_instants(table, "at"),
         _foreign_key(table, "account", ACCOUNT, "SET NULL"),
@@ -116,10 +125,10 @@ def upgrade() -> None:
     table = "freehold_signing_keys"
     op.create_table(
         table,
-        sa.Column("kid", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("public", sa.Text(), nullable=False),
-        sa.Column("private_sealed", sa.Text(), nullable=False),
+        sa.Column("kid", TEXT, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
+        sa.Column("public", TEXT, nullable=False),
+        sa.Column("private_sealed", TEXT, nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         _key(table, "kid"),
         _check(table, "state", "state IN ('active', 'next', 'retired')"),

@@ -1,0 +1,189 @@
+"""Where SQLite and PostgreSQL differ in what SQL can say: types, and the few words that need another spelling.
+
+Everything above is built once for both. A value has one form at the seam to the driver, the one in which SQLite
+stores it (`views.py`): ids and instants are text, yes/no is 1 or 0. PostgreSQL's columns have types of their own, and
+its connections translate at the driver (`postgres.py`).
+
+| | SQLite | PostgreSQL |
+|---|---|---|
+| id | text | `uuid` |
+| instant | text of fixed width in UTC | `timestamptz` |
+| date | text | `date` |
+| text | text, compared byte by byte | `text COLLATE "C"`: byte by byte, whatever the database's language is |
+| whole number, number | integer, float | `bigint`, `double precision` |
+| decimal | text with a collation of our own | `numeric`, which keeps the written digits |
+| yes/no | 1 and 0 | `boolean` |
+| json | text | `json`: the document as it was sent |
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    ColumnElement,
+    Date,
+    DateTime,
+    Double,
+    Float,
+    Integer,
+    Numeric,
+    String,
+    Text,
+    Uuid,
+    collate,
+    func,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import FromClause, FunctionElement
+from sqlalchemy.types import TypeEngine
+
+POSTGRESQL = "postgresql"
+DECIMAL_COLLATION = "decimal"
+
+# --- types -----------------------------------------------------------------------------------
+
+UUID: TypeEngine[Any] = String(36).with_variant(Uuid(as_uuid=False), POSTGRESQL)
+INSTANT: TypeEngine[Any] = String(27).with_variant(DateTime(timezone=True), POSTGRESQL)
+"""`2026-11-23T09:30:00.123456Z`"""
+DAY: TypeEngine[Any] = String(10).with_variant(Date(), POSTGRESQL)
+TEXT: TypeEngine[Any] = Text().with_variant(Text(collation="C"), POSTGRESQL)
+WHOLE: TypeEngine[Any] = Integer().with_variant(BigInteger(), POSTGRESQL)
+NUMBER: TypeEngine[Any] = Float().with_variant(Double(), POSTGRESQL)
+DECIMAL: TypeEngine[Any] = String(40, collation=DECIMAL_COLLATION).with_variant(Numeric(), POSTGRESQL)
+YES_NO: TypeEngine[Any] = Integer().with_variant(Boolean(create_constraint=False), POSTGRESQL)
+DOCUMENT: TypeEngine[Any] = Text().with_variant(JSON(), POSTGRESQL)
+
+FIRST_ID, LAST_ID = "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"
+"""no id sorts before the one or behind the other"""
+
+
+def checks(
+    embedded: ColumnElement[bool] | str | None, typed: ColumnElement[bool] | str | None, *, name: str
+) -> list[CheckConstraint]:
+    """CHECKs of a value, on SQLite and where the column's type sees to some of it by itself."""
+    if embedded is typed:
+        return [] if embedded is None else [CheckConstraint(embedded, name=name)]
+    on_each = ((embedded, _is_embedded), (typed, _is_typed))
+    return [_only(CheckConstraint(c, name=name), where) for c, where in on_each if c is not None]
+
+
+def _only(check: CheckConstraint, where: Any) -> CheckConstraint:
+    return check.ddl_if(callable_=where)
+
+
+def _is_embedded(ddl: Any, target: Any, bind: Any, *, dialect: Dialect, **_: Any) -> bool:
+    return dialect.name != POSTGRESQL
+
+
+def _is_typed(ddl: Any, target: Any, bind: Any, *, dialect: Dialect, **_: Any) -> bool:
+    return dialect.name == POSTGRESQL
+
+
+# --- words -----------------------------------------------------------------------------------
+
+
+class one_of_list(FunctionElement[bool]):  # noqa: N801 - a function of SQL
+    """`one_of_list(column, values)`: whether the column equals one of a list, which is bound as the text of JSON."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(one_of_list)
+def _in_json_each(element: one_of_list, compiler: SQLCompiler, **options: Any) -> str:
+    column, value = element.clauses
+    several = select(func.json_each(value).table_valued("value").c.value)
+    return compiler.process(column.in_(several), **options)
+
+
+@compiles(one_of_list, POSTGRESQL)
+def _is_any(element: one_of_list, compiler: SQLCompiler, **options: Any) -> str:
+    """An array that is made once, so that an index can be asked for each of its elements."""
+    column, value = (compiler.process(part, **options) for part in element.clauses)
+    (asked, _) = element.clauses
+    kind = asked.type.dialect_impl(compiler.dialect)
+    name = compiler.dialect.type_compiler_instance.process(Text() if isinstance(kind, String) else kind)
+    elements = f"SELECT value FROM json_array_elements_text({value}) AS value"  # noqa: S608 - parts of a statement
+    return f"{column} = ANY (CAST(ARRAY({elements}) AS {name}[]))"
+
+
+class in_column_order(FunctionElement[Any]):  # noqa: N801 - a function of SQL
+    """A decimal that a CASE chose, ordered as its column is: on SQLite a CASE does not compare as its column does."""
+
+    type = DECIMAL
+    inherit_cache = True
+
+
+@compiles(in_column_order)
+def _collated(element: in_column_order, compiler: SQLCompiler, **options: Any) -> str:
+    (shown,) = element.clauses
+    return compiler.process(collate(shown, DECIMAL_COLLATION), **options)
+
+
+@compiles(in_column_order, POSTGRESQL)
+def _as_it_is(element: in_column_order, compiler: SQLCompiler, **options: Any) -> str:
+    (shown,) = element.clauses
+    return compiler.process(shown, **options)
+
+
+class directed(FunctionElement[Any]):  # noqa: N801 - a function of SQL
+    """A key of an order, up or down; what is empty comes before all else, and behind it on the way down."""
+
+    inherit_cache = False
+
+    def __init__(self, key: ColumnElement[Any], *, down: bool) -> None:
+        """Keep the direction."""
+        super().__init__(key)
+        self.down = down
+
+
+@compiles(directed)
+def _empty_is_least(element: directed, compiler: SQLCompiler, **options: Any) -> str:
+    (key,) = element.clauses
+    return compiler.process(key.desc() if element.down else key.asc(), **options)
+
+
+@compiles(directed, POSTGRESQL)
+def _empty_is_greatest(element: directed, compiler: SQLCompiler, **options: Any) -> str:
+    (key,) = element.clauses
+    if not getattr(key, "nullable", True):  # else no index would have this order
+        return _empty_is_least(element, compiler, **options)
+    return compiler.process(key.desc().nulls_last() if element.down else key.asc().nulls_first(), **options)
+
+
+Step = tuple[Sequence[Any], FromClause, ColumnElement[bool], ColumnElement[bool]]
+"""one way on: what is chosen, from which table, how that hangs on what was found before, and a condition"""
+
+
+def closure(found: CTE, steps: Iterable[Step], dialect: Dialect) -> CTE:
+    """What was found, and whatever the steps lead to from there, again and again.
+
+    PostgreSQL allows a recursive query to name itself once: there the steps stand side by side in a LATERAL.
+    """
+    taken = list(steps)
+    if not taken:
+        return found
+    if dialect.name != POSTGRESQL:
+        return found.union(
+            *(select(*chosen).join_from(found, table, hangs).where(further) for chosen, table, hangs, further in taken)
+        )
+    each = [
+        select(*chosen).select_from(table).where(hangs, further).correlate(found)
+        for chosen, table, hangs, further in taken
+    ]
+    names = [column.name for column in found.c]
+    labelled = [
+        one.with_only_columns(*(c.label(n) for c, n in zip(one.selected_columns, names, strict=True))) for one in each
+    ]
+    step = union_all(*labelled).lateral("step") if len(labelled) > 1 else labelled[0].lateral("step")
+    return found.union(select(*(step.c[name] for name in names)).select_from(found.join(step, true())))

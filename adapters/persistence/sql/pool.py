@@ -1,0 +1,218 @@
+"""Connections to PostgreSQL, each taken for one statement or one unit of work and given back.
+
+The one that was given back last is taken first, so that a quiet service uses few. Giving back costs nothing: whoever
+took a connection leaves it outside of a transaction, and nobody changes a setting of a session. More than `size` are
+never opened; who finds none free waits in line, and is refused after `wait` seconds.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from domain.errors import Unavailable
+
+ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""what a driver's call can end with; a connection that the server ended while it was idle says `InternalClientError`"""
+LOST = ("08", "57P")
+"""SQLSTATEs of a server that let go of the connection, or is about to"""
+AWAY = (*LOST, "25", "40", "53", "55", "57", "58", "XX", "42P01", "42703")
+"""what is no mistake of the statement: no resources, a time-out, a deadlock, tables of another version"""
+STATEMENTS = 2000
+"""prepared on a connection at most; the most asked shapes of lists are among them"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where a PostgreSQL database is: `postgresql://user:password@host/database`. Its text tells no password."""
+
+    url: str = field(repr=False)
+
+    def __str__(self) -> str:
+        """For people: the database and its host."""
+        parts = urlsplit(self.url)
+        host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or "the local socket"
+        return f"the PostgreSQL database `{parts.path.lstrip('/')}` at {host}"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Sizes and time-outs, in seconds."""
+
+    size: int = 10
+    """connections at most, of one process"""
+    wait: float = 5.0
+    """for a free connection"""
+    connect: float = 5.0
+    """for a new one"""
+    statement: float = 30.0
+    """for one statement, waiting for locks included"""
+
+
+class Pool:
+    """See above."""
+
+    def __init__(self, url: str, limits: Limits) -> None:
+        """Open nothing yet."""
+        self._url = url
+        self._limits = limits
+        self._idle: list[Any] = []
+        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._open = 0
+        self._closed = False
+        self._told: Callable[[str], None] | None = None
+
+    async def take(self) -> Any:
+        """A connection outside of a transaction. Raises `Unavailable`."""
+        while True:
+            if self._closed:
+                raise Unavailable
+            connection = self._idle.pop() if self._idle else await self._new_or_next()
+            if connection is not None:
+                if not connection.is_closed():
+                    return connection
+                self._open -= 1
+
+    def give(self, connection: Any) -> None:
+        """Back, outside of a transaction; one that is closed makes room for another."""
+        if connection.is_closed() or self._closed:
+            connection.terminate()
+            self._open -= 1
+            self._hand(None)
+        elif not self._hand(connection):
+            self._idle.append(connection)
+
+    def watch(self, told: Callable[[str], None] | None) -> None:
+        """Tell each statement to somebody before it runs; nobody for None."""
+        self._told = told
+
+    def tell(self, sql: str) -> None:
+        """See `watch`."""
+        if self._told is not None:
+            self._told(sql)
+
+    async def close(self) -> None:
+        """Close what is idle now, and everything else when it is given back."""
+        self._closed = True
+        idle, self._idle = self._idle, []
+        self._open -= len(idle)
+        while self._waiting:
+            self._hand(None)
+        for connection in idle:
+            try:
+                await connection.close(timeout=1)
+            except (*ERRORS, TimeoutError):
+                connection.terminate()
+
+    async def _new_or_next(self) -> Any:
+        """A new connection, or the next one that somebody gives back; None where it is worth another look."""
+        if self._open < self._limits.size:
+            self._open += 1
+            try:
+                return await self._connect()
+            except BaseException:
+                self._open -= 1
+                self._hand(None)
+                raise
+        next_one: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append(next_one)
+        try:
+            async with asyncio.timeout(self._limits.wait):
+                return await next_one
+        except TimeoutError as error:
+            self._leave(next_one)
+            raise Unavailable from error
+        except asyncio.CancelledError:
+            self._leave(next_one)
+            raise
+
+    def _leave(self, place: asyncio.Future[Any]) -> None:
+        """Out of the line; what was handed over in the same moment goes to the next."""
+        if place.done() and not place.cancelled():
+            if place.result() is None:
+                self._hand(None)
+            else:
+                self.give(place.result())
+        place.cancel()
+
+    def _hand(self, connection: Any) -> bool:
+        """To the first who waits, if somebody does."""
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                waiting.set_result(connection)
+                return True
+        return False
+
+    async def _connect(self) -> Any:
+        try:
+            connection = await asyncpg.connect(
+                self._url,
+                timeout=self._limits.connect,
+                statement_cache_size=STATEMENTS,
+                max_cached_statement_lifetime=0,
+                max_cacheable_statement_size=0,
+                command_timeout=self._limits.statement + 5,  # a server that does not even refuse
+                server_settings={
+                    "application_name": "freehold",
+                    "timezone": "UTC",
+                    "datestyle": "ISO",
+                    "jit": "off",
+                    "statement_timeout": str(round(self._limits.statement * 1000)),
+                    "idle_in_transaction_session_timeout": str(round(self._limits.statement * 1000)),
+                },
+            )
+        except (*ERRORS, TimeoutError) as error:
+            raise Unavailable from error
+        try:
+            await _speak_plainly(connection)
+        except (*ERRORS, TimeoutError) as error:
+            connection.terminate()
+            raise Unavailable from error
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+
+async def _speak_plainly(connection: Any) -> None:
+    """Values in the form that they have everywhere (see `dialects.py`): ids, times and decimals as text."""
+
+    def text(value: Any) -> str:
+        return str(value)
+
+    codecs: Iterable[tuple[str, Callable[[Any], str], Callable[[str], Any]]] = (
+        ("uuid", text, str),
+        ("timestamptz", text, _instant),
+        ("date", text, str),
+        ("numeric", text, str),
+        ("bool", lambda value: "t" if value else "f", "t".__eq__),
+    )
+    for name, encoder, decoder in codecs:
+        await connection.set_type_codec(name, schema="pg_catalog", encoder=encoder, decoder=decoder, format="text")
+
+
+def _instant(written: str) -> str:
+    """PostgreSQL's `2026-11-23 09:30:00.1234+00` in our fixed width."""
+    point = written.find(".")
+    fraction = "" if point < 0 else written[point + 1 : -3]
+    return f"{written[:10]}T{written[11:19]}.{fraction:0<6}Z"
+
+
+def is_lost(error: Exception) -> bool:
+    """Whether an error says that the connection is of no use any more."""
+    state = getattr(error, "sqlstate", None)
+    if isinstance(error, asyncpg.PostgresError) and state:
+        return str(state).startswith(LOST)
+    return isinstance(error, ERRORS) and not isinstance(error, ValueError | TimeoutError)
+
+
+def is_away(error: Exception) -> bool:
+    """Whether an error says that the database cannot answer now, as opposed to that it was asked wrongly."""
+    if isinstance(error, asyncpg.PostgresError):
+        return str(error.sqlstate or "XX").startswith(AWAY)
+    return isinstance(error, ERRORS) and not isinstance(error, ValueError)

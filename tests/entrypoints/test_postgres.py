@@ -1,0 +1,146 @@
+"""A project on PostgreSQL: its tables are made, compared and changed; the app serves it."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from adapters.persistence.sql.pool import Server as Place
+from adapters.persistence.sql.postgres import PostgresStore
+from adapters.specification_file import parse
+from domain.errors import SchemaDiffers
+from domain.specification.model import Specification
+from entrypoints import asgi, projects
+from entrypoints.cli import cli
+from entrypoints.container import Container
+from entrypoints.settings import Settings
+from tests.conftest import tables_of
+from tests.postgres import Server
+
+TEXT = """\
+app: trial
+resources:
+  list:
+    owner: account
+    fields: {title: text, open: yes/no}
+    unique: title per owner
+    can: {create: signed in, read: [owner, anyone when open is yes], update: owner, delete: owner}
+  item:
+    owner: list
+    fields: {text: text, price: {type: decimal, optional: yes}}
+    can: {create: owner, read: [owner, whoever can read list], update: owner, delete: owner}
+"""
+
+
+@pytest.fixture
+def place(postgres_server: Server) -> Any:
+    name = postgres_server.new()
+    yield Place(postgres_server.url(name))
+    postgres_server.drop(name)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "freehold.yaml").write_text(TEXT, encoding="utf-8")
+    monkeypatch.setenv("FREEHOLD_DATABASE_URL", place.url)
+    return tmp_path
+
+
+def changed(*changes: tuple[str, str]) -> Specification:
+    """The specification with other words."""
+    text = TEXT
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    return parse(text)
+
+
+async def used(container: Container) -> list[dict[str, Any]]:
+    """Serve once: register or sign in, add a list with an item, and return every item."""
+    app = asgi.create_app(container)
+    transport = httpx.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        body = {"email": "mary@example.com", "password": "correct horse"}
+        made = await client.post("/auth/register", json=body)
+        if made.status_code == 409:
+            made = await client.post("/auth/login", json=body)
+        token = {"authorization": f"Bearer {made.json()['access_token']}"}
+        before = (await client.get("/v1/lists", headers=token)).json()["items"]
+        new = await client.post("/v1/lists", json={"title": f"List {len(before)}", "open": True}, headers=token)
+        assert new.status_code == 201, new.text
+        item = {"list": new.json()["id"], "text": "Peas", "price": "1.50"}
+        assert (await client.post("/v1/items", json=item, headers=token)).status_code == 201
+        found: list[dict[str, Any]] = (await client.get("/v1/items")).json()["items"]
+        return found
+
+
+async def test_the_container_serves_it(folder: Path) -> None:
+    container = Container(folder=folder)
+    projects.bring_up(container.database(), container.tables(), allow_losses=False)
+    assert isinstance(container.store(), PostgresStore)
+    container.store.reset()
+    assert [item["price"] for item in await used(container)] == ["1.50"]
+    assert len(await used(Container(folder=folder))) == 2
+
+
+async def test_tables_change_with_the_specification_and_records_stay(folder: Path, place: Place) -> None:
+    container = Container(folder=folder)
+    projects.bring_up(place, container.tables(), allow_losses=False)
+    projects.require_same(place, container.tables())
+    await used(container)
+    wider = changed(
+        ("{title: text, open: yes/no}", "{title: text, open: yes/no, stars: {type: integer, default: 3}}"),
+        ("anyone when open is yes]", "anyone when open is yes and stars is 3]"),
+        ("price: {type: decimal", "price: {type: text"),
+    )
+    differences = projects.compare(place, tables_of(wider))
+    assert set(differences.changed) == {"lists", "items"}
+    with pytest.raises(SchemaDiffers, match="different: "):
+        projects.require_same(place, tables_of(wider))
+    projects.bring_up(place, tables_of(wider), allow_losses=False)
+    projects.require_same(place, tables_of(wider))
+    again = Container(folder=folder)
+    again.specification.override(wider)
+    items = await used(again)
+    assert [item["price"] for item in items] == ["1.50", "1.50"]
+
+
+async def test_what_would_be_lost_or_does_not_fit_is_refused(folder: Path, place: Place) -> None:
+    container = Container(folder=folder)
+    projects.bring_up(place, container.tables(), allow_losses=False)
+    await used(container)
+    narrower = changed((", price: {type: decimal, optional: yes}", ""))
+    with pytest.raises(SchemaDiffers, match=r"`price` of `items` \(set in 1 record\) vanished"):
+        projects.bring_up(place, tables_of(narrower), allow_losses=False)
+    projects.require_same(place, container.tables())
+    misfit = changed(("{text: text,", "{text: integer,"))
+    with pytest.raises(SchemaDiffers, match="do not fit"):
+        projects.bring_up(place, tables_of(misfit), allow_losses=False)
+    projects.require_same(place, container.tables())
+    projects.bring_up(place, tables_of(narrower), allow_losses=True)
+    projects.require_same(place, tables_of(narrower))
+
+
+def test_serve_says_what_is_missing_and_tells_no_password(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = CliRunner().invoke(cli, ["serve", str(folder)])
+    assert answer.exit_code == 1
+    assert "built-in tables of the PostgreSQL database" in answer.stderr
+    monkeypatch.setenv("FREEHOLD_DATABASE_URL", "postgresql://mary:secret@127.0.0.1:1/app")
+    answer = CliRunner().invoke(cli, ["serve", str(folder)])
+    assert answer.exit_code == 1
+    assert "Not served." in answer.stderr
+    assert "secret" not in answer.stderr
+
+
+def test_every_form_of_the_url_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for scheme in ("postgresql", "postgres", "postgresql+asyncpg"):
+        monkeypatch.setenv("FREEHOLD_DATABASE_URL", f"{scheme}://mary:secret@db:5433/app")
+        found = Settings().database(tmp_path)
+        assert found == Place("postgresql://mary:secret@db:5433/app")
+        assert str(found) == "the PostgreSQL database `app` at db:5433"
+        assert "secret" not in repr(found)
+    monkeypatch.setenv("FREEHOLD_DATABASE_URL", "mysql://db/app")
+    with pytest.raises(ValueError, match="postgresql://"):
+        Settings().database(tmp_path)
