@@ -337,11 +337,6 @@ def is_stranger(relation: str) -> bool:
     return relation.startswith(("stranger", "member elsewhere", "expired "))
 
 
-def is_outsider(relation: str) -> bool:
-    """Whether nobody ever let a caller in this relation in."""
-    return is_anonymous(relation) or is_stranger(relation)
-
-
 def relations(report: Report) -> list[str]:
     """The relations that were tried, from outside inwards: the same order in every report."""
     found = {relation for _, _, relation in report.cells}

@@ -60,10 +60,6 @@ class Checker:
         self._missing.clear()
         self._work.clear()
 
-    def like(self, other: "Checker") -> None:
-        """Know how refusals are explained, as another one has learned it."""
-        self._details.update(other._details)
-
     def learn_missing(self, attempt: Attempt, answer: Answer) -> None:
         """How an id that never was is answered: hidden must be answered alike, to the letter."""
         kind = self._kind_of_missing(attempt)

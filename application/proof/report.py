@@ -1,6 +1,5 @@
 """What a proof says in the end: what was claimed, what was tried, what was found."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -143,11 +142,3 @@ class Progress:
     comparisons: int
     findings: int
     doing: str
-
-
-def by_relation(report: Report) -> Mapping[str, Mapping[tuple[str, str], Cell]]:
-    """The cells by relation, then by resource and action."""
-    found: dict[str, dict[tuple[str, str], Cell]] = {}
-    for (resource, action, relation), cell in report.cells.items():
-        found.setdefault(relation, {})[resource, action] = cell
-    return found
