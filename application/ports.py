@@ -126,7 +126,8 @@ class Records(RecordsRead, Protocol):
     async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
         """Store a change, with all below it where the parent changed; memberships do not travel.
 
-        Raises `Conflict` like `add`, and where the record is no longer as `before` or not the actor's to change.
+        Raises `Conflict` like `add`, and where the record is no longer as `before` or not the actor's to change
+        (see `domain.judging.may_store`).
         """
 
     async def obstacles(self, actor: Actor, record: Record, now: datetime) -> tuple[str, ...]:
@@ -180,10 +181,16 @@ class Accounts(AccountsRead, Protocol):
     """Accounts inside a unit of work."""
 
     async def add(self, account: Account) -> None:
-        """Store a new account. Raises `Conflict` (code `email_taken`) where the address is taken."""
+        """Store a new account, without a staff role. Raises `Conflict` (`email_taken`) where the address is taken."""
 
     async def save(self, account: Account) -> None:
-        """Store a changed account. Raises `Conflict` like `add`."""
+        """Store what an account changes of itself: address and password. Raises `Conflict` like `add`."""
+
+    async def appoint(self, account: Account) -> None:
+        """Store what the service's operator decides: staff role, and whether the account is disabled.
+
+        A database with roles of its own lets only the owner of its tables do this.
+        """
 
 
 class SessionsRead(Protocol):

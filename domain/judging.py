@@ -109,6 +109,30 @@ def judge_result(actor: Actor, new: Facts, change: Change) -> None:
     _judge_opening(actor, new, changed)
 
 
+def may_store(actor: Actor, old: Facts, new: Facts) -> bool:
+    """Whether a change could be the actor's at all, whatever fields it is of; that was judged before.
+
+    Any grant of a change holds on the record as it is. Under another parent it must be the actor's to move, to create
+    there, and that parent to open.
+    """
+    resource = old.resource
+    steps = (step.rule for steps in resource.steps.values() for step in steps)
+    changing = (resource.rule("update"), resource.rule("move"), *steps)
+    if not may("open", actor, old) or not any(decide(rule, actor, old) for rule in changing):
+        return False
+    if old.record.parent == new.record.parent:
+        return True
+    return decide(resource.rule("move"), actor, old).allowed and may_place(actor, new)
+
+
+def may_place(actor: Actor, new: Facts) -> bool:
+    """Whether the actor may create the record where it would be: below a parent that it can open."""
+    above = new.above()
+    next(above)
+    parent = next(above, None)
+    return (parent is None or may("open", actor, parent).allowed) and may("create", actor, new).allowed
+
+
 def judge_deletion(actor: Actor, facts: Facts) -> None:
     """Whether the actor may delete the record; what hangs below it is asked of the database."""
     if not may("delete", actor, facts):

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cmp_to_key, partial
-from itertools import islice
 from typing import Any
 
 from adapters.persistence.memory_identity import (
@@ -20,9 +19,9 @@ from application.ports import SORTED_CHARACTERS, Filter, Page, Query, Sort, View
 from domain.account import Account
 from domain.deletion import closing, obstacles
 from domain.errors import Conflict, NotAuthenticated
-from domain.judging import may_end_membership, may_put_membership
+from domain.judging import may_end_membership, may_place, may_put_membership, may_store
 from domain.membership import Membership
-from domain.ownership import Actor, Facts, decide, may, seen, view
+from domain.ownership import Actor, Facts, may, seen, view
 from domain.record import Record
 from domain.snapshot import Snapshot
 from domain.specification.model import ENGINE_FIELDS, Field, Kind, Specification
@@ -128,18 +127,17 @@ class MemoryRecords:
         self._check_session(actor, now)
         world = self._at(now)
         facts = world.imagine(record)
-        if not all(may("open", actor, above) for above in islice(facts.above(), 1, 2)):
+        if not may_place(actor, facts) or not may("open", actor, facts):
             raise _changed()
         world.check_unique(record)
-        if not (may("create", actor, facts) and may("open", actor, facts)):
-            raise _changed()
         world.check_limit(record)
         world.put(record)
 
     async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
         """See the port."""
         world = self._at(now)
-        if world.record(after.resource, before.id) != before or not _may_change(actor, world.facts(before)):
+        stored = world.record(after.resource, before.id)
+        if stored != before or not may_store(actor, world.facts(before), world.imagine(after)):
             raise _changed()
         world.check_unique(after)
         if before.owner != after.owner:
@@ -282,14 +280,6 @@ class MemoryStore:
 
     async def close(self) -> None:
         """See the port."""
-
-
-def _may_change(actor: Actor, facts: Facts) -> bool:
-    """Whether any grant of a change holds; which fields it covers was judged before."""
-    resource = facts.resource
-    steps = (step.rule for steps in resource.steps.values() for step in steps)
-    changing = (resource.rule("update"), resource.rule("move"), *steps)
-    return may("open", actor, facts).allowed and any(decide(rule, actor, facts).allowed for rule in changing)
 
 
 def _changed() -> Conflict:

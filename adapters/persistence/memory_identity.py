@@ -65,7 +65,14 @@ class MemoryAccounts:
         other = await self.by_email(account.email)
         if other is not None and other.id != account.id:
             raise Conflict("There is an account with this address already.", code="email_taken")
-        self._state.accounts[account.id] = account
+        present = self._state.accounts.get(account.id)
+        staff, disabled = (None, account.disabled) if present is None else (present.staff, present.disabled)
+        self._state.accounts[account.id] = replace(account, staff=staff, disabled=disabled)
+
+    async def appoint(self, account: Account) -> None:
+        """See the port."""
+        present = self._state.accounts[account.id]
+        self._state.accounts[account.id] = replace(present, staff=account.staff, disabled=account.disabled)
 
 
 class MemorySessions:

@@ -32,7 +32,7 @@ from adapters.persistence.sql.statements import Statements
 from adapters.persistence.sql.tables import build
 from application.ports import Filter, Query, Records, Sort
 from application.proof import filters
-from domain.errors import Conflict, Forbidden, Refusal
+from domain.errors import Forbidden, Refusal
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result, sharing_cap
 from domain.membership import Membership
 from domain.ownership import Actor, Facts, decide, locked, locked_above, may, seen, view
@@ -60,8 +60,6 @@ def answer(asked: Coroutine[Any, Any, T]) -> T | str:
     """The result, or the refusal in a word; which of two conflicts comes first is nobody's promise."""
     try:
         return done(asked)
-    except Conflict as refusal:
-        return "changed" if refusal.code == "changed" else "conflict"
     except Refusal as refusal:
         return type(refusal).__name__
 

@@ -5,6 +5,7 @@ per request is that text on the driver's own connection, with values bound by na
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sqlalchemy import BindParameter, Uuid, bindparam
@@ -21,6 +22,22 @@ def param(name: str, kind: TypeEngine[Any] | None = None) -> BindParameter[Any]:
     return bindparam(name, type_=kind, required=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """For whom a statement runs, where the database itself asks that: which of the statement's values say so."""
+
+    account: str | None = None
+    """the name of the value that is the acting account's id; None there is a caller without an account"""
+    presented: str | None = None
+    """the name of the value that was shown: an id, an address or a token's hash opens the row that has it"""
+    service: str | None = None
+    """no name but a word: what the service itself does, for nobody"""
+
+
+CALLER = Principal(account="me")
+"""of statements on records: the actor"""
+
+
 class Prepared:
     """A statement as text, with the values that its building fixed.
 
@@ -28,11 +45,20 @@ class Prepared:
     database whose works run side by side; elsewhere it is `sql`.
     """
 
-    __slots__ = ("fixed", "holding", "ids", "names", "order", "sql")
+    __slots__ = ("claimed", "fixed", "holding", "ids", "names", "order", "principal", "sql")
 
-    def __init__(self, statement: ClauseElement, dialect: Dialect, holding: ClauseElement | None = None) -> None:
+    def __init__(
+        self,
+        statement: ClauseElement,
+        dialect: Dialect,
+        holding: ClauseElement | None = None,
+        principal: Principal = CALLER,
+    ) -> None:
         """Compile for a dialect; parameters without a value must be given at each run."""
         compiled = _compiled(statement, dialect)
+        self.principal = principal
+        self.claimed: str | None = None
+        """the statement with its principal in it, once a database wanted that"""
         self.sql = str(compiled)
         self.holding = self.sql if holding is None else str(_compiled(holding, dialect))
         self.names = tuple(compiled.params)
@@ -74,8 +100,9 @@ class Connection(Protocol):
 class Broken(Exception):
     """A constraint of the database refused a write; `constraint` is its text as the driver tells it."""
 
-    def __init__(self, constraint: str, *, not_unique: bool) -> None:
-        """Keep what the driver said; it never reaches a caller."""
+    def __init__(self, constraint: str, *, not_unique: bool, limit: int | None = None) -> None:
+        """Keep what the driver said, which never reaches a caller; `limit`: how many there may be per owner."""
         self.constraint = constraint
         self.not_unique = not_unique
+        self.limit = limit
         super().__init__(constraint)

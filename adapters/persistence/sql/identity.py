@@ -16,7 +16,7 @@ from adapters.persistence.sql.builtin import (
     SigningKeyRow,
     table_of,
 )
-from adapters.persistence.sql.connection import Broken, Connection, Prepared, Row, param
+from adapters.persistence.sql.connection import Broken, Connection, Prepared, Principal, Row, param
 from adapters.persistence.sql.dialects import INSTANT, UUID
 from adapters.persistence.sql.views import stored_time
 from application.ports import SigningKey
@@ -59,32 +59,37 @@ class IdentityStatements:
     def __init__(self, dialect: Dialect) -> None:
         """Prepare them."""
 
-        def ready(statement: Any) -> Prepared:
-            return Prepared(statement, dialect)
+        def ready(statement: Any, principal: Principal) -> Prepared:
+            return Prepared(statement, dialect, principal=principal)
 
-        def held(statement: Select[Any]) -> Prepared:
-            return Prepared(statement, dialect, statement.with_for_update())
+        def held(statement: Select[Any], principal: Principal) -> Prepared:
+            return Prepared(statement, dialect, statement.with_for_update(), principal)
+
+        shown, keys = Principal(presented="key"), Principal(service="signing keys")
 
         key: ColumnElement[Any] = param("key")
-        self.ready = ready(select(_ACCOUNTS.c.id).limit(1))
-        self.account = ready(select(_ACCOUNTS).where(_ACCOUNTS.c.id == key))
-        self.account_by_email = ready(select(_ACCOUNTS).where(_ACCOUNTS.c.email == key))
-        self.add_account = ready(_insert(_ACCOUNTS))
-        self.save_account = ready(_update(_ACCOUNTS, "email", "password_hash", "staff", "disabled"))
-        self.session = held(select(_SESSIONS).where(_SESSIONS.c.id == key))
+        self.ready = ready(select(_ACCOUNTS.c.id).limit(1), Principal())
+        self.account = ready(select(_ACCOUNTS).where(_ACCOUNTS.c.id == key), shown)
+        self.account_by_email = ready(select(_ACCOUNTS).where(_ACCOUNTS.c.email == key), shown)
+        self.add_account = ready(_insert(_ACCOUNTS, without="staff"), Principal("id"))
+        self.save_account = ready(_update(_ACCOUNTS, "email", "password_hash"), Principal("key"))
+        self.appoint_account = ready(_update(_ACCOUNTS, "staff", "disabled"), Principal("key"))
+        self.session = held(select(_SESSIONS).where(_SESSIONS.c.id == key), shown)
         of_account = select(_SESSIONS).where(_SESSIONS.c.account == key)
-        self.sessions_of_account = held(of_account.order_by(_SESSIONS.c.id.desc()))
-        self.add_session = ready(_insert(_SESSIONS))
-        self.save_session = ready(_update(_SESSIONS, "last_used_at", "idle_end", "revoked_at"))
-        self.token = held(select(_TOKENS).where(_TOKENS.c.hash == key))
-        self.add_token = ready(_insert(_TOKENS))
+        self.sessions_of_account = held(of_account.order_by(_SESSIONS.c.id.desc()), Principal("key"))
+        self.add_session = ready(_insert(_SESSIONS), Principal("account"))
+        self.save_session = ready(_update(_SESSIONS, "last_used_at", "idle_end", "revoked_at"), shown)
+        self.token = held(select(_TOKENS).where(_TOKENS.c.hash == key), shown)
+        self.add_token = ready(_insert(_TOKENS), Principal(presented="session"))
         spend = _update(_TOKENS, "used_at", "successor", "concealed")
-        self.spend_token = ready(spend.where(_TOKENS.c.used_at.is_(None)))
-        self.add_event = ready(_insert(_AUDIT, without="id"))
+        self.spend_token = ready(spend.where(_TOKENS.c.used_at.is_(None)), shown)
+        self.add_event = ready(_insert(_AUDIT, without="id"), Principal("account", service="audit"))
         events = select(_AUDIT).where(_AUDIT.c.account == key)
-        self.events_of_account = ready(events.order_by(_AUDIT.c.id.desc()).limit(param("limit", Integer())))
-        self.signing_keys = ready(select(_KEYS).order_by(_KEYS.c.created_at, _KEYS.c.kid))
-        self.add_signing_key = ready(_insert(_KEYS))
+        self.events_of_account = ready(
+            events.order_by(_AUDIT.c.id.desc()).limit(param("limit", Integer())), Principal("key")
+        )
+        self.signing_keys = ready(select(_KEYS).order_by(_KEYS.c.created_at, _KEYS.c.kid), keys)
+        self.add_signing_key = ready(_insert(_KEYS), keys)
 
 
 def _insert(table: Table, without: str | None = None) -> Any:
@@ -124,6 +129,10 @@ class SqlAccounts:
     async def save(self, account: Account) -> None:
         """See the port."""
         await self._write(self._statements.save_account, account_values(account) | {"key": account.id})
+
+    async def appoint(self, account: Account) -> None:
+        """See the port."""
+        await self._connection.run(self._statements.appoint_account, account_values(account) | {"key": account.id})
 
     async def _write(self, prepared: Prepared, values: dict[str, Any]) -> None:
         try:

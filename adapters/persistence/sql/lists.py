@@ -136,8 +136,7 @@ class ListCompiler:
 
     def _all(self, branch: Branch, at: At, without: tuple[Path, Term] | None = None) -> ColumnElement[bool]:
         """Every term of a branch but the one that its start answers."""
-        terms = (self._rules.term(term, at.on(path)) for path, term in branch if (path, term) != without)
-        return and_(true(), *terms)
+        return self._rules.every([part for part in branch if part != without], at)
 
     def _public(self, branch: Branch, at: At) -> ColumnElement[bool]:
         """Every term of a branch, where the table itself can answer in the words of its index."""
@@ -207,6 +206,7 @@ class ListCompiler:
             table = self._table_at(start.way[:depth])
             source = source.join(table, table.c[start.way[depth].field] == end)
             end = table.c.id
+        source, end, mine = self._rules.start(source, end, start.mine)
         at, inner = self._rows(), self._rows()
         hook = inner.table.c[start.way[0].field] if start.way else inner.table.c.id
         condition = and_(hook == end, self._all(branch, inner, start.answers))
@@ -214,7 +214,7 @@ class ListCompiler:
         few = newest.with_only_columns(inner.table.c.id).correlate_except(inner.table)
         keys = [key.label(f"key_{i}") for i, key in enumerate(self.keys(at.table))]
         found = source.join(at.table, at.table.c.id.in_(few))
-        return select(at.table.c.id, *keys).select_from(found).where(start.mine)
+        return select(at.table.c.id, *keys).select_from(found).where(mine)
 
     def _table_at(self, way: Path) -> From:
         resource = self._rules.specification.at(self._shape.resource, way)

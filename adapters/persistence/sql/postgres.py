@@ -1,13 +1,13 @@
 """PostgreSQL over asyncpg: the same statements as on SQLite, on connections of a pool.
 
 Reading takes a connection for one statement. A unit of work takes one for a transaction (READ COMMITTED): what it
-loads it holds by row locks until its end, and each write stands behind a savepoint, so that after a refusal the rest
-can be kept. A connection that broke while nothing was at stake is replaced at once; otherwise the database is away.
+loads it holds by row locks until its end. Each transaction says for whom it runs, in the round trip of its first
+statement. A connection that broke while nothing was at stake is replaced at once; otherwise the database is away.
 """
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,14 +17,17 @@ from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.connection import Broken, Prepared, Row
 from adapters.persistence.sql.identity import IdentityStatements, SqlAccounts, SqlAudit, SqlSessions, SqlSigningKeys
+from adapters.persistence.sql.definers import text_literal
 from adapters.persistence.sql.pool import ERRORS, Limits, Pool, is_away, is_lost
+from adapters.persistence.sql.postgres_statements import PostgresStatements
 from adapters.persistence.sql.records import MembershipStatements, SqlRecords
-from adapters.persistence.sql.statements import Statements
 from adapters.persistence.sql.tables import Tables
 from domain.errors import Unavailable
 from domain.values import UUID_PATTERN
 
 DIALECT: Dialect = asyncpg_dialect()  # type: ignore[no-untyped-call]
+CHECKS_POLICIES = "ExecWithCheckOptions"
+"""what in PostgreSQL refuses a row that a policy does not allow; missing privileges have the same code"""
 UNDO_SECONDS = 5.0
 """how long undoing a work may take before its connection is thrown away"""
 _UUID = re.compile(UUID_PATTERN)
@@ -44,35 +47,76 @@ def positional(prepared: Prepared, values: Mapping[str, Any]) -> list[Any]:
 def _refusal(error: Exception) -> Exception:
     """What the ports promise to raise; the error itself where it is a mistake of ours."""
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
-        return Broken(str(error), not_unique=isinstance(error, asyncpg.UniqueViolationError))
+        limit = int(error.detail) if error.constraint_name == "freehold_limit" else None
+        return Broken(str(error), not_unique=isinstance(error, asyncpg.UniqueViolationError), limit=limit)
+    if isinstance(error, asyncpg.InsufficientPrivilegeError) and error.server_source_function == CHECKS_POLICIES:
+        return Broken(str(error), not_unique=False)
     return Unavailable() if is_away(error) else error
+
+
+Settings = dict[str, str]
+"""of a transaction: who is the caller for the database; what is not set is nobody"""
+
+
+def settings(prepared: Prepared, values: Mapping[str, Any], tells_time: bool) -> Settings:
+    """For whom a statement runs (see `policies.py`)."""
+    principal, found = prepared.principal, {}
+    if principal.account is not None:
+        account = values[principal.account]
+        # a statement of a service of ours has no anonymous caller
+        found["app.account"] = account or ("" if principal.service else "anonymous")
+    if principal.presented is not None:
+        found["app.presented"] = values[principal.presented] or ""
+    if principal.service is not None:
+        found["app.service"] = principal.service
+    if tells_time and "now" in values:
+        found["app.now"] = values["now"]
+    return found
+
+
+def claiming(sql: str, names: Sequence[str], behind: int) -> str:
+    """A query that first says for whom it runs, in the same round trip; the settings end with it.
+
+    The query is a LATERAL one that needs what the settings give: so they are set before it begins, however it is
+    planned. `behind`: how many values it has.
+    """
+    parts = (f"set_config('{name}', ${number}, true)" for number, name in enumerate(names, behind + 1))
+    return (
+        f"SELECT asked.* FROM (SELECT {' || '.join(parts)} AS done OFFSET 0) AS claim CROSS JOIN LATERAL "  # noqa: S608
+        f"(SELECT * FROM ({sql}) AS query WHERE claim.done IS NOT NULL OFFSET 0) AS asked"
+    )
 
 
 class Reader:
     """Runs each read on a connection of its own, at once durable and outside of any transaction."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, tells_time: bool) -> None:
         """Take connections from this pool."""
         self._pool = pool
+        self._tells_time = tells_time
 
     async def rows(self, prepared: Prepared, values: Mapping[str, Any]) -> list[Row]:
         """See `Connection`. Where the connection was lost, it is asked once more on another one."""
-        arguments = positional(prepared, values)
-        self._pool.tell(prepared.sql)
+        arguments, said = positional(prepared, values), settings(prepared, values, self._tells_time)
+        if prepared.claimed is None:
+            prepared.claimed = claiming(prepared.sql, list(said), len(arguments)) if said else prepared.sql
+        sql = prepared.claimed
+        arguments += said.values()
+        self._pool.tell(sql)
         try:
-            return await self._rows(prepared, arguments)
+            return await self._rows(sql, arguments)
         except ERRORS as error:
             if not is_lost(error):
                 raise _refusal(error) from error
         try:
-            return await self._rows(prepared, arguments)
+            return await self._rows(sql, arguments)
         except ERRORS as error:
             raise _refusal(error) from error
 
-    async def _rows(self, prepared: Prepared, arguments: list[Any]) -> list[Row]:
+    async def _rows(self, sql: str, arguments: list[Any]) -> list[Row]:
         connection = await self._pool.take()
         try:
-            found: list[Row] = await connection.fetch(prepared.sql, *arguments)
+            found: list[Row] = await connection.fetch(sql, *arguments)
         except ERRORS as error:
             if is_lost(error):
                 connection.terminate()
@@ -87,51 +131,79 @@ class Reader:
 
 
 class Turn:
-    """The `Connection` of one unit of work, in its transaction."""
+    """The `Connection` of one unit of work. Its transaction begins with the first statement, which says for whom."""
 
-    def __init__(self, pool: Pool, connection: Any) -> None:
-        """Use a connection on which a transaction has begun."""
+    def __init__(self, pool: Pool, tells_time: bool = False, connection: Any = None) -> None:
+        """Take a connection from the pool when one is needed; a given one is in a transaction already."""
         self._pool = pool
-        self._connection = connection
-        self._marked = False
+        self._tells_time = tells_time
+        self._said: Settings = {}
+        self.connection = connection
 
     async def rows(self, prepared: Prepared, values: Mapping[str, Any]) -> list[Row]:
         """See `Connection`; what is read is held until the work ends, where that was promised."""
+        await self._say(prepared, values)
         self._pool.tell(prepared.holding)
         try:
-            found: list[Row] = await self._connection.fetch(prepared.holding, *positional(prepared, values))
+            found: list[Row] = await self.connection.fetch(prepared.holding, *positional(prepared, values))
         except ERRORS as error:
             raise _refusal(error) from error
         return found
 
     async def run(self, prepared: Prepared, values: Mapping[str, Any]) -> int:
         """See `Connection`."""
+        await self._say(prepared, values)
         self._pool.tell(prepared.sql)
         try:
-            mark = "RELEASE SAVEPOINT kept; SAVEPOINT kept" if self._marked else "SAVEPOINT kept"
-            await self._connection.execute(mark)
-            self._marked = True
-            status: str = await self._connection.execute(prepared.sql, *positional(prepared, values))
-        except ERRORS as error:
-            refusal = _refusal(error)
-            if isinstance(refusal, Broken):
-                await self._back()
-            raise refusal from error
-        return int(status.rpartition(" ")[2])
-
-    async def _back(self) -> None:
-        try:
-            await self._connection.execute("ROLLBACK TO SAVEPOINT kept")
+            status: str = await self.connection.execute(prepared.sql, *positional(prepared, values))
         except ERRORS as error:
             raise _refusal(error) from error
+        return int(status.rpartition(" ")[2])
+
+    async def _say(self, prepared: Prepared, values: Mapping[str, Any]) -> None:
+        """Begin, where that is still to be done; then see to it that the database knows for whom this runs."""
+        wanted = settings(prepared, values, self._tells_time)
+        new = {name: value for name, value in wanted.items() if self._said.get(name) != value}
+        parts = ", ".join(f"set_config('{name}', {text_literal(value)}, true)" for name, value in new.items())
+        saying = f"SELECT {parts}" if parts else ""
+        if self.connection is None:
+            await self._begin(f"BEGIN; {saying}")
+        elif new:
+            try:
+                await self.connection.execute(saying)
+            except ERRORS as error:
+                raise _refusal(error) from error
+        self._said |= new
+
+    async def _begin(self, first: str) -> None:
+        """A connection with a transaction; one that turns out to be lost is replaced, for nothing has happened yet."""
+        for last in (False, True):
+            connection = await self._pool.take()
+            try:
+                await connection.execute(first)
+            except BaseException as error:
+                if not isinstance(error, Exception) or is_lost(error):
+                    connection.terminate()
+                elif connection.is_in_transaction():
+                    connection.terminate()
+                self._pool.give(connection)
+                if not isinstance(error, ERRORS):
+                    raise
+                if last or not is_lost(error):
+                    raise _refusal(error) from error
+            else:
+                self.connection = connection
+                return
 
     async def keep(self) -> None:
         """End the work; returns when it is durable."""
+        if self.connection is None:
+            return
         try:
-            status = await self._connection.execute("COMMIT")
+            status = await self.connection.execute("COMMIT")
         except ERRORS as error:
             raise _refusal(error) from error
-        if status != "COMMIT":  # a transaction in which something failed ends in ROLLBACK, without an error
+        if status != "COMMIT":  # a transaction in which something was refused ends in ROLLBACK, without an error
             raise Unavailable
 
 
@@ -155,14 +227,20 @@ class PostgresWork:
 class PostgresStore:
     """The `Store` port on a PostgreSQL database that holds the built-in tables and the specification's."""
 
-    def __init__(self, url: str, tables: Tables, limits: Limits | None = None) -> None:
-        """Prepare everything; the first connection is opened when it is needed."""
-        self.statements = Statements(tables, DIALECT)
+    def __init__(
+        self, url: str, tables: Tables, limits: Limits | None = None, *, tells_time: bool = False
+    ) -> None:
+        """Prepare everything; the first connection is opened when it is needed.
+
+        `tells_time`: rules are judged by our clock, in a database that was made for that (see `policies.TOLD_CLOCK`).
+        """
+        self.statements = PostgresStatements(tables, DIALECT)
+        self._tells_time = tells_time
         self.memberships = MembershipStatements(DIALECT)
         self.identity = IdentityStatements(DIALECT)
         self._pool = Pool(url, limits or Limits())
-        self._reader = Reader(self._pool)
-        self._works: set[object] = set()
+        self._reader = Reader(self._pool, tells_time)
+        self._works: set[Turn] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         for _ in self.statements.most_asked():
@@ -174,49 +252,31 @@ class PostgresStore:
     @asynccontextmanager
     async def work(self) -> AsyncIterator[PostgresWork]:
         """See the port."""
-        me = object()
-        connection = await self._begin()
-        self._works.add(me)
+        turn = Turn(self._pool, self._tells_time)
+        self._works.add(turn)
         self._idle.clear()
         try:
-            yield PostgresWork(self, Turn(self._pool, connection))
+            yield PostgresWork(self, turn)
         finally:
-            if connection.is_in_transaction():
+            if turn.connection is not None and turn.connection.is_in_transaction():
                 # in a task of its own: whoever is cancelled here leaves a connection that others can use
-                await asyncio.shield(asyncio.get_running_loop().create_task(self._undo(connection, me)))
+                await asyncio.shield(asyncio.get_running_loop().create_task(self._undo(turn)))
             else:
-                self._end(connection, me)
+                self._end(turn)
 
-    async def _begin(self) -> Any:
-        """A connection with a transaction; one that turns out to be lost is replaced, for nothing has happened yet."""
-        for last in (False, True):
-            connection = await self._pool.take()
-            try:
-                await connection.execute("BEGIN")
-            except BaseException as error:
-                if not isinstance(error, Exception) or is_lost(error):
-                    connection.terminate()
-                self._pool.give(connection)
-                if not isinstance(error, ERRORS):
-                    raise
-                if last or not is_lost(error):
-                    raise _refusal(error) from error
-            else:
-                return connection
-        raise AssertionError("one of two attempts ends it")
-
-    async def _undo(self, connection: Any, work: object) -> None:
+    async def _undo(self, turn: Turn) -> None:
         try:
             async with asyncio.timeout(UNDO_SECONDS):
-                await connection.execute("ROLLBACK")
+                await turn.connection.execute("ROLLBACK")
         except (*ERRORS, TimeoutError):
-            connection.terminate()
+            turn.connection.terminate()
         finally:
-            self._end(connection, work)
+            self._end(turn)
 
-    def _end(self, connection: Any, work: object) -> None:
-        self._pool.give(connection)
-        self._works.discard(work)
+    def _end(self, turn: Turn) -> None:
+        if turn.connection is not None:
+            self._pool.give(turn.connection)
+        self._works.discard(turn)
         if not self._works:
             self._idle.set()
 

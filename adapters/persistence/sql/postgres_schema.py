@@ -14,9 +14,13 @@ from sqlalchemy import Column, Connection, ForeignKeyConstraint, Index, String, 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable, ExecutableDDLElement
 
+from adapters.persistence.sql import second_wall
+from adapters.persistence.sql.definers import quoted, text_literal
 from adapters.persistence.sql.migrating import within
+from adapters.persistence.sql.policies import OWN_CLOCK
 from adapters.persistence.sql.postgres import DIALECT
 from adapters.persistence.sql.schema import BUILT_IN, Differences, carrying, counted, resource_of
+from adapters.persistence.sql.second_wall import SecondWall
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import to_stored
 from domain.errors import SchemaDiffers
@@ -42,8 +46,22 @@ def compare(url: str, tables: Tables) -> Differences:
     return within(url, lambda connection: _compare(connection, tables))
 
 
-def adjust(url: str, tables: Tables, *, allow_losses: bool) -> Differences:
+def gap(url: str, tables: Tables) -> str | None:
+    """Why the row-level security of the database is not the specification's, in words; None where it is."""
+    return within(url, SecondWall(tables).gap)
+
+
+def unfit(url: str) -> str | None:
+    """Why the role of this URL must not serve, with the SQL that mends it; None where it may."""
+    return within(url, second_wall.unfit)
+
+
+def adjust(
+    url: str, tables: Tables, *, allow_losses: bool, role: str, moment: str = OWN_CLOCK
+) -> Differences:
     """Make the tables those of the specification, in one transaction, keeping every record.
+
+    `url` is the owner's; `role` is let in for serving. `moment`: whose clock counts (see `policies.py`).
 
     Raises `SchemaDiffers` and changes nothing where stored values would be lost (unless that is allowed) or do not
     fit: a new required field, a narrower type, a tighter uniqueness.
@@ -53,10 +71,12 @@ def adjust(url: str, tables: Tables, *, allow_losses: bool) -> Differences:
         differences = _compare(connection, tables)
         if differences.losses and not allow_losses:
             raise SchemaDiffers("This would lose stored values: " + "; ".join(differences.losses) + ".")
+        second_wall.lower(connection)
         try:
             _change(connection, tables, differences)
         except DBAPIError as error:
             raise SchemaDiffers(f"The stored records do not fit the specification: {error.orig}.") from error
+        SecondWall(tables, moment).put_up(connection, role)
         return differences
 
     return within(url, change)
@@ -65,7 +85,7 @@ def adjust(url: str, tables: Tables, *, allow_losses: bool) -> Differences:
 def _change(connection: Connection, tables: Tables, differences: Differences) -> None:
     wanted, present = _by_name(tables), _present(connection)
     for name in differences.vanished:
-        _run(connection, f"DROP TABLE {_quoted(name)} CASCADE")
+        _run(connection, f"DROP TABLE {quoted(name)} CASCADE")
     for name in differences.missing:
         _create(connection, wanted[name])
     for name in differences.changed:
@@ -78,7 +98,7 @@ def _change(connection: Connection, tables: Tables, differences: Differences) ->
             if key.name not in present[name].named:
                 _make(connection, AddConstraint(key, isolate_from_table=False))
         if present[name].mark != _mark(table):
-            _run(connection, f"COMMENT ON TABLE {_quoted(name)} IS {_text(_mark(table))}")
+            _run(connection, f"COMMENT ON TABLE {quoted(name)} IS {text_literal(_mark(table))}")
 
 
 def _compare(connection: Connection, tables: Tables) -> Differences:
@@ -89,7 +109,7 @@ def _compare(connection: Connection, tables: Tables) -> Differences:
     losses = [
         f"`{name}` ({counted(count)}) vanished from the specification"
         for name in vanished
-        if (count := _one(connection, f"SELECT count(*) FROM {_quoted(name)}"))  # noqa: S608
+        if (count := _one(connection, f"SELECT count(*) FROM {quoted(name)}"))  # noqa: S608
     ]
     for name in changed:
         losses += _lost_columns(connection, present[name], wanted[name])
@@ -109,7 +129,7 @@ def _lost_columns(connection: Connection, present: _Present, wanted: Table) -> l
     for column in present.columns:
         # what has two underscores in a row only repeats another column
         if column not in wanted.c and "__" not in column:
-            kept = _one(connection, f"SELECT count({_quoted(column)}) FROM {_quoted(wanted.name)}")  # noqa: S608
+            kept = _one(connection, f"SELECT count({quoted(column)}) FROM {quoted(wanted.name)}")  # noqa: S608
             if kept:
                 found.append(f"`{column}` of `{wanted.name}` (set in {counted(kept)}) vanished")
     return found
@@ -161,33 +181,33 @@ def _rebuild(connection: Connection, tables: Tables, wanted: Table, present: _Pr
     """Make the table anew beside the old one and copy what both have; new columns take the field's initial value."""
     here = _one(connection, "SELECT current_schema()::text")
     _run(connection, f"CREATE SCHEMA {_BESIDE}")
-    _run(connection, f"SET LOCAL search_path TO {_BESIDE}, {_quoted(here)}")
+    _run(connection, f"SET LOCAL search_path TO {_BESIDE}, {quoted(here)}")
     _create(connection, wanted)
-    _run(connection, f"SET LOCAL search_path TO {_quoted(here)}")
+    _run(connection, f"SET LOCAL search_path TO {quoted(here)}")
     chosen = {column.name: _copied(tables, wanted, column, present) for column in wanted.c}
     for link, carried in tables.carried[resource_of(tables, wanted).name].items():
         if link in present.columns:
             for name in carried:
                 blank = f"CAST('0' AS {_type(wanted.c[name])})"
-                chosen[name] = f"CASE WHEN {_quoted(link)} IS NOT NULL THEN {blank} END"
-    names, name = ", ".join(map(_quoted, chosen)), _quoted(wanted.name)
+                chosen[name] = f"CASE WHEN {quoted(link)} IS NOT NULL THEN {blank} END"
+    names, name = ", ".join(map(_quoted, chosen)), quoted(wanted.name)
     _run(
         connection,
         f"INSERT INTO {_BESIDE}.{name} ({names}) SELECT {', '.join(chosen.values())} FROM {name}",  # noqa: S608
     )
     _run(connection, f"DROP TABLE {name} CASCADE")
-    _run(connection, f"ALTER TABLE {_BESIDE}.{name} SET SCHEMA {_quoted(here)}")
+    _run(connection, f"ALTER TABLE {_BESIDE}.{name} SET SCHEMA {quoted(here)}")
     _run(connection, f"DROP SCHEMA {_BESIDE}")
 
 
 def _copied(tables: Tables, wanted: Table, column: Column[Any], present: _Present) -> str:
-    name, kind = _quoted(column.name), _type(column)
+    name, kind = quoted(column.name), _type(column)
     if column.name in present.columns:
         same = present.columns[column.name] == kind.lower()
         return name if same else f"CAST(CAST({name} AS text) AS {kind})"
     field = resource_of(tables, wanted).fields.get(column.name)
     initial = None if field is None else to_stored(field, field.initial)
-    return "NULL" if initial is None else f"CAST({_text(str(initial))} AS {kind})"
+    return "NULL" if initial is None else f"CAST({text_literal(str(initial))} AS {kind})"
 
 
 def _type(column: Column[Any]) -> str:
@@ -214,11 +234,3 @@ def _rows(connection: Connection, sql: str) -> list[Any]:
 
 def _one(connection: Connection, sql: str) -> Any:
     return connection.exec_driver_sql(sql).scalar_one()
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

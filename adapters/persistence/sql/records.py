@@ -10,7 +10,7 @@ from sqlalchemy import Table, and_, delete, or_, select
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.builtin import MembershipRow
-from adapters.persistence.sql.connection import Broken, Connection, Prepared, Row, param
+from adapters.persistence.sql.connection import Broken, Connection, Prepared, param
 from adapters.persistence.sql.dialects import DOCUMENT, INSTANT, UUID, one_of_list
 from adapters.persistence.sql.facts import Footprint, Snapshot, at_ways
 from adapters.persistence.sql.identity import account_values, alive_statement, session_alive, staff_statement
@@ -25,8 +25,6 @@ from domain.ownership import Actor, Facts
 from domain.record import Record
 from domain.specification.model import Hop, Path
 
-MOVED_MEANWHILE = 5
-"""how often a record may be moved while somebody waits for it"""
 _MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
 
 
@@ -130,11 +128,7 @@ class SqlRecords:
         prepared, columns = self._statements.facts(resource, action, _caller(actor))
         values = _principal(actor, now)
         values["id"] = record_id
-        hold = self._statements.hold(resource, action, _caller(actor))
-        if hold is None:
-            rows = await self._connection.rows(prepared, values)
-        else:
-            rows = await self._hold(hold, prepared, values)
+        rows = await self._connection.rows(prepared, values)
         if not rows:
             await self._check_session(actor, values)
             return None
@@ -142,18 +136,6 @@ class SqlRecords:
         record = columns.into(snapshot, rows[0])
         await self._fetch_principal(actor, snapshot, record, self._statements.footprints[resource], values)
         return Facts(record, snapshot)
-
-    async def _hold(self, hold: Prepared, prepared: Prepared, values: dict[str, Any]) -> list[Row]:
-        """Lock, then read: the second statement sees what those did for whom the first one waited.
-
-        A record that was moved while the first waited is not found by it: then it is asked again.
-        """
-        for _ in range(MOVED_MEANWHILE):
-            held = await self._connection.rows(hold, values)
-            rows = await self._connection.rows(prepared, values)
-            if held or not rows:
-                return rows
-        raise _changed()
 
     async def imagine(self, actor: Actor, record: Record, now: datetime) -> Facts:
         """See the port."""
@@ -225,7 +207,7 @@ class SqlRecords:
             await self._check_session(actor, values)
             raise _changed()
         created = self._statements.created(record.resource, caller)
-        if not await self._connection.rows(created, values | {"id": record.id}):
+        if created is not None and not await self._connection.rows(created, values | {"id": record.id}):
             raise _changed()
         await self._check_limit(record.resource, record.owner)
 
@@ -234,11 +216,16 @@ class SqlRecords:
         columns = self._statements.records[after.resource]
         was, will = columns.stored(before), columns.stored(after)
         names = tuple(name for name in columns.names if will[name] != was[name] and name != "updated_at")
+        if before.parent != after.parent and not self._statements.specification.resources[after.resource].rule("move"):
+            raise _changed()
         values = _principal(actor, now) | {f"v_{name}": will[name] for name in (*names, "updated_at")}
         values |= {"id": before.id, "was_owner": was["owner"], "was_updated_at": was["updated_at"]}
         if await self._run(self._statements.update(after.resource, names, _caller(actor)), values) != 1:
             raise _changed()
         if before.parent != after.parent:
+            placed = self._statements.placed(after.resource, _caller(actor))
+            if placed is not None and not await self._connection.rows(placed, values):
+                raise _changed()
             await self._end_memberships(await self._shared(after, following=False))
         if before.owner != after.owner:
             for resource in (after.resource, *self._statements.below(after.resource)):
@@ -247,7 +234,10 @@ class SqlRecords:
     async def obstacles(self, actor: Actor, record: Record, now: datetime) -> tuple[str, ...]:
         """See the port."""
         values = _principal(actor, now) | {"id": record.id}
-        (row,) = await self._connection.rows(self._statements.obstacles(record.resource), values)
+        rows = await self._connection.rows(self._statements.obstacles(record.resource), values)
+        if not rows:
+            raise _changed()
+        (row,) = rows
         return tuple(name for name, is_so in zip(("kept", "locked", "referred"), row, strict=True) if is_so)
 
     async def remove(self, actor: Actor, record: Record, now: datetime) -> None:
@@ -311,15 +301,12 @@ class SqlRecords:
 
     async def _check_limit(self, resource: str, owner: str) -> None:
         """Raise `Conflict` where the owner has more than its limit."""
-        limit = self._statements.specification.resources[resource].limit
-        if limit is None:
+        limit, counting = self._statements.specification.resources[resource].limit, self._statements.owned(resource)
+        if limit is None or counting is None:
             return
-        hold = self._statements.hold_owner()
-        if hold is not None:
-            await self._connection.rows(hold, {"owner": owner})
-        ((owned,),) = await self._connection.rows(self._statements.owned(resource), {"owner": owner})
+        ((owned,),) = await self._connection.rows(counting, {"owner": owner})
         if owned > limit:
-            raise Conflict(f"There can be at most {limit} of these per owner.", code="limit_reached")
+            raise _limit_reached(limit)
 
     async def _run(self, prepared: Prepared, values: dict[str, Any]) -> int:
         self._known = None
@@ -328,6 +315,8 @@ class SqlRecords:
         except Broken as error:
             if error.not_unique:
                 raise Conflict("Another record has these values.", code="not_unique") from error
+            if error.limit is not None:
+                raise _limit_reached(error.limit) from error
             raise _changed() from error
 
 
@@ -345,6 +334,10 @@ def _principal(actor: Actor, now: datetime) -> dict[str, Any]:
 
 def _instant(stored: str | None) -> datetime | None:
     return None if stored is None else datetime.fromisoformat(stored)
+
+
+def _limit_reached(limit: int) -> Conflict:
+    return Conflict(f"There can be at most {limit} of these per owner.", code="limit_reached")
 
 
 def _changed() -> Conflict:

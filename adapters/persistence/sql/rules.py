@@ -48,6 +48,8 @@ TODAY: ColumnElement[str] = param("today", DAY)
 """its day in UTC"""
 
 From = Table | Alias | FromClause
+Terms = Sequence[tuple[Path, Term]]
+"""each with the way to where it is stated"""
 
 _MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
 _ACCOUNTS: Table = AccountRow.__table__  # type: ignore[attr-defined]
@@ -115,13 +117,28 @@ class RuleCompiler:
             return allowed
         return and_(allowed, self.on_rule(resource.rule("open"), at))
 
+    def opens_parent(self, at: At) -> ColumnElement[bool]:
+        """Whether the caller can open the parent of the record at the position; true of one without."""
+        parent = self.specification.resources[at.resource].parent
+        return true() if parent is None else self.may("open", at.on((Hop(parent, parent),)))
+
     def on_rule(self, rule: Rule, at: At) -> ColumnElement[bool]:
         """Any grant."""
         return or_(false(), *(self.on_grant(grant, at) for grant in rule))
 
     def on_grant(self, grant: Grant, at: At) -> ColumnElement[bool]:
         """Every term of a grant."""
-        return and_(true(), *(self.term(term, at) for term in (*grant.who, *grant.when)))
+        return self.every([((), term) for term in (*grant.who, *grant.when)], at)
+
+    def every(self, terms: Terms, at: At) -> ColumnElement[bool]:
+        """Terms that must all hold, each at the end of its way."""
+        return and_(true(), *(self.term(term, at.on(path)) for path, term in terms))
+
+    def start(
+        self, source: FromClause, end: ColumnElement[Any], mine: ColumnElement[bool]
+    ) -> tuple[FromClause, ColumnElement[Any], ColumnElement[bool]]:
+        """Where a list begins that starts at something of the caller's: tables, the ids found there, a condition."""
+        return source, end, mine
 
     def term(self, term: Term, at: At) -> ColumnElement[bool]:
         """One term at a position."""

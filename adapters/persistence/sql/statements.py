@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
     Table,
     and_,
     delete,
@@ -24,10 +25,9 @@ from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.closing import ClosingCompiler
-from adapters.persistence.sql.connection import Prepared, param
+from adapters.persistence.sql.connection import Prepared, Principal, param
 from adapters.persistence.sql.dialects import INSTANT, TEXT, UUID, Step, closure
 from adapters.persistence.sql.facts import FactsColumns, Footprint, footprint
-from adapters.persistence.sql.holding import Holding
 from adapters.persistence.sql.identity import session_alive
 from adapters.persistence.sql.lists import ListCompiler, ListShape
 from adapters.persistence.sql.rules import ME, NOW, At, From, RuleCompiler
@@ -64,6 +64,8 @@ class Statements:
         self.specification = tables.specification
         self.dialect = dialect
         self._compilers = {signed_in: compiler(tables, signed_in) for signed_in in (True, False)}
+        self._seeing_all = self._compilers
+        """the rules in statements that ask more than the caller may see"""
         self.records = {name: RecordColumns(self.specification, r) for name, r in self.specification.resources.items()}
         self.footprints: dict[str, Footprint] = {
             name: footprint(self.specification, resource) for name, resource in self.specification.resources.items()
@@ -73,15 +75,13 @@ class Statements:
         # what a caller can vary is bounded
         self.page = lru_cache(2000)(self._page)
         self.count = lru_cache(2000)(self._count)
-        self._holding = Holding(tables, dialect)
-        self.hold = cache(self._hold)
-        self.hold_owner = cache(self._holding.owner)
         self.facts = cache(self._facts)
         self.facts_around = cache(self._facts_around)
         self.roles = cache(self._roles)
         self.ties = cache(self._ties)
         self.insert = cache(self._insert)
         self.created = cache(self._created)
+        self.placed = cache(self._placed)
         self.update = cache(self._update)
         self.delete = cache(self._delete)
         self.obstacles = cache(self._obstacles)
@@ -110,8 +110,8 @@ class Statements:
         compiler, table = self._compilers[caller.signed_in], self.tables.of[resource].alias()
         columns = ViewColumns(compiler, self.specification.resources[resource], table)
         at = At(table, resource)
-        found = select(*columns.columns).where(table.c.id == ID, compiler.may("open", at), _alive(caller))
-        return self._prepare(found), columns
+        found = select(*columns.columns).where(table.c.id == ID, compiler.may("open", at), self._alive(caller))
+        return self._prepare(found, "id"), columns
 
     def _page(self, shape: ListShape, caller: Caller) -> tuple[Prepared, ViewColumns]:
         """A page of records as the caller sees them; behind each row the values of its sort keys."""
@@ -121,7 +121,7 @@ class Statements:
         keys = [key.label(f"key_{i}") for i, key in enumerate(listed.keys(table))]
         found = (
             select(*columns.columns, *keys)
-            .where(table.c.id.in_(listed.ids()), _alive(caller))
+            .where(table.c.id.in_(listed.ids()), self._alive(caller))
             .order_by(*listed.order_by(table))
             .limit(param("limit"))
         )
@@ -131,7 +131,7 @@ class Statements:
         """How many records all pages have."""
         compiler, table = self._compilers[caller.signed_in], self.tables.of[shape.resource].alias()
         at = At(table, shape.resource)
-        listed = and_(compiler.may("read", at), ListCompiler(compiler, shape).filters(at), _alive(caller))
+        listed = and_(compiler.may("read", at), ListCompiler(compiler, shape).filters(at), self._alive(caller))
         return self._prepare(select(func.count()).select_from(table).where(listed))
 
     def _members(self, resource: str, caller: Caller) -> Prepared:
@@ -143,8 +143,9 @@ class Statements:
         return self._prepare(
             select(members.c.account, members.c.role, members.c.expires_at)
             .select_from(table.join(members, members.c.record == table.c.id))
-            .where(table.c.id == ID, compiler.may("open", at), shown, compiler.on_expiry(members), _alive(caller))
-            .order_by(members.c.account)
+            .where(table.c.id == ID, compiler.may("open", at), shown, compiler.on_expiry(members), self._alive(caller))
+            .order_by(members.c.account),
+            "id",
         )
 
     def _decisions(self, resource: str, caller: Caller) -> tuple[Prepared, tuple[str, ...]]:
@@ -166,17 +167,12 @@ class Statements:
 
     # --- facts ---------------------------------------------------------------------------
 
-    def _hold(self, resource: str, action: str, caller: Caller) -> Prepared | None:
-        """What keeps a record as it is until the work ends (see `holding.py`)."""
-        return self._holding.record(resource, action, self._compilers[caller.signed_in], _alive(caller))
-
     def _facts(self, resource: str, action: str, caller: Caller) -> tuple[Prepared, FactsColumns]:
         """The record with all its rules can ask for, if the caller may do the action on it."""
         columns = self._columns(resource, self.footprints[resource].ways)
         statement, table = columns.select()
-        compiler = self._compilers[caller.signed_in]
-        allowed = compiler.may(action, At(table, resource))
-        return self._prepare(statement.where(table.c.id == ID, allowed, _alive(caller))), columns
+        allowed = self._seeing_all[caller.signed_in].may(action, At(table, resource))
+        return self._prepare(statement.where(table.c.id == ID, allowed, self._alive(caller)), "id"), columns
 
     def _facts_around(self, resource: str, ways: tuple[Path, ...]) -> tuple[Prepared, FactsColumns]:
         """A parent or referred record (which the caller was shown to reach) with what lies further along."""
@@ -185,7 +181,7 @@ class Statements:
         return self._prepare(statement.where(table.c.id == ID)), columns
 
     def _columns(self, resource: str, ways: Sequence[Path]) -> FactsColumns:
-        return FactsColumns(self.tables, self._compilers[True], self.specification.resources[resource], ways)
+        return FactsColumns(self.tables, self._seeing_all[True], self.specification.resources[resource], ways)
 
     def _roles(self, count: int) -> Prepared:
         """The caller's live roles on a number of records."""
@@ -195,15 +191,19 @@ class Statements:
 
     def _ties(self, through: Through) -> tuple[Prepared, RecordColumns, RecordColumns]:
         """The link records of a record on whose container the caller has a role, with the container."""
+        found, links, containers = self._tying(through)
+        return self._prepare(found), links, containers
+
+    def _tying(self, through: Through) -> tuple[Select[Any], RecordColumns, RecordColumns]:
         link, container = self.tables.of[through.link].alias(), self.tables.of[through.container.resource].alias()
-        members, compiler = _MEMBERS.alias(), self._compilers[True]
+        members, compiler = _MEMBERS.alias(), self._seeing_all[True]
         links, containers = self.records[through.link], self.records[through.container.resource]
         source = link.join(container, compiler.on_hop(At(link, through.link), through.container, container)).join(
             members, members.c.record == container.c.id
         )
         mine = and_(members.c.account == ME, compiler.on_expiry(members))
         found = select(*links.columns(link, "l_"), *containers.columns(container, "c_"))
-        return self._prepare(found.select_from(source).where(link.c[through.back] == ID, mine)), links, containers
+        return found.select_from(source).where(link.c[through.back] == ID, mine), links, containers
 
     # --- writing -------------------------------------------------------------------------
 
@@ -212,19 +212,30 @@ class Statements:
         table, model = self.tables.of[resource], self.specification.resources[resource]
         values = self._bound(model, self.records[resource].names)
         if model.parent is None:
-            alone = select(*values.values()).where(_alive(caller))
+            alone = select(*values.values()).where(self._alive(caller))
             return self._prepare(insert(table).from_select(list(values), alone))
         above = self.tables.of[model.parent].alias()
         allowed = self._compilers[caller.signed_in].may("open", At(above, model.parent))
         there = and_(above.c.id == param(f"v_{model.parent}"), above.c.owner == param("v_owner"))
-        chosen = select(*values.values()).select_from(above).where(there, allowed, _alive(caller))
-        return self._prepare(insert(table).from_select(list(values), chosen))
+        chosen = select(*values.values()).select_from(above).where(there, allowed, self._alive(caller))
+        return self._prepare(insert(table).from_select(list(values), chosen), f"v_{model.parent}")
 
-    def _created(self, resource: str, caller: Caller) -> Prepared:
-        """Whether the record that was just put in is one that the caller may create and open."""
+    def _created(self, resource: str, caller: Caller) -> Prepared | None:
+        """Whether the record that was just put in is one that the caller may create and open.
+
+        None here and below where the database itself sees to it.
+        """
         table, compiler = self.tables.of[resource].alias(), self._compilers[caller.signed_in]
         at = At(table, resource)
         allowed = and_(compiler.may("create", at), compiler.may("open", at))
+        return self._prepare(select(literal(1)).where(table.c.id == ID, allowed))
+
+    def _placed(self, resource: str, caller: Caller) -> Prepared | None:
+        """Whether the record that was just moved is where the caller may create it, below a parent that it can open."""
+        table, compiler = self.tables.of[resource].alias(), self._compilers[caller.signed_in]
+        parent = self.specification.resources[resource].parent
+        assert parent is not None, "only what has a parent moves"
+        allowed = and_(compiler.may("create", At(table, resource)), compiler.opens_parent(At(table, resource)))
         return self._prepare(select(literal(1)).where(table.c.id == ID, allowed))
 
     def _update(self, resource: str, names: tuple[str, ...], caller: Caller) -> Prepared:
@@ -232,20 +243,25 @@ class Statements:
         table, model = self.tables.of[resource], self.specification.resources[resource]
         compiler, at = self._compilers[caller.signed_in], At(table, resource)
         steps = (compiler.on_rule(step.rule, at) for steps in model.steps.values() for step in steps)
-        allowed = or_(compiler.on_rule(model.rule("update"), at), compiler.on_rule(model.rule("move"), at), *steps)
+        moving = compiler.on_rule(model.rule("move"), at)
+        if model.parent in names:
+            allowed = moving
+        else:
+            allowed = or_(compiler.on_rule(model.rule("update"), at), moving, *steps)
         unchanged = and_(table.c.id == ID, table.c.owner == param("was_owner"))
         return self._prepare(
             update(table)
             .values(self._bound(model, [*names, "updated_at"]))
-            .where(unchanged, table.c.updated_at == param("was_updated_at"), compiler.may("open", at), allowed)
+            .where(unchanged, table.c.updated_at == param("was_updated_at"), compiler.may("open", at), allowed),
+            "id",
         )
 
     def _delete(self, resource: str, caller: Caller) -> Prepared:
         """Delete the record; the keys take along what hangs below and empty what refers to it."""
         table, compiler = self.tables.of[resource], self._compilers[caller.signed_in]
-        return self._prepare(delete(table).where(table.c.id == ID, compiler.may("delete", At(table, resource))))
+        return self._prepare(delete(table).where(table.c.id == ID, compiler.may("delete", At(table, resource))), "id")
 
-    def _owned(self, resource: str) -> Prepared:
+    def _owned(self, resource: str) -> Prepared | None:
         """How many records of the resource an owner has, counted no further than its limit and one more."""
         table, limit = self.tables.of[resource], self.specification.resources[resource].limit or 0
         few = select(literal(1)).select_from(table).where(table.c.owner == param("owner")).limit(limit + 1)
@@ -278,23 +294,24 @@ class Statements:
         changed = (
             update(_MEMBERS)
             .values(role=role, expires_at=param("expires_at", INSTANT))
-            .where(_named(resource), self._on_shared(shared, and_(giving, replacing)), _alive(caller))
+            .where(_named(resource), self._on_shared(shared, and_(giving, replacing)), self._alive(caller))
         )
         values = {column.name: param(column.name, column.type) for column in _MEMBERS.c}
         present = exists(select(literal(1)).where(_named(resource)).correlate_except(_MEMBERS))
         added = (
             select(*values.values())
             .select_from(shared)
-            .where(shared.c.id == param("record", UUID), not_(present), giving, _alive(caller))
+            .where(shared.c.id == param("record", UUID), not_(present), giving, self._alive(caller))
         )
-        return self._prepare(changed), self._prepare(insert(_MEMBERS).from_select(list(values), added))
+        adding = insert(_MEMBERS).from_select(list(values), added)
+        return self._prepare(changed, "record"), self._prepare(adding, "record")
 
     def _end_membership(self, resource: str, caller: Caller) -> Prepared:
         """The end of a membership: see `domain.judging.may_end_membership`."""
         compiler, shared = self._compilers[caller.signed_in], self.tables.of[resource].alias()
         taking = self._on_shared(shared, compiler.may_give(_MEMBERS.c.role, At(shared, resource)))
         own = _MEMBERS.c.account == ME
-        return self._prepare(delete(_MEMBERS).where(_named(resource), or_(own, taking), _alive(caller)))
+        return self._prepare(delete(_MEMBERS).where(_named(resource), or_(own, taking), self._alive(caller)), "record")
 
     def _on_shared(self, shared: From, condition: ColumnElement[bool]) -> ColumnElement[bool]:
         """A condition on the record that a membership is of."""
@@ -334,6 +351,9 @@ class Statements:
 
     def _obstacles(self, resource: str) -> Prepared:
         """Whether something kept, something locked, or a reference from outside forbids to delete the record."""
+        return self._prepare(self._forbidding(resource))
+
+    def _forbidding(self, resource: str) -> Select[Any]:
         gone = self._gone(resource)
         others = gone.c.id != ID
         reachable = self._going(resource)
@@ -346,7 +366,7 @@ class Statements:
             for referrer, field in referring(self.specification, name)
             if field.when_gone in (None, "block")
         ]
-        return self._prepare(select(is_kept if kept else false(), or_(false(), *is_locked), or_(false(), *is_referred)))
+        return select(is_kept if kept else false(), or_(false(), *is_locked), or_(false(), *is_referred))
 
     def _some_locked(self, gone: Any, name: str, others: ColumnElement[bool]) -> ColumnElement[bool]:
         chain = self.specification.chain(name)
@@ -354,7 +374,7 @@ class Statements:
             return false()
         table = self.tables.of[name].alias()
         ways = (self.specification.up(name, above) for above in chain)
-        locked = or_(false(), *(self._compilers[True].locked(At(table, name, way)) for way in ways))
+        locked = or_(false(), *(self._seeing_all[True].locked(At(table, name, way)) for way in ways))
         return exists(select(literal(1)).select_from(gone.join(table, table.c.id == gone.c.id)).where(others, locked))
 
     def _some_referring(
@@ -379,7 +399,7 @@ class Statements:
         if len(chain) == 2:
             return table.c[chain[1]]
         above = self.tables.of[chain[1]].alias()
-        hop = self._compilers[True].on_hop(At(table, chain[0]), Hop(chain[1], chain[1]), above)
+        hop = self._seeing_all[True].on_hop(At(table, chain[0]), Hop(chain[1], chain[1]), above)
         return select(self._root_id(above, chain[1:])).where(hop).correlate_except(above).scalar_subquery()
 
     def _shared(self, resource: str, following: bool) -> Prepared | None:
@@ -391,7 +411,10 @@ class Statements:
 
     def _close_account(self) -> tuple[Prepared, ...]:
         """Delete an account and what it owns, one after the other; what is kept passes to a tombstone."""
-        return tuple(map(self._prepare, ClosingCompiler(self.tables, self.dialect).statements()))
+        return tuple(map(self._prepare, self._closing()))
+
+    def _closing(self) -> Iterator[Any]:
+        return ClosingCompiler(self.tables, self.dialect).statements()
 
     def column_type(self, resource: str, name: str) -> Field | None:
         """The type of a field's values; None for the parent, an id."""
@@ -402,8 +425,13 @@ class Statements:
         """The resources under a resource, at any depth."""
         return [name for name in self._going(resource, following=False) if name != resource]
 
-    def _prepare(self, statement: Any) -> Prepared:
-        return Prepared(statement, self.dialect)
+    def _alive(self, caller: Caller) -> ColumnElement[bool]:
+        """The caller's session has not ended: asked within each statement, so that it costs no query of its own."""
+        return session_alive(param("session", UUID), NOW) if caller.in_session else true()
+
+    def _prepare(self, statement: Any, shown: str | None = None) -> Prepared:
+        """`shown`: the name of the value that is the id of the one record that this is about."""
+        return Prepared(statement, self.dialect, principal=Principal("me", shown))
 
 
 def _named(resource: str) -> ColumnElement[bool]:
@@ -411,7 +439,3 @@ def _named(resource: str) -> ColumnElement[bool]:
     record, account = _MEMBERS.c.record == param("record", UUID), _MEMBERS.c.account == param("account", UUID)
     return and_(record, account, _MEMBERS.c.resource == resource)
 
-
-def _alive(caller: Caller) -> ColumnElement[bool]:
-    """The caller's session has not ended: asked within each statement, so that it costs no query of its own."""
-    return session_alive(param("session", UUID), NOW) if caller.in_session else true()

@@ -1,0 +1,299 @@
+"""Functions that see more than their caller: what a rule asks of records that the caller itself may not see.
+
+Behind row-level security a rule cannot look into another table: there it would find only what the caller may open,
+while the rule asks for what is. Such a part of a rule becomes a function of the tables' owner (SECURITY DEFINER). It
+answers yes or no for the acting account, or reads what a use case needs of a record that this account can open.
+Who acts and when is no argument of it: `freehold.me()` and `freehold.moment()` say so.
+
+Where there can be many of a kind, a function's name ends in a hash of its text, so that statements and the database
+agree on it without asking each other.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2s
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    Boolean,
+    Column,
+    ColumnClause,
+    ColumnElement,
+    FromClause,
+    Select,
+    String,
+    Table,
+    column,
+    func,
+    literal,
+    literal_column,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql.asyncpg import PGCompiler_asyncpg
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.expression import Alias, ClauseElement
+from sqlalchemy.types import NullType, TypeEngine
+
+from adapters.persistence.sql.connection import param
+from adapters.persistence.sql.rules import At, RuleCompiler, Terms
+
+SCHEMA = "freehold"
+"""where our functions are"""
+ME, MOMENT = f"{SCHEMA}.me()", f"{SCHEMA}.moment()"
+ATTEMPTS = 5
+"""how often a record may be moved while somebody waits for it"""
+
+
+def said(me: str, moment: str) -> dict[str, str]:
+    """How texts that stay in the database say what a statement is given as values."""
+    return {"me": me, "now": moment, "today": f"CAST({moment} AT TIME ZONE 'UTC' AS date)"}
+
+
+INSIDE = said(ME, MOMENT)
+
+
+class _TextCompiler(PGCompiler_asyncpg):
+    """Values are written into the text; for those that a run gives, and for a row's columns, the dialect has words."""
+
+    def visit_bindparam(self, bindparam: BindParameter[Any], *args: Any, **options: Any) -> str:
+        """See above."""
+        dialect: Any = self.dialect
+        if bindparam.value is None and bindparam.callable is None:
+            return str(dialect.say(bindparam.key, bindparam.type))
+        return str(super().visit_bindparam(bindparam, *args, **{**options, "literal_binds": True}))
+
+    def visit_column(self, column: ColumnClause[Any], *args: Any, **options: Any) -> str:
+        """See above."""
+        dialect: Any = self.dialect
+        if dialect.row is not None and column.table is dialect.row:
+            return str(dialect.say(column.name, column.type))
+        return str(super().visit_column(column, *args, **options))
+
+
+class Wording(asyncpg_dialect):
+    """A dialect for texts that stay in the database."""
+
+    statement_compiler = _TextCompiler
+
+    def __init__(self, words: Mapping[str, str], row: FromClause | None = None) -> None:
+        """`words` say some values; the others become arguments, as do the columns of `row`."""
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.row = row
+        self.arguments: dict[str, TypeEngine[Any]] = {}
+        """types by name, in the order of their places"""
+        self._words = words
+
+    def say(self, name: str, kind: TypeEngine[Any]) -> str:
+        """What stands in the place of a value."""
+        if name in self._words:
+            return self._words[name]
+        self.arguments.setdefault(name, kind)
+        return f"${list(self.arguments).index(name) + 1}"
+
+    def text(self, clause: ClauseElement) -> str:
+        """A statement as text."""
+        return str(clause.compile(dialect=self, compile_kwargs={"render_postcompile": True}))
+
+    def condition(self, asked: ColumnElement[bool], table: FromClause) -> str:
+        """A condition on a row of a table, as text. Compiled alone, an EXISTS in it would lose the table."""
+        whole = select(literal_column("1")).select_from(table).where(true(), asked)
+        _, found, where = self.text(whole).partition("\nWHERE ")
+        return where if found else "true"
+
+    def types(self) -> tuple[str, ...]:
+        """The arguments' types."""
+        return tuple(type_name(kind, self) for kind in self.arguments.values())
+
+
+def type_name(kind: TypeEngine[Any], dialect: Dialect) -> str:
+    """A type as arguments and results have it: without length and collation."""
+    kind = kind.dialect_impl(dialect)
+    assert not isinstance(kind, NullType), "each value of a function has a type"
+    return "text" if isinstance(kind, String) else str(dialect.type_compiler_instance.process(kind)).lower()
+
+
+@dataclass(frozen=True)
+class Definer:
+    """A function of the tables' owner, in plpgsql: that keeps its plans over queries, where SQL would make them anew."""
+
+    name: str
+    arguments: tuple[str, ...]
+    """their types"""
+    returns: str
+    body: str
+    changes: bool
+    """whether it locks or writes; otherwise it sees what the statement sees that asks it"""
+    about: str
+
+    @property
+    def signature(self) -> str:
+        """As other statements name it."""
+        return f"{SCHEMA}.{self.name}({', '.join(self.arguments)})"
+
+    def sql(self, tables_in: str) -> Iterator[str]:
+        """What makes it. It looks for tables in their schema, and never in one where its caller could make some."""
+        yield (
+            f"CREATE FUNCTION {self.signature} RETURNS {self.returns} LANGUAGE plpgsql SECURITY DEFINER "
+            f"{'VOLATILE' if self.changes else 'STABLE'} COST 1000 SET search_path = {tables_in}, pg_temp "
+            f"AS {text_literal(self.body)}"
+        )
+        yield f"COMMENT ON FUNCTION {self.signature} IS {text_literal(self.about)}"
+
+
+class Definers:
+    """The functions that one specification's statements and policies ask, as they come up."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self.made: dict[str, Definer] = {}
+
+    def of_row(
+        self, prefix: str, asked: ColumnElement[bool], table: FromClause, about: str
+    ) -> ColumnElement[bool]:
+        """A condition on a row, asked by a function of those of its columns that matter. The row need not be stored."""
+        wording = Wording(INSIDE, table)
+        body = f"BEGIN RETURN coalesce(({wording.condition(asked, table)}), false); END"
+        name = self._hashed(prefix, wording.types(), "boolean", body, about)
+        return _called(name, Boolean(), *(table.c[column] for column in wording.arguments))
+
+    def of_stored(
+        self, name: str, asked: ColumnElement[bool], table: FromClause, about: str, **values: ColumnElement[Any]
+    ) -> ColumnElement[bool]:
+        """A condition on the stored record `id`; `values` are what else is asked with. Before a change, the old one."""
+        wording = Wording(INSIDE)
+        stored = select(literal_column("1")).select_from(table).where(table.c.id == param("id", table.c.id.type), asked)
+        body = f"BEGIN RETURN EXISTS ({wording.text(stored)}); END"
+        self.made[name] = Definer(name, wording.types(), "boolean", body, False, about)
+        return _called(name, Boolean(), *(values[argument] for argument in wording.arguments))
+
+    def rows(self, name: str | None, found: Select[Any], about: str, hold: Select[Any] | None = None) -> FromClause:
+        """A query that a function answers, asked with the same values.
+
+        With `hold` it locks first, and then reads: a query that waited would go on with what was before it waited.
+        """
+        wording = Wording(INSIDE)
+        text = wording.text(found)
+        body = f"BEGIN RETURN QUERY {text}; END"
+        if hold is not None:
+            lock = wording.text(hold).removeprefix("SELECT ")
+            body = f"""
+BEGIN
+  FOR attempt IN 1..{ATTEMPTS} LOOP
+    PERFORM {lock};
+    IF FOUND THEN RETURN QUERY {text}; RETURN; END IF;
+    -- not there, or moved while we waited: then it is asked again
+    IF NOT EXISTS ({text}) THEN RETURN; END IF;
+  END LOOP;
+  RAISE serialization_failure;
+END"""
+        kinds = [each.type for each in found.selected_columns]
+        results = ", ".join(f"out_{i} {type_name(kind, wording)}" for i, kind in enumerate(kinds, 1))
+        body = f"#variable_conflict use_column\n{body}"
+        types, returns = wording.types(), f"TABLE ({results})"
+        if name is None:
+            name = self._hashed("found", types, returns, body, about)
+        else:
+            self.made[name] = Definer(name, types, returns, body, hold is not None, about)
+        asked = [param(argument, kind) for argument, kind in wording.arguments.items()]
+        call = getattr(getattr(func, SCHEMA), name)(*asked)
+        table: FromClause = call.table_valued(*(column(f"out_{i}", kind) for i, kind in enumerate(kinds, 1)))
+        return table
+
+    def statements(self, name: str, each: Iterable[Any], words: Mapping[str, str], about: str) -> Select[Any]:
+        """Statements that run one after the other within one function."""
+        wording = Wording({**INSIDE, **words})
+        body = "BEGIN " + " ".join(f"{wording.text(statement)};" for statement in each) + " END"
+        self.made[name] = Definer(name, wording.types(), "void", body, True, about)
+        asked = [param(argument, kind) for argument, kind in wording.arguments.items()]
+        return select(getattr(getattr(func, SCHEMA), name)(*asked))
+
+    def trigger(self, name: str, body: str, about: str) -> None:
+        """A function that a trigger calls."""
+        self.made[name] = Definer(name, (), "trigger", body, True, about)
+
+    def _hashed(self, prefix: str, types: tuple[str, ...], returns: str, body: str, about: str) -> str:
+        mark = blake2s("\n".join((*types, returns, body)).encode(), digest_size=5).hexdigest()
+        name = f"{prefix[:50]}_{mark}"
+        self.made[name] = Definer(name, types, returns, body, False, about)
+        return name
+
+
+def _called(name: str, kind: TypeEngine[Any], *arguments: ColumnElement[Any]) -> ColumnElement[Any]:
+    return getattr(getattr(func, SCHEMA), name)(*arguments, type_=kind)  # type: ignore[no-any-return]
+
+
+class Inside(RuleCompiler):
+    """Rules within a function: the caller may be anonymous, which there is an account that is NULL."""
+
+    def on_signed_in(self) -> ColumnElement[bool]:
+        """See `RuleCompiler`."""
+        return literal_column(ME).is_not(None)
+
+
+class BehindWall(RuleCompiler):
+    """Rules in the application's statements: what looks into other records' tables is asked by a function."""
+
+    def __init__(self, compiler: Callable[..., RuleCompiler], definers: Definers, tables: Any, signed_in: bool) -> None:
+        """`compiler` makes the rules within functions."""
+        super().__init__(tables, signed_in)
+        self._inside = compiler(tables, True)
+        self._definers = definers
+
+    def every(self, terms: Terms, at: At) -> ColumnElement[bool]:
+        """See `RuleCompiler`. First each part by itself: most of a rule looks only at the row and at memberships."""
+        found = super().every(terms, at)
+        if not self._looks_elsewhere(found, at):
+            return found
+        about = " and ".join(_words(path, term) for path, term in terms)
+        return self._asked(self._inside.every(terms, at), at, about)
+
+    def locked(self, at: At) -> ColumnElement[bool]:
+        """See `RuleCompiler`."""
+        found = super().locked(at)
+        return self._asked(self._inside.locked(at), at, "locked") if self._looks_elsewhere(found, at) else found
+
+    def start(
+        self, source: FromClause, end: ColumnElement[Any], mine: ColumnElement[bool]
+    ) -> tuple[FromClause, ColumnElement[Any], ColumnElement[bool]]:
+        """See `RuleCompiler`."""
+        if not any(self._is_record(each) for each in _from_in(source)):
+            return source, end, mine
+        found = self._definers.rows(None, select(end).select_from(source).where(mine), "where a list begins")
+        return found, found.c.out_1, true()
+
+    def _asked(self, condition: ColumnElement[bool], at: At, about: str) -> ColumnElement[bool]:
+        return self._definers.of_row(self.specification.resources[at.resource].plural, condition, at.table, about)
+
+    def _looks_elsewhere(self, condition: ColumnElement[bool], at: At) -> bool:
+        """Whether it asks anything of a record but the one at hand."""
+        columns = (each for each in visitors.iterate(condition) if isinstance(each, Column | ColumnClause))
+        return any(each.table is not at.table and self._is_record(each.table) for each in columns)
+
+    def _is_record(self, table: Any) -> bool:
+        while isinstance(table, Alias):
+            table = table.element
+        return isinstance(table, Table) and table in self.tables.of.values()
+
+
+def _from_in(source: FromClause) -> Iterator[FromClause]:
+    yield from (each for each in visitors.iterate(source) if isinstance(each, Table | Alias))
+
+
+def _words(path: Any, term: Any) -> str:
+    """A term, for whoever reads the functions."""
+    way = "".join(f"{hop.field}." for hop in path)
+    return f"{way}{term!r}"
+
+
+def text_literal(value: str) -> str:
+    """A text in SQL."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def quoted(name: str) -> str:
+    """A name in SQL."""
+    return '"' + name.replace('"', '""') + '"'

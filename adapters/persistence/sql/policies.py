@@ -1,0 +1,320 @@
+"""The second wall: row-level security for every table, compiled from the rules that the application asks too.
+
+A policy is the rule over the row at hand, with `freehold.me()` for the caller. What it must know of other records it
+asks of functions (`definers.py`). Nothing is visible and nothing can be written while nobody is named as the caller.
+
+| command | the old row | the new row |
+|---|---|---|
+| SELECT | may `read`; or shows the id, and may `open` | |
+| INSERT | | may `create` and `open`, below a parent that may be opened; a root belongs to the caller |
+| UPDATE | may `open`, and `update`, `move` or take a step | a grant of `update`, or a step; under another parent: may `move` the old and `create` the new one |
+| DELETE | may `delete` | |
+
+Which columns can change at all is a matter of privileges: no id, no owner (but by a move), nothing that the engine
+writes. Which fields, and which steps from one value to another, is the application's to see to: a policy knows
+rows. Limits and the end of memberships are seen to by triggers, so that they hold whoever writes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Table, Text, and_, cast, delete, literal_column, or_, select, true
+
+from adapters.persistence.sql.builtin import (
+    AccountRow,
+    AuditRow,
+    MembershipRow,
+    RefreshTokenRow,
+    SessionRow,
+    SigningKeyRow,
+    table_of,
+)
+from adapters.persistence.sql.connection import param
+from adapters.persistence.sql.definers import BehindWall, Definers, Wording, quoted, said, text_literal
+from adapters.persistence.sql.dialects import TEXT, UUID
+from adapters.persistence.sql.postgres_statements import PostgresStatements
+from adapters.persistence.sql.rules import ME, At
+from domain.record import writable
+from domain.specification.model import Resource
+
+HERE = said("(SELECT freehold.me())", "(SELECT freehold.moment())")
+"""in a policy: asked once for a statement, not for each row"""
+PRESENT, SHOWN = "(SELECT freehold.present())", "(SELECT freehold.presented())"
+_WORDS = (
+    ("me", "uuid", "nullif(nullif(current_setting('app.account', true), ''), 'anonymous')::uuid", "the acting account"),
+    ("present", "boolean", "coalesce(current_setting('app.account', true), '') <> ''", "whether anybody acts"),
+    ("presented", "text", "nullif(current_setting('app.presented', true), '')", "an id, address or hash that was shown"),
+    ("service", "text", "nullif(current_setting('app.service', true), '')", "what the service does, for nobody"),
+    ("moment", "timestamptz", "{moment}", "the instant by which memberships and conditions are judged"),
+)
+OWN_CLOCK, TOLD_CLOCK = "now()", "nullif(current_setting('app.now', true), '')::timestamptz"
+"""the database's own; or what it is told, for tests and proofs of other days"""
+
+
+def words(moment: str) -> Iterator[str]:
+    """What makes the functions that read the settings of a transaction; of each one line, so that it is inlined."""
+    for name, kind, reads, about in _WORDS:
+        reads = reads.format(moment=moment)
+        yield f"CREATE FUNCTION freehold.{name}() RETURNS {kind} LANGUAGE sql STABLE AS $$ SELECT {reads} $$"
+        yield f"COMMENT ON FUNCTION freehold.{name}() IS {text_literal(about)}"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a command may see and leave, as SQL."""
+
+    table: str
+    command: str
+    using: str | None
+    check: str | None = None
+
+    def __str__(self) -> str:
+        """The statement that makes it."""
+        using = "" if self.using is None else f" USING ({self.using})"
+        check = "" if self.check is None else f" WITH CHECK ({self.check})"
+        name = f"freehold_{self.command.lower()}"
+        return f"CREATE POLICY {name} ON {quoted(self.table)} FOR {self.command} TO PUBLIC{using}{check}"
+
+
+@dataclass(frozen=True)
+class Grants:
+    """What the application's role may do with a table, as SQL: verbs, and the columns of an UPDATE."""
+
+    table: str
+    verbs: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    inserted: tuple[str, ...] = ()
+    """the columns of an INSERT; all where there are none"""
+
+    def __str__(self) -> str:
+        """What stands between GRANT and TO."""
+        verbs = list(self.verbs)
+        if self.inserted:
+            verbs.append(f"INSERT ({', '.join(map(quoted, self.inserted))})")
+        if self.columns:
+            verbs.append(f"UPDATE ({', '.join(map(quoted, self.columns))})")
+        return f"{', '.join(verbs)} ON {quoted(self.table)}"
+
+
+class _InPolicy(BehindWall):
+    """Rules in policies: the caller may be anonymous, which there is an account that is NULL."""
+
+    def on_signed_in(self) -> ColumnElement[bool]:
+        """See `RuleCompiler`."""
+        return ME.is_not(None)
+
+
+class Policies:
+    """The policies, functions and triggers of one specification."""
+
+    def __init__(self, statements: PostgresStatements) -> None:
+        """Everything is compiled here."""
+        self._tables = statements.tables
+        self._specification = statements.specification
+        self._resources = self._specification.resources.values()
+        self._statements = statements
+        self._definers = statements.every_definer()
+        self._inside = statements.inside
+        self._rules = _InPolicy(type(statements.inside), self._definers, self._tables, True)
+        self.triggers: list[str] = []
+        self.policies = [policy for resource in self._resources for policy in self._of(resource)]
+        self.policies += [*self._of_memberships(), *_BUILT_IN]
+        self.grants = [self._granted(resource) for resource in self._resources] + _GRANTED
+        self._see_to_limits_and_memberships()
+
+    def functions(self, tables_in: str) -> Iterator[str]:
+        """What makes the functions, in the order of their names."""
+        for name in sorted(self._definers.made):
+            yield from self._definers.made[name].sql(tables_in)
+
+    # --- records -------------------------------------------------------------------------
+
+    def _of(self, resource: Resource) -> Iterator[Policy]:
+        table, rules = self._tables.of[resource.name], self._rules
+        at, plural = At(table, resource.name), resource.plural
+        opens = rules.may("open", at)
+        # Asked of the record as it is stored: of one that is being changed the old row, for its writer may leave it so
+        # that it cannot open it any more.
+        shown = and_(cast(table.c.id, Text) == literal_column(SHOWN), self._stored(resource, "opens", "open"))
+        yield Policy(plural, "SELECT", self._text(or_(rules.may("read", at), shown), table))
+        placed = and_(rules.may("create", at), rules.opens_parent(at))
+        own = table.c.owner == ME if resource.parent is None else true()
+        yield Policy(plural, "INSERT", None, self._text(and_(own, placed, opens), table))
+        steps = [step.rule for steps in resource.steps.values() for step in steps]
+        moves = rules.on_rule(resource.rule("move"), at)
+        updates = rules.on_rule(resource.rule("update"), at)
+        using = and_(opens, or_(updates, moves, *(rules.on_rule(rule, at) for rule in steps)))
+        check = true() if steps else updates
+        if resource.rule("move"):
+            stays = self._stays(resource)
+            moved = and_(self._stored(resource, "moves", "move"), placed)
+            check = or_(and_(stays, check), moved)
+        yield Policy(plural, "UPDATE", self._text(using, table), self._text(check, table))
+        yield Policy(plural, "DELETE", self._text(rules.may("delete", at), table))
+
+    def _stored(self, resource: Resource, verb: str, action: str) -> ColumnElement[bool]:
+        """Whether the caller may do the action on the record as it is stored."""
+        stored, row = self._tables.of[resource.name].alias(), self._tables.of[resource.name]
+        allowed = self._inside.may(action, At(stored, resource.name))
+        about = f"whether the account may {action} the stored record"
+        return self._definers.of_stored(f"{resource.plural}_{verb}", allowed, stored, about, id=row.c.id)
+
+    def _stays(self, resource: Resource) -> ColumnElement[bool]:
+        """Whether the stored record, which the caller can open, has the same parent."""
+        stored, row = self._tables.of[resource.name].alias(), self._tables.of[resource.name]
+        parent = str(resource.parent)
+        opens = self._inside.may("open", At(stored, resource.name))
+        same = and_(stored.c[parent] == param("parent", UUID), opens)
+        about = "whether a change leaves the record where it is"
+        values = {"id": row.c.id, "parent": row.c[parent]}
+        return self._definers.of_stored(f"{resource.plural}_stays", same, stored, about, **values)
+
+    def _granted(self, resource: Resource) -> Grants:
+        changes = resource.rule("update") or resource.steps
+        changing = [name for name in writable(resource) if (resource.rule("move") if name == resource.parent else changes)]
+        beside = self._tables.beside(resource)
+        repeated = [name for link in changing for name in beside.get(link, {})]
+        moved = ["owner"] if resource.parent in changing else []
+        columns = dict.fromkeys([*changing, *repeated, *moved, "updated_at"])
+        return Grants(resource.plural, ("SELECT", "INSERT", "DELETE"), tuple(columns) if changing else ())
+
+    def _text(self, condition: ColumnElement[bool], table: Table) -> str:
+        return f"{PRESENT} AND ({Wording(HERE).condition(condition, table)})"
+
+    # --- memberships ---------------------------------------------------------------------
+
+    def _of_memberships(self) -> Iterator[Policy]:
+        """A membership's own policy looks at its own columns; what its record says is asked of functions."""
+        members = table_of(MembershipRow)
+        own = members.c.account == ME
+        seen, given, joined = [], [], []
+        for resource in self._resources:
+            if resource.ladder is None:
+                continue
+            here = members.c.resource == resource.name
+            seen.append(and_(here, self._members(resource)))
+            given.append(and_(here, self._gives(resource)))
+            if resource.ladder.join_open:
+                weakest = members.c.role == resource.ladder.weakest
+                joined.append(and_(here, own, weakest, self._of_record(resource, "may_be_joined", "open")))
+        ended = members.c.expires_at <= param("now", members.c.expires_at.type)
+        gives = or_(*given) if given else literal_column("false")
+        stores = or_(gives, *joined)
+        name = members.name
+        yield Policy(name, "SELECT", self._text(or_(own, *seen), members))
+        yield Policy(name, "INSERT", None, self._text(stores, members))
+        yield Policy(name, "UPDATE", self._text(or_(ended, gives), members), self._text(stores, members))
+        yield Policy(name, "DELETE", self._text(or_(own, gives), members))
+
+    def _members(self, resource: Resource) -> ColumnElement[bool]:
+        """Whether the caller sees who is a member of a record: by `members`, or because it may share."""
+        stored, row = self._tables.of[resource.name].alias(), table_of(MembershipRow)
+        at = At(stored, resource.name)
+        allowed = or_(self._inside.may("members", at), self._inside.may("share", at))
+        about = "whether the account may see or change who is a member"
+        return self._definers.of_stored(f"{resource.plural}_members", allowed, stored, about, id=row.c.record)
+
+    def _gives(self, resource: Resource) -> ColumnElement[bool]:
+        """Whether the caller may give a role on a record, or take it."""
+        stored, row = self._tables.of[resource.name].alias(), table_of(MembershipRow)
+        allowed = self._inside.may_give(param("role", TEXT), At(stored, resource.name))
+        about = "whether the account may give a role, or take it"
+        values = {"id": row.c.record, "role": row.c.role}
+        return self._definers.of_stored(f"{resource.plural}_gives", allowed, stored, about, **values)
+
+    def _of_record(self, resource: Resource, verb: str, action: str) -> ColumnElement[bool]:
+        stored, row = self._tables.of[resource.name].alias(), table_of(MembershipRow)
+        allowed = self._inside.may(action, At(stored, resource.name))
+        about = f"whether the account may {action} the record of a membership"
+        return self._definers.of_stored(f"{resource.plural}_{verb}", allowed, stored, about, id=row.c.record)
+
+    # --- what holds whoever writes -------------------------------------------------------
+
+    def _see_to_limits_and_memberships(self) -> None:
+        members = table_of(MembershipRow)
+        if any(resource.ladder for resource in self._resources):
+            body = f"BEGIN DELETE FROM {members.name} WHERE record = OLD.id; RETURN NULL; END"
+            self._definers.trigger("end_memberships", body, "memberships end with their record")
+        for resource in self._resources:
+            plural = resource.plural
+            if resource.ladder is not None:
+                self._trigger("ended", "AFTER DELETE", plural, "end_memberships")
+            if resource.rule("move") and self._statements.shared_below(resource.name):
+                self._end_memberships_of_what_moves(resource)
+            if resource.limit is not None:
+                self._limit(resource, resource.limit)
+
+    def _end_memberships_of_what_moves(self, resource: Resource) -> None:
+        members, parent = table_of(MembershipRow), quoted(str(resource.parent))
+        moved = self._statements.moving_along(resource.name)
+        ending = Wording({"id": "NEW.id"}).text(delete(members).where(members.c.record.in_(select(moved.c.id))))
+        name = f"{resource.plural}_moved"
+        self._definers.trigger(name, f"BEGIN {ending}; RETURN NULL; END", "memberships do not travel")
+        changed = f"WHEN (OLD.{parent} IS DISTINCT FROM NEW.{parent}) "
+        self._trigger("moved", f"AFTER UPDATE OF {parent}", resource.plural, name, changed)
+
+    def _limit(self, resource: Resource, limit: int) -> None:
+        plural, accounts = quoted(resource.plural), table_of(AccountRow).name
+        name = f"{resource.plural}_limit"
+        few = f"SELECT 1 FROM {plural} WHERE owner = NEW.owner LIMIT {limit + 1}"  # noqa: S608 - a number of ours
+        body = f"""
+BEGIN
+  -- nobody else counts what this owner has until we are done
+  PERFORM 1 FROM {accounts} WHERE id = NEW.owner FOR NO KEY UPDATE;
+  IF (SELECT count(*) FROM ({few}) AS few) > {limit} THEN
+    RAISE check_violation USING CONSTRAINT = 'freehold_limit', MESSAGE = 'limit reached', DETAIL = '{limit}';
+  END IF;
+  RETURN NULL;
+END"""
+        self._definers.trigger(name, body, f"an owner has at most {limit}")
+        self._trigger("limit_new", "AFTER INSERT", resource.plural, name)
+        self._trigger(
+            "limit_moved", "AFTER UPDATE OF owner", resource.plural, name, "WHEN (OLD.owner IS DISTINCT FROM NEW.owner) "
+        )
+
+    def _trigger(self, name: str, when: str, table: str, function: str, only: str = "") -> None:
+        self.triggers.append(
+            f"CREATE TRIGGER freehold_{name} {when} ON {quoted(table)} "
+            f"FOR EACH ROW {only}EXECUTE FUNCTION freehold.{function}()"
+        )
+
+
+# --- built in --------------------------------------------------------------------------------
+
+_SERVICE, _CALLER = "(SELECT freehold.service())", "(SELECT freehold.me())"
+
+
+def _both(table: str, condition: str, *commands: str) -> list[Policy]:
+    """The same for the old and the new row of each command."""
+    using = {"SELECT": (condition, None), "INSERT": (None, condition), "UPDATE": (condition, condition)}
+    return [Policy(table, command, *using[command]) for command in commands]
+
+
+_ACCOUNTS, _SESSIONS, _TOKENS = (table_of(row).name for row in (AccountRow, SessionRow, RefreshTokenRow))
+_AUDIT, _KEYS, _MEMBERS = (table_of(row).name for row in (AuditRow, SigningKeyRow, MembershipRow))
+_BUILT_IN = [
+    # whoever signs in shows an address; whoever shares shows an id
+    *_both(_ACCOUNTS, f"id = {_CALLER} OR email = {SHOWN} OR CAST(id AS text) = {SHOWN}", "SELECT"),
+    *_both(_ACCOUNTS, f"id = {_CALLER}", "INSERT", "UPDATE"),
+    *_both(_SESSIONS, f"account = {_CALLER} OR CAST(id AS text) = {SHOWN}", "SELECT", "UPDATE"),
+    *_both(_SESSIONS, f"account = {_CALLER}", "INSERT"),
+    *_both(_TOKENS, f"hash = {SHOWN} OR CAST(session AS text) = {SHOWN}", "SELECT", "INSERT", "UPDATE"),
+    # nobody changes or deletes an event: there is no policy, and no privilege
+    *_both(_AUDIT, f"account = {_CALLER}", "SELECT"),
+    *_both(_AUDIT, f"account = {_CALLER} OR (account IS NULL AND {_SERVICE} = 'audit')", "INSERT"),
+    *_both(_KEYS, f"{_SERVICE} = 'signing keys'", "SELECT", "INSERT", "UPDATE"),
+]
+_GRANTED = [
+    # neither staff roles nor whether an account is disabled: those are the operator's
+    Grants(
+        _ACCOUNTS,
+        ("SELECT",),
+        ("email", "password_hash"),
+        ("id", "email", "password_hash", "created_at", "disabled"),
+    ),
+    Grants(_SESSIONS, ("SELECT", "INSERT"), ("last_used_at", "idle_end", "revoked_at")),
+    Grants(_TOKENS, ("SELECT", "INSERT"), ("used_at", "successor", "concealed")),
+    Grants(_MEMBERS, ("SELECT", "INSERT", "DELETE"), ("role", "expires_at")),
+    Grants(_AUDIT, ("SELECT", "INSERT")),
+    Grants(_KEYS, ("SELECT", "INSERT"), ("state",)),
+]

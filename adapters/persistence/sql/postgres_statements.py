@@ -1,0 +1,165 @@
+"""The statements on records where the database has a wall of its own: row-level security, compiled from the same rules.
+
+What looks beyond what the caller may see is asked by functions (`definers.py`). What must hold whoever writes is seen
+to by policies, triggers and keys (`policies.py`), so that it is not asked here a second time.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, exists, literal, or_, select, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.expression import FromClause
+
+from adapters.persistence.sql.connection import Prepared, param
+from adapters.persistence.sql.definers import BehindWall, Definers, Inside
+from adapters.persistence.sql.dialects import UUID
+from adapters.persistence.sql.facts import FactsColumns
+from adapters.persistence.sql.identity import session_alive
+from adapters.persistence.sql.lists import ListShape
+from adapters.persistence.sql.rules import NOW, At, RuleCompiler
+from adapters.persistence.sql.statements import ACCOUNT, ID, NOBODY, SESSION, Caller, Statements
+from adapters.persistence.sql.tables import Tables
+from adapters.persistence.sql.views import RecordColumns
+from application.ports import Sort
+from domain.specification.model import Hop, Path, Through
+
+ANYBODY = Caller(True, True)
+"""of a function: with an account or without, in a session or not"""
+SESSION_ID: ColumnElement[Any] = param("session", UUID)
+
+
+class PostgresStatements(Statements):
+    """See above."""
+
+    def __init__(self, tables: Tables, dialect: Dialect, compiler: type[RuleCompiler] = Inside) -> None:
+        """`compiler` makes the rules within functions."""
+        self.definers = Definers()
+        super().__init__(
+            tables, dialect, lambda tables, signed_in: BehindWall(compiler, self.definers, tables, signed_in)
+        )
+        self.inside = compiler(tables, True)
+        self._seeing_all = dict.fromkeys((True, False), self.inside)
+
+    def every_definer(self) -> Definers:
+        """All functions that a statement on this specification can ask."""
+        for name, resource in self.specification.resources.items():
+            for caller in (SESSION, ACCOUNT, NOBODY):
+                self.view(name, caller)
+                self.decisions(name, caller)
+                self.page(_newest(name), caller)
+                self.insert(name, caller)
+                self.members(name, caller)
+            self.facts(name, "open", ANYBODY)
+            self.facts(name, "read", ANYBODY)
+            self.obstacles(name)
+            for hop, ways in _around(self.footprints[name].ways).items():
+                self.facts_around(hop.resource, tuple(ways))
+            for _, through in self.footprints[name].throughs:
+                self.ties(through)
+            if resource.ladder is not None:
+                self.put_membership(name, SESSION)
+                self.end_membership(name, SESSION)
+        self.close_account()
+        return self.definers
+
+    def shared_below(self, resource: str) -> bool:
+        """Whether what moves with a record can have members."""
+        return any(self.specification.resources[name].ladder for name in self._going(resource, following=False))
+
+    def moving_along(self, resource: str) -> Any:
+        """The record and all below it, as rows of resource and id."""
+        return self._gone(resource, following=False)
+
+    # --- asked by functions --------------------------------------------------------------
+
+    def _facts(self, resource: str, action: str, caller: Caller) -> tuple[Prepared, FactsColumns]:
+        columns = self._columns(resource, self.footprints[resource].ways)
+        statement, table = columns.select()
+        allowed = self._seeing_all[True].may(action, At(table, resource))
+        found = statement.where(table.c.id == ID, allowed, self._alive(ANYBODY))
+        name = f"{self._plural(resource)}_facts_{action}"
+        about = f"a record that the account can {action}, with what its rules ask for; held until the work ends"
+        return self._asked(name, found, about, self._hold(resource, action)), columns
+
+    def _facts_around(self, resource: str, ways: tuple[Path, ...]) -> tuple[Prepared, FactsColumns]:
+        columns = self._columns(resource, ways)
+        statement, table = columns.select()
+        rules, at = self._seeing_all[True], At(table, resource)
+        found = statement.where(table.c.id == ID, or_(rules.may("open", at), rules.may("read", at)))
+        about = "a record that the account can open or read, with what rules further along ask for"
+        return self._asked(None, found, about), columns
+
+    def _ties(self, through: Through) -> tuple[Prepared, RecordColumns, RecordColumns]:
+        found, links, containers = self._tying(through)
+        about = "what ties a record to containers of which the account is a member"
+        return self._asked(None, found, about), links, containers
+
+    def _obstacles(self, resource: str) -> Prepared:
+        table = self.tables.of[resource].alias()
+        mine = exists(
+            select(literal(1)).select_from(table).where(
+                table.c.id == ID, self._seeing_all[True].may("delete", At(table, resource))
+            ).correlate_except(table)
+        )
+        about = "why a record that the account may delete cannot be deleted"
+        return self._asked(f"{self._plural(resource)}_obstacles", self._forbidding(resource).where(mine), about)
+
+    def _close_account(self) -> tuple[Prepared, ...]:
+        about = "delete the account and all that it owns; what is kept passes to a tombstone"
+        words = {"account": "freehold.me()", "password_hash": "'!'", "staff": "NULL", "disabled": "true"}
+        closing = self.definers.statements("close_account", self._closing(), words, about)
+        return (self._prepare(closing),)
+
+    def _asked(self, name: str | None, found: Select[Any], about: str, hold: Select[Any] | None = None) -> Prepared:
+        table = self.definers.rows(name, found, about, hold)
+        return self._prepare(select(*table.c), "id")
+
+    def _hold(self, resource: str, action: str) -> Select[Any]:
+        """Let nobody change the record that the caller may do the action on, nor what is above it.
+
+        What is above is shared with whoever works below it, too; from the top down, as a deletion takes its locks.
+        """
+        rules, chain = self._seeing_all[True], self.specification.chain(resource)
+        held = [self.tables.of[name].alias(f"held_{i}") for i, name in enumerate(chain)]
+        source: FromClause = held[0]
+        for lower, upper, name, above in zip(held, held[1:], chain, chain[1:], strict=False):
+            source = source.join(upper, rules.on_hop(At(lower, name), Hop(above, above), upper))
+        locks = [f"FOR SHARE OF held_{i}" for i in reversed(range(1, len(held)))] + ["FOR NO KEY UPDATE OF held_0"]
+        allowed = and_(rules.may(action, At(held[0], resource)), self._alive(ANYBODY))
+        return select(literal(1)).select_from(source).where(held[0].c.id == ID, allowed).suffix_with(*map(text, locks))
+
+    # --- seen to by the database ---------------------------------------------------------
+
+    def _created(self, resource: str, caller: Caller) -> None:
+        return None
+
+    def _placed(self, resource: str, caller: Caller) -> None:
+        return None
+
+    def _owned(self, resource: str) -> None:
+        return None
+
+    def _shared(self, resource: str, following: bool) -> None:
+        return None
+
+    def _alive(self, caller: Caller) -> ColumnElement[bool]:
+        if caller is ANYBODY:
+            return or_(SESSION_ID.is_(None), session_alive(SESSION_ID, NOW))
+        return super()._alive(caller)
+
+    def _plural(self, resource: str) -> str:
+        return self.specification.resources[resource].plural
+
+
+def _newest(resource: str) -> ListShape:
+    return ListShape(resource, (), (Sort("id", True),), None)
+
+
+def _around(ways: Iterable[Path]) -> dict[Hop, list[Path]]:
+    """By the first hop, what is asked for beyond it."""
+    found: dict[Hop, list[Path]] = {}
+    for way in ways:
+        if way:
+            found.setdefault(way[0], []).append(way[1:])
+    return found

@@ -1,0 +1,194 @@
+"""Raises the second wall in a database, says whether it stands, and which role may be let in through the first.
+
+The wall is made anew as a whole, in the transaction that changes the tables: first taken down (`lower`), last
+raised again (`put_up`). What it should be and what the catalog then held are kept as two hashes in the comment of its
+schema: so it is noticed when another specification is served, and when somebody changed it by hand.
+"""
+
+from collections.abc import Iterable
+from hashlib import blake2s
+from typing import Any
+
+from sqlalchemy import Connection
+
+from adapters.persistence.sql.builtin import mapped
+from adapters.persistence.sql.definers import SCHEMA, quoted, text_literal
+from adapters.persistence.sql.policies import OWN_CLOCK, Policies, words
+from adapters.persistence.sql.postgres import DIALECT
+from adapters.persistence.sql.postgres_statements import PostgresStatements
+from adapters.persistence.sql.tables import Tables
+from domain.errors import SchemaDiffers
+
+REVISIONS = "alembic_version"
+_HELD = """
+SELECT kind, what FROM (
+  SELECT 'table' AS kind, concat_ws(' ', c.relname, c.relrowsecurity, c.relforcerowsecurity, c.relowner = {owner}, (
+      SELECT string_agg(item::text, ',' ORDER BY item::text) FROM unnest(c.relacl) AS item
+    )) AS what FROM pg_class c WHERE c.oid = ANY ({tables})
+  UNION ALL SELECT 'column', concat_ws(' ', a.attrelid::regclass, a.attname, (
+      SELECT string_agg(item::text, ',' ORDER BY item::text) FROM unnest(a.attacl) AS item
+    )) FROM pg_attribute a WHERE a.attrelid = ANY ({tables}) AND a.attacl IS NOT NULL
+  UNION ALL SELECT 'policy', concat_ws(' ', p.polrelid::regclass, p.polname, p.polcmd, p.polpermissive, (
+      SELECT string_agg(role::regrole::text, ',') FROM unnest(p.polroles) AS role
+    ), pg_get_expr(p.polqual, p.polrelid), '/', pg_get_expr(p.polwithcheck, p.polrelid))
+    FROM pg_policy p WHERE p.polrelid = ANY ({tables})
+  UNION ALL SELECT 'trigger', concat_ws(' ', pg_get_triggerdef(t.oid), t.tgenabled)
+    FROM pg_trigger t WHERE t.tgrelid = ANY ({tables}) AND NOT t.tgisinternal
+  UNION ALL SELECT 'function', concat_ws(' ', f.oid::regprocedure, f.prosecdef, f.provolatile, f.proconfig, f.prosrc,
+    f.proowner = {owner}) FROM pg_proc f WHERE f.pronamespace = to_regnamespace('{schema}')
+  UNION ALL SELECT 'schema', concat_ws(' ', n.nspname, n.nspacl) FROM pg_namespace n WHERE n.nspname = '{schema}'
+) AS held ORDER BY kind, what COLLATE "C"
+"""
+
+
+class SecondWall:
+    """The wall of one specification."""
+
+    def __init__(self, tables: Tables, moment: str = OWN_CLOCK) -> None:
+        """`moment`: whose clock counts."""
+        self._moment = moment
+        self._tables = tables
+        self._policies = Policies(PostgresStatements(tables, DIALECT))
+        self._names = [*(table.name for table in tables.of.values()), *mapped.metadata.tables]
+
+    # --- up and down ---------------------------------------------------------------------
+
+    def put_up(self, connection: Connection, role: str) -> None:
+        """Raise it for the application's role, in the transaction of the connection, which is the owner's."""
+        _check_role(connection, role)
+        here = quoted(_one(connection, "SELECT current_schema()::text"))
+        database = quoted(_one(connection, "SELECT current_database()::text"))
+        for statement in (*self._made(here), *self._let_in(here, database, role)):
+            connection.exec_driver_sql(statement)
+        marks = f"{self._wanted()} {_digest(self._held(connection))}"
+        connection.exec_driver_sql(f"COMMENT ON SCHEMA {SCHEMA} IS {text_literal(marks)}")
+
+    def _made(self, here: str) -> Iterable[str]:
+        yield f"CREATE SCHEMA {SCHEMA}"
+        yield from words(self._moment)
+        yield from self._policies.functions(here)
+        for name in self._names:
+            yield f"ALTER TABLE {quoted(name)} ENABLE ROW LEVEL SECURITY"
+            yield f"ALTER TABLE {quoted(name)} FORCE ROW LEVEL SECURITY"
+            # its own backups and migrations; and the functions above
+            yield f"CREATE POLICY freehold_owner ON {quoted(name)} TO CURRENT_USER USING (true) WITH CHECK (true)"
+        yield from map(str, self._policies.policies)
+        yield from self._policies.triggers
+
+    def _let_in(self, here: str, database: str, role: str) -> Iterable[str]:
+        """Exactly what serving needs."""
+        to = quoted(role)
+        for name in (*self._names, REVISIONS):
+            yield f"REVOKE ALL ON {quoted(name)} FROM PUBLIC, {to}"
+        yield f"REVOKE CREATE ON SCHEMA {here} FROM PUBLIC, {to}"
+        # a temporary table would be found before ours
+        yield f"REVOKE CREATE, TEMPORARY ON DATABASE {database} FROM PUBLIC, {to}"
+        yield f"REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {SCHEMA} FROM PUBLIC"
+        yield f"GRANT USAGE ON SCHEMA {here}, {SCHEMA} TO {to}"
+        yield f"GRANT SELECT ON {REVISIONS} TO {to}"
+        yield from (f"GRANT {granted} TO {to}" for granted in self._policies.grants)
+        yield f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {SCHEMA} TO {to}"
+
+    # --- does it stand -------------------------------------------------------------------
+
+    def gap(self, connection: Connection) -> str | None:
+        """Why it is not the wall that it should be, in words; None where it is."""
+        comment = "SELECT coalesce(obj_description(to_regnamespace('freehold'), 'pg_namespace'), '')"
+        wanted, _, held = _one(connection, comment).partition(" ")
+        if not wanted:
+            return "The database has no row-level security."
+        if wanted != self._wanted():
+            return "The row-level security of the database is of another specification, or another Freehold."
+        if held != _digest(self._held(connection)):
+            return "The row-level security of the database was changed by hand: policies, functions or privileges."
+        return None
+
+    def _wanted(self) -> str:
+        return _digest([*self._made("here"), *self._let_in("here", "database", "role")])
+
+    def _held(self, connection: Connection) -> list[str]:
+        names = ", ".join(f"to_regclass({text_literal(quoted(name))})" for name in self._names)
+        owner = f"(SELECT relowner FROM pg_class WHERE oid = to_regclass('{REVISIONS}'))"
+        held = _HELD.format(tables=f"ARRAY[{names}]", owner=owner, schema=SCHEMA)
+        return [f"{kind} {what}" for kind, what in connection.exec_driver_sql(held)]
+
+
+def lower(connection: Connection) -> None:
+    """Take it down, so that tables can change: the owner sees everything, and nobody else is let in meanwhile."""
+    policies = """
+        SELECT polname::text, polrelid::regclass::text FROM pg_policy JOIN pg_class ON pg_class.oid = polrelid
+        WHERE relnamespace = current_schema()::regnamespace AND polname LIKE 'freehold\\_%%'
+    """
+    tables = """
+        SELECT oid::regclass::text FROM pg_class
+        WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND relrowsecurity
+    """
+    for (table,) in list(connection.exec_driver_sql(tables)):
+        connection.exec_driver_sql(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+    for policy, table in list(connection.exec_driver_sql(policies)):
+        connection.exec_driver_sql(f"DROP POLICY {quoted(policy)} ON {table}")
+    connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+    # from here on a policy that would hide rows from us is an error, not fewer rows
+    connection.exec_driver_sql("SET LOCAL row_security = off")
+
+
+# --- roles -----------------------------------------------------------------------------------
+
+_ROLE = """
+SELECT r.rolsuper, r.rolbypassrls,
+  EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace
+    AND pg_has_role(r.oid, c.relowner, 'MEMBER')),
+  has_schema_privilege(r.oid, current_schema()::regnamespace, 'CREATE'),
+  has_database_privilege(r.oid, current_database(), 'CREATE'),
+  has_database_privilege(r.oid, current_database(), 'TEMPORARY')
+FROM pg_roles r WHERE r.rolname = {}
+"""
+
+
+_LET_ANOTHER_SERVE = """row-level security would not hold for it. Let it migrate, and another role serve:
+  CREATE ROLE freehold_app LOGIN PASSWORD '...' NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
+Then FREEHOLD_MIGRATION_URL is what FREEHOLD_DATABASE_URL is now, and FREEHOLD_DATABASE_URL names freehold_app;
+`freehold migrate` grants it what it needs."""
+
+
+def unfit(connection: Connection) -> str | None:
+    """Why the role of a connection must not serve, with the SQL that mends it; None where it may."""
+    role, database = connection.exec_driver_sql("SELECT current_user::text, current_database()::text").one()
+    found = connection.exec_driver_sql(_ROLE.format(text_literal(role))).one()
+    superuser, bypasses, owns, creates, makes_schemas, makes_temporary = found
+    name = quoted(role)
+    if superuser or owns:
+        why = "is a superuser" if superuser else "owns tables, or is a member of the role that does"
+        return f"The role {name} {why}: {_LET_ANOTHER_SERVE}"
+    mending = []
+    if bypasses:
+        mending.append(f"ALTER ROLE {name} NOBYPASSRLS;")
+    if creates:
+        mending.append(f"REVOKE CREATE ON SCHEMA public FROM PUBLIC, {name};")
+    if makes_schemas:
+        mending.append(f"REVOKE CREATE ON DATABASE {quoted(database)} FROM PUBLIC, {name};")
+    if makes_temporary:
+        mending.append(f"REVOKE TEMPORARY ON DATABASE {quoted(database)} FROM PUBLIC, {name};")
+    if not mending:
+        return None
+    lines = "".join(f"\n  {statement}" for statement in mending)
+    return f"The role {name} may do more than serve. The owner of the database mends that:{lines}"
+
+
+def _check_role(connection: Connection, role: str) -> None:
+    """Raises `SchemaDiffers` where the application's role is not there, or is the owner itself."""
+    if not _one(connection, f"SELECT count(*) FROM pg_roles WHERE rolname = {text_literal(role)}"):
+        raise SchemaDiffers(
+            f"There is no role {quoted(role)} that could serve. Whoever may create roles makes it:\n"
+            f"  CREATE ROLE {quoted(role)} LOGIN PASSWORD '...' NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;"
+        )
+    if role == _one(connection, "SELECT current_user::text"):
+        raise SchemaDiffers(f"The role {quoted(role)} owns the tables: {_LET_ANOTHER_SERVE}")
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return blake2s("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def _one(connection: Connection, sql: str) -> Any:
+    return connection.exec_driver_sql(sql).scalar_one()
