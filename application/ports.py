@@ -119,7 +119,8 @@ class Records(RecordsRead, Protocol):
     async def add(self, actor: Actor, record: Record, now: datetime) -> None:
         """Store a new record.
 
-        Raises `Conflict` where it is not unique, its owner's limit is reached or it is not the actor's to create;
+        Raises `Conflict` where it is not unique, its owner's limit is reached or it is not the actor's to create (see
+        `domain.judging.may_add`);
         `NotAuthenticated` where the actor's session has ended.
         """
 
@@ -131,7 +132,10 @@ class Records(RecordsRead, Protocol):
         """
 
     async def obstacles(self, actor: Actor, record: Record, now: datetime) -> tuple[str, ...]:
-        """Why the record cannot be deleted: "kept", "locked" (something below), "referred"; empty where it can."""
+        """Why the record cannot be deleted: "kept", "locked" (something below), "referred"; empty where it can.
+
+        Asked of a record that the actor may delete.
+        """
 
     async def remove(self, actor: Actor, record: Record, now: datetime) -> None:
         """Delete the record and all below it; references elsewhere are emptied or follow, as the specification says.
@@ -149,7 +153,7 @@ class Records(RecordsRead, Protocol):
     async def membership(
         self, actor: Actor, resource: str, record_id: str, account: str, now: datetime
     ) -> Membership | None:
-        """An account's live membership, or None. The actor opened the record before, or asks for its own.
+        """An account's live membership, or None. The actor may see the members, or share, or asks for its own.
 
         Raises `NotAuthenticated` when the actor's session has ended.
         """
@@ -259,7 +263,10 @@ class SigningKeys(Protocol):
 
 
 class Work(Protocol):
-    """One unit of work: all of it is kept at `commit`, none of it otherwise."""
+    """One unit of work: all of it is kept at `commit`, none of it otherwise.
+
+    After a `Conflict` it is to be left: that the rest can still be kept is not promised.
+    """
 
     @property
     def records(self) -> Records:

@@ -113,16 +113,31 @@ def may_store(actor: Actor, old: Facts, new: Facts) -> bool:
     """Whether a change could be the actor's at all, whatever fields it is of; that was judged before.
 
     Any grant of a change holds on the record as it is. Under another parent it must be the actor's to move, to create
-    there, and that parent to open.
+    there, and that parent to open; and what it refers to now, and did not before, the actor's to read.
     """
     resource = old.resource
     steps = (step.rule for steps in resource.steps.values() for step in steps)
     changing = (resource.rule("update"), resource.rule("move"), *steps)
     if not may("open", actor, old) or not any(decide(rule, actor, old) for rule in changing):
         return False
+    referring = {f.name for f in resource.references() if old.record.values[f.name] != new.record.values[f.name]}
+    if not _may_refer(actor, new, referring):
+        return False
     if old.record.parent == new.record.parent:
         return True
     return decide(resource.rule("move"), actor, old).allowed and may_place(actor, new)
+
+
+def may_add(actor: Actor, new: Facts) -> bool:
+    """Whether the actor may store a new record, as far as rights go: to create and open it, and read what it names."""
+    names = {field.name for field in new.resource.references()}
+    return may_place(actor, new) and may("open", actor, new).allowed and _may_refer(actor, new, names)
+
+
+def _may_refer(actor: Actor, new: Facts, names: set[str]) -> bool:
+    """Whether the actor can read what these references name."""
+    hops = (Hop(field.name, str(field.target)) for field in new.resource.references() if field.name in names)
+    return all(may("read", actor, target) for hop in hops if (target := new.hop(hop)) is not None)
 
 
 def may_place(actor: Actor, new: Facts) -> bool:

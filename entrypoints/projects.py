@@ -54,33 +54,43 @@ def bring_up(database: Path | Server, tables: Tables, *, allow_losses: bool) -> 
     if isinstance(database, Path):
         database.parent.mkdir(parents=True, exist_ok=True)
     migrating.upgrade(_url(database))
+    if isinstance(database, Server):
+        if not compare(database, tables) and postgres_schema.gap(database.owner_url, tables) is None:
+            return schema.Differences((), (), (), ())
+        return postgres_schema.adjust(database.owner_url, tables, allow_losses=allow_losses, role=database.role)
     if not compare(database, tables):
         return schema.Differences((), (), (), ())
-    if isinstance(database, Server):
-        return postgres_schema.adjust(database.url, tables, allow_losses=allow_losses)
     return schema.adjust(database, tables, allow_losses=allow_losses)
 
 
 def compare(database: Path | Server, tables: Tables) -> schema.Differences:
     """How the database differs from the specification."""
     if isinstance(database, Server):
-        return postgres_schema.compare(database.url, tables)
+        return postgres_schema.compare(database.owner_url, tables)
     return schema.compare(database, tables)
 
 
 def require_same(database: Path | Server, tables: Tables) -> None:
     """Raise `SchemaDiffers` unless the database is exactly the specification's; changes nothing."""
     if isinstance(database, Path) and not database.exists():
-        raise SchemaDiffers(f"There is no database at {database}. `freehold dev` makes one.")
-    if not migrating.is_current(_url(database)):
-        raise SchemaDiffers(f"The built-in tables of {database} are of another version. `freehold dev` upgrades them.")
-    differences = compare(database, tables)
+        raise SchemaDiffers(f"There is no database at {database}. `freehold migrate` makes one.")
+    # as the role that serves: it may do no more than that
+    serving = Server(database.url) if isinstance(database, Server) else database
+    if isinstance(serving, Server) and (unfit := postgres_schema.unfit(serving.url)) is not None:
+        raise SchemaDiffers(unfit)
+    if not migrating.is_current(_url(serving)):
+        raise SchemaDiffers(
+            f"The built-in tables of {database} are of another version. `freehold migrate` upgrades them."
+        )
+    differences = compare(serving, tables)
     if differences:
-        raise SchemaDiffers(f"{database} is not what the specification says: {differences}. `freehold dev` shows more.")
+        raise SchemaDiffers(f"{database} is not what the specification says: {differences}. `freehold migrate` mends it.")
+    if isinstance(serving, Server) and (gap := postgres_schema.gap(serving.url, tables)) is not None:
+        raise SchemaDiffers(f"{gap} `freehold migrate` puts up the right one.")
 
 
 def _url(database: Path | Server) -> str:
-    return database.url if isinstance(database, Server) else f"sqlite:///{database}"
+    return database.owner_url if isinstance(database, Server) else f"sqlite:///{database}"
 
 
 def _readme(name: str) -> str:

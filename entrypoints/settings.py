@@ -35,6 +35,9 @@ class Settings(BaseSettings):
         None,
         description="`sqlite:///path` or `postgresql://user:password@host/name`; unset: `freehold.db` in the folder",
     )
+    migration_url: str | None = Field(
+        None, description="PostgreSQL: the same database, as the role that owns its tables; only `migrate` and `dev` use it"
+    )
     database_pool_size: int = Field(10, ge=1, le=1000, description="PostgreSQL: connections of a process at most")
     database_pool_timeout: float = Field(5, gt=0, le=600, description="seconds to wait for a free one")
     database_connect_timeout: float = Field(5, gt=0, le=600, description="seconds to wait for a new one")
@@ -50,8 +53,18 @@ class Settings(BaseSettings):
         """The SQLite file, or where PostgreSQL is. Raises `ValueError` for anything else."""
         scheme, _, rest = (self.database_url or "").partition("://")
         if scheme in POSTGRESQL and rest:
-            return Server(f"postgresql://{rest}")
+            return Server(f"postgresql://{rest}", self._migration_url())
+        if self.migration_url is not None:
+            raise ValueError("FREEHOLD_MIGRATION_URL is for PostgreSQL, and FREEHOLD_DATABASE_URL names none")
         return self.database_path(folder)
+
+    def _migration_url(self) -> str | None:
+        if self.migration_url is None:
+            return None
+        scheme, _, rest = self.migration_url.partition("://")
+        if scheme not in POSTGRESQL or not rest:
+            raise ValueError("FREEHOLD_MIGRATION_URL must be postgresql://user:password@host/name")
+        return f"postgresql://{rest}"
 
     def database_path(self, folder: Path) -> Path:
         """The SQLite file. Raises `ValueError` for any other database."""

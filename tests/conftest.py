@@ -132,14 +132,14 @@ def postgres_database(postgres_server: Server, postgres_template: PostgresDataba
 
 
 @pytest.fixture
-async def postgres_world(postgres_database: PostgresDatabase) -> AsyncIterator[Worlds]:
+async def postgres_world(postgres_server: Server, postgres_database: PostgresDatabase) -> AsyncIterator[Worlds]:
     """A world on a new PostgreSQL database, closed at the end."""
     stores: list[Store] = []
 
     def make(specification: Specification) -> World:
         database = postgres_database(specification)
-        stores.append(PostgresStore(database.url, tables_of(specification)))
-        return World(specification, stores[-1])
+        stores.append(PostgresStore(database.url, tables_of(specification), tells_time=True))
+        return World(specification, stores[-1], lambda sql: postgres_server.execute(sql, database.name))
 
     yield make
     for store in stores:

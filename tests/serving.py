@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from adapters.persistence.sql import migrating, postgres_schema
+from adapters.persistence.sql.policies import TOLD_CLOCK
 from adapters.persistence.sql.pool import Server as Place
 from adapters.persistence.sql.tables import Tables, build
 from adapters.specification_file import load
 from entrypoints import projects
-from tests.postgres import Server, Throwaway
+from tests.postgres import APPLICATION, Server, Throwaway
 
 PROJECT = Path(__file__).resolve().parents[1]
 PATIENCE = 30.0
@@ -22,8 +24,11 @@ PATIENCE = 30.0
 
 
 def bring_up(database: Throwaway, tables: Tables) -> None:
-    """Make the tables of a PostgreSQL database, as their owner."""
-    projects.bring_up(Place(database.migration_url), tables, allow_losses=False)
+    """Make the tables of a PostgreSQL database, as their owner; rules are judged by the store's clock."""
+    migrating.upgrade(database.migration_url)
+    postgres_schema.adjust(
+        database.migration_url, tables, allow_losses=False, role=APPLICATION, moment=TOLD_CLOCK
+    )
 
 
 @contextmanager
@@ -38,7 +43,8 @@ def serving(folder: Path, postgres: Server | None) -> Iterator[str]:
         return
     database = postgres.new()
     try:
-        bring_up(database, build(load(folder / "freehold.yaml")))
+        place = Place(database.url, database.migration_url)
+        projects.bring_up(place, build(load(folder / "freehold.yaml")), allow_losses=False)
         with _process(folder, "serve", "--database", database.url) as url:
             yield url
     finally:

@@ -19,7 +19,7 @@ from application.ports import SORTED_CHARACTERS, Filter, Page, Query, Sort, View
 from domain.account import Account
 from domain.deletion import closing, obstacles
 from domain.errors import Conflict, NotAuthenticated
-from domain.judging import may_end_membership, may_place, may_put_membership, may_store
+from domain.judging import may_add, may_end_membership, may_put_membership, may_store
 from domain.membership import Membership
 from domain.ownership import Actor, Facts, may, seen, view
 from domain.record import Record
@@ -127,7 +127,7 @@ class MemoryRecords:
         self._check_session(actor, now)
         world = self._at(now)
         facts = world.imagine(record)
-        if not may_place(actor, facts) or not may("open", actor, facts):
+        if not may_add(actor, facts):
             raise _changed()
         world.check_unique(record)
         world.check_limit(record)

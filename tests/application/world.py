@@ -1,5 +1,6 @@
 """A small world for tests: people with sessions, the use cases over any store, and a clock that stands still."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -46,8 +47,12 @@ def specification(text: str) -> Specification:
 class World:
     """The use cases of records and sharing; `await world.person("mary")` makes an account with a live session."""
 
-    def __init__(self, spec: Specification, store: Store | None = None) -> None:
+    def __init__(
+        self, spec: Specification, store: Store | None = None, operate: Callable[[str], Any] | None = None
+    ) -> None:
+        """`operate` runs SQL past every policy, where the database has some."""
         self.specification = spec
+        self.operate = operate
         self.path = Path()
         self.store: Store = MemoryStore(spec) if store is None else store
         self.clock, self.ids = SetClock(datetime(2026, 11, 23, 9, 30, 0, 123456, UTC)), UuidV7()
@@ -67,7 +72,11 @@ class World:
         async with self.store.work() as work:
             await work.accounts.add(account)
             await work.sessions.add(session)
+            if staff is not None and self.operate is None:
+                await work.accounts.appoint(account)
             await work.commit()
+        if staff is not None and self.operate is not None:
+            self.operate(f"UPDATE freehold_accounts SET staff = '{staff}' WHERE id = '{account.id}'")  # noqa: S608
         return Actor(account.id, session.id)
 
     async def make(self, actor: Actor, resource: str, **values: Any) -> str:
@@ -85,6 +94,12 @@ class World:
         table = table_of(MembershipRow)
         row = {"resource": resource, "record": record_id, "account": membership.account, "role": role}
         row["expires_at"] = None if ends is None else stored_time(ends)
+        if self.operate is not None:
+            here = f"record = '{record_id}' AND account = '{membership.account}'"
+            values = ", ".join("NULL" if value is None else f"'{value}'" for value in row.values())
+            self.operate(f"DELETE FROM {table.name} WHERE {here}")  # noqa: S608
+            self.operate(f"INSERT INTO {table.name} ({', '.join(row)}) VALUES ({values})")  # noqa: S608
+            return
         async with self.store.work() as work:
             # past the port, which asks whose the membership is to give
             connection = work.records._connection  # type: ignore[attr-defined]

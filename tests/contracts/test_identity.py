@@ -29,7 +29,7 @@ from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, memory_s
 IDS = UuidV7()
 NOTES = notes()
 SECOND = timedelta(seconds=1)
-MARY = Account(IDS.new(), "mary@example.com", "hash", START, "auditor", True)
+MARY = Account(IDS.new(), "mary@example.com", "hash", START, disabled=True)
 BOB = Account(IDS.new(), "bob@example.com", "hash", START + SECOND)
 SESSION = Session.start(IDS.new(), BOB.id, "Firefox", "::1", START)
 TOKEN = SESSION.first_token("0" * 64)
@@ -81,25 +81,43 @@ async def test_accounts_are_found_by_id_and_address(store: Store) -> None:
 
 async def test_an_address_is_taken_once(store: Store) -> None:
     await fill(store)
-    async with store.work() as work:
-        for write in (
-            work.accounts.add(replace(MARY, id=IDS.new())),
-            work.accounts.save(replace(BOB, email=MARY.email)),
-        ):
+    for write, account in (("add", replace(MARY, id=IDS.new())), ("save", replace(BOB, email=MARY.email))):
+        async with store.work() as work:
             with pytest.raises(Conflict) as caught:
-                await write
+                await getattr(work.accounts, write)(account)
             assert caught.value.code == "email_taken"
+    async with store.work() as work:
         await work.accounts.save(BOB)
 
 
 async def test_accounts_change(store: Store) -> None:
     await fill(store)
-    changed = Account(BOB.id, "bob@example.org", "another", BOB.created_at, "reader", True)
+    changed = Account(BOB.id, "bob@example.org", "another", BOB.created_at)
     async with store.work() as work:
-        await work.accounts.save(changed)
+        await work.accounts.save(replace(changed, staff="reader", disabled=True))
         await work.commit()
     assert await store.accounts.get(BOB.id) == changed
     assert await store.accounts.by_email(BOB.email) is None
+
+
+@pytest.mark.parametrize("kind", CHOSEN)
+async def test_the_operator_appoints_and_disables(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if kind == "memory":
+        operated: Store = memory_store()
+    elif kind == "postgresql":
+        database = request.getfixturevalue("postgres_database")(NOTES)
+        operated = PostgresStore(database.migration_url, tables_of(NOTES))
+    else:
+        operated = sqlite_store(tmp_path / "freehold.db")
+    await fill(operated)
+    changed = replace(BOB, staff="reader", disabled=True)
+    async with operated.work() as work:
+        await work.accounts.appoint(replace(changed, email="other@example.com", password_hash="another"))  # noqa: S106
+        await work.commit()
+    assert await operated.accounts.get(BOB.id) == changed
+    await operated.close()
 
 
 # --- sessions ------------------------------------------------------------------------------
@@ -165,9 +183,10 @@ async def test_one_signing_key_is_active(store: Store) -> None:
     async with store.work() as work:
         for key in (KEY, *others):
             await work.signing_keys.add(key)
+        await work.commit()
+    async with store.work() as work:
         with pytest.raises(Conflict):
             await work.signing_keys.add(replace(KEY, kid="another"))
-        await work.commit()
     async with store.work() as work:
         assert await work.signing_keys.all() == [*others, KEY]
 
@@ -178,7 +197,7 @@ async def test_one_signing_key_is_active(store: Store) -> None:
 async def test_what_is_not_committed_is_undone(store: Store) -> None:
     await fill(store)
     async with store.work() as work:
-        await work.accounts.save(replace(BOB, staff="reader"))
+        await work.accounts.save(replace(BOB, email="bob@example.org"))
         await work.sessions.save(SESSION.revoke(START))
         await work.sessions.save_token(SPENT)
         await work.audit.add(Event.of("login", BOB.id, START))
@@ -250,6 +269,7 @@ async def test_the_statement_agrees_with_the_domain_on_who_is_alive(tmp_path: Pa
     async with store.work() as work:
         await work.accounts.add(MARY)
         await work.accounts.add(BOB)
+        await work.accounts.appoint(replace(MARY, staff="auditor"))
         await work.sessions.add(session)
         await work.commit()
     await store.close()

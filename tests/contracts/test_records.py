@@ -172,13 +172,16 @@ async def test_every_kind_of_value_comes_back_as_it_went_in(world: World) -> Non
     }
 
 
-async def test_opening_is_not_reading_and_an_action_can_be_asked_for(world: World) -> None:
+async def test_what_is_loaded_can_be_opened_or_read(world: World) -> None:
     mary, bob = await world.people("mary", "bob")
     shelf = new(world, mary, "shelf", name="Garden", open=True)
     await store(world, mary, shelf)
     assert await loaded(world, bob, shelf) == await loaded(world, ANONYMOUS, shelf, "read") == shelf
-    assert await loaded(world, bob, shelf, "update") is None
-    assert await loaded(world, mary, shelf, "update") == shelf
+    closed = new(world, mary, "shelf", name="Cellar", open=False)
+    await store(world, mary, closed)
+    for action in ("open", "read"):
+        assert await loaded(world, bob, closed, action) is None
+        assert await loaded(world, mary, closed, action) == closed
 
 
 async def test_whether_somebody_else_opens(world: World) -> None:

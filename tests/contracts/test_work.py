@@ -131,18 +131,6 @@ async def test_a_work_that_is_cancelled_anywhere_leaves_all_or_nothing_and_harms
             assert len(kept) == 2 if outcome is None else len(kept) in (0, 2)
 
 
-async def test_after_a_refusal_the_rest_of_the_work_can_be_kept(world: World) -> None:
-    mary = await world.person("mary")
-    async with world.store.work() as work:
-        await add(world, work, mary, "first")
-        for _ in range(2):
-            with pytest.raises(Conflict):
-                await add(world, work, mary, "first")
-        await add(world, work, mary, "second")
-        await work.commit()
-    assert await names(world, mary) == ["first", "second"]
-
-
 async def test_works_wait_for_one_another(world: World) -> None:
     """Between load and commit nobody else's change comes in."""
     mary = await world.person("mary")

@@ -38,6 +38,7 @@ from domain.membership import Membership
 from domain.ownership import Actor, Facts, decide, locked, locked_above, may, seen, view
 from domain.record import Record, writable
 from domain.specification.model import ENGINE_FIELDS, Kind, Resource, Specification
+from tests.postgres import APPLICATION
 from tests.ownership.worlds import DAY, NOW, World, draw, store
 
 T = TypeVar("T")
@@ -193,36 +194,71 @@ class Postgres(Sql):
     @contextmanager
     def trial(self) -> Iterator[Records]:
         """See `Reading`."""
+        self._execute("BEGIN")
         self._turn = self._database.turn()
-        with super().trial() as records:
-            yield records
+        try:
+            yield self.records()
+        finally:
+            self._execute("ROLLBACK")
+            self._turn = self._database.turn()
+
+    def rules(self, actor: Actor, resource: str) -> dict[str, dict[str, bool]]:
+        """See `Reading`. Of records that the actor cannot open, too: so it is the superuser that asks."""
+        self._database.execute("RESET ROLE")
+        found = super().rules(actor, resource)
+        self._database.execute(f"SET ROLE {APPLICATION}")
+        return found
 
     def _execute(self, sql: str) -> list[Any]:
-        return self._database.execute(sql)
+        return self._database.past_policies(sql)
 
 
 class Database:
-    """A connection to PostgreSQL and the event loop that it lives in."""
+    """A connection to PostgreSQL in the application's role, and the event loop that it lives in."""
 
     def __init__(self, url: str) -> None:
+        """`url` is the superuser's, who can look past policies in the midst of a transaction."""
         self._loop = asyncio.new_event_loop()
         self._pool = Pool(url, Limits(size=1))
         self._connection = self._loop.run_until_complete(self._pool.take())
-        self._loop.run_until_complete(self._connection.execute("SET plan_cache_mode = force_generic_plan"))
+        self.execute(f"SET ROLE {APPLICATION}")
 
     def turn(self) -> Connection:
-        """Runs statements and has done so when it returns."""
-        return _AtOnce(self._loop, postgres.Turn(self._pool, self._connection))
+        """Runs statements and has done so when it returns. Outside of a transaction settings end with a statement."""
+        if self._connection.is_in_transaction():
+            return _AtOnce(self._loop, postgres.Turn(self._pool, True, self._connection))
+        return _AtOnce(self._loop, _Asking(self._pool, self._connection))
 
     def execute(self, sql: str) -> list[Any]:
         """The rows of any statement."""
         return list(self._loop.run_until_complete(self._connection.fetch(sql)))
+
+    def past_policies(self, sql: str) -> list[Any]:
+        """The rows of any statement, as superuser."""
+        if sql in ("BEGIN", "ROLLBACK"):
+            return self.execute(sql)
+        self.execute("RESET ROLE")
+        found = self.execute(sql)
+        self.execute(f"SET ROLE {APPLICATION}")
+        return found
 
     def close(self) -> None:
         """Let go of both."""
         self._pool.give(self._connection)
         self._loop.run_until_complete(self._pool.close())
         self._loop.close()
+
+
+class _Asking(postgres.Reader):
+    """Asks on one and the same connection, which the pool does not know to be out."""
+
+    def __init__(self, pool: Pool, connection: Any) -> None:
+        super().__init__(pool, True)
+        self._connection = connection
+
+    async def _rows(self, sql: str, arguments: list[Any]) -> list[Row]:
+        found: list[Row] = await self._connection.fetch(sql, *arguments)
+        return found
 
 
 class _AtOnce:
@@ -361,8 +397,10 @@ class _Cases:
         records = reading.records()
         for label, actor, record in self._each(reading):
             yield label, done(records.members(actor, self.name, record.id, NOW))
+            facts = reading.world.facts(record)
             for account in reading.world.accounts:
-                yield (*label, account), done(records.membership(actor, self.name, record.id, account, NOW))
+                if account == actor.account or may("members", actor, facts) or may("share", actor, facts):
+                    yield (*label, account), done(records.membership(actor, self.name, record.id, account, NOW))
 
     # --- lists -----------------------------------------------------------------------------
 
@@ -512,8 +550,9 @@ class _Cases:
 
     def obstacles(self, reading: Reading) -> Answers:
         """What forbids to delete."""
-        for record in reading.world.of(self.name):
-            yield (record.id,), done(reading.records().obstacles(reading.world.everybody[0], record, NOW))
+        for label, actor, record in self._each(reading):
+            if may("delete", actor, reading.world.facts(record)):
+                yield label, done(reading.records().obstacles(actor, record, NOW))
 
     def add(self, reading: Reading) -> Answers:
         """Put in a record like each that there is."""

@@ -9,6 +9,7 @@ import pytest
 
 from adapters.persistence.memory import State
 from adapters.persistence.sql import postgres
+from adapters.persistence.sql.postgres_statements import PostgresStatements
 from adapters.persistence.sql.sqlite import DIALECT, connect
 from adapters.persistence.sql.statements import Statements
 from adapters.persistence.sql.tables import build
@@ -38,9 +39,9 @@ def test_sql_on_postgres_and_domain_agree(
     tried = trial(name)
     database = postgres_database(tried.specification)
     beside(lambda: store_in_postgres(tried.world, tried.tables, database.superuser_url))
-    connection = Database(database.url)
+    connection = Database(database.superuser_url)
     try:
-        here = Postgres(tried.world, Statements(tried.tables, postgres.DIALECT), connection)
+        here = Postgres(tried.world, PostgresStatements(tried.tables, postgres.DIALECT), connection)
         found = [case.difference(tried.expected(case), here) for case in tried.cases]
     finally:
         connection.close()

@@ -6,11 +6,11 @@ here needs a revision under `migrations/versions`; a test compares the two.
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, Integer, MetaData, String, Table, text
+from sqlalchemy import CheckConstraint, Index, MetaData, String, Table, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from adapters.persistence.sql.dialects import DOCUMENT, INSTANT, TEXT, UUID, checks
+from adapters.persistence.sql.dialects import DOCUMENT, INSTANT, TEXT, UUID, WHOLE, checks
 
 mapped = registry(
     metadata=MetaData(
@@ -108,7 +108,7 @@ class AuditRow(BuiltIn, table=True):
     __tablename__ = "freehold_audit"
     __table_args__ = (*_instants("at"), Index(None, "account", "id"))
 
-    id: int = Field(primary_key=True, sa_type=Integer)
+    id: int = Field(primary_key=True, sa_type=WHOLE)
     kind: str = Field(sa_type=TEXT)
     account: str | None = Field(foreign_key="freehold_accounts.id", ondelete="SET NULL", sa_type=UUID)
     at: str = Field(sa_type=INSTANT)

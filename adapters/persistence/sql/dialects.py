@@ -32,6 +32,7 @@ from sqlalchemy import (
     Float,
     Integer,
     Numeric,
+    Select,
     String,
     Text,
     Uuid,
@@ -187,3 +188,18 @@ def closure(found: CTE, steps: Iterable[Step], dialect: Dialect) -> CTE:
     ]
     step = union_all(*labelled).lateral("step") if len(labelled) > 1 else labelled[0].lateral("step")
     return found.union(select(*(step.c[name] for name in names)).select_from(found.join(step, true())))
+
+
+def of_each(
+    source: FromClause, few: Select[Any], table: FromClause, again: Sequence[ColumnElement[Any]], dialect: Dialect
+) -> Select[Any]:
+    """What `few`, which asks for columns of the source, finds for each of its rows: an id and keys.
+
+    SQLite finds the rows again by their ids in `table`, where `again` says the same columns; PostgreSQL would then
+    look at every row of it for every row of the source.
+    """
+    if dialect.name == POSTGRESQL:
+        each = few.lateral()
+        return select(*each.c).select_from(source.join(each, true()))
+    ids = few.with_only_columns(next(iter(few.selected_columns)))
+    return select(*again).select_from(source.join(table, again[0].in_(ids)))

@@ -93,7 +93,9 @@ class IdentityStatements:
 
 
 def _insert(table: Table, without: str | None = None) -> Any:
-    return insert(table).values({c.name: param(c.name, c.type) for c in table.c if c.name != without})
+    values = {c.name: param(c.name, c.type) for c in table.c if c.name != without}
+    # nothing is asked back: who writes an event need not be allowed to read it
+    return insert(table).values(values).inline()
 
 
 def _update(table: Table, *columns: str) -> Update:

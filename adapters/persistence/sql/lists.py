@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Integer, Select, and_, false, func, literal, or_, select, true, union
+from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.expression import FromClause
 
 from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.connection import param
-from adapters.persistence.sql.dialects import DOCUMENT, FIRST_ID, LAST_ID, UUID, directed, one_of_list
+from adapters.persistence.sql.dialects import DOCUMENT, FIRST_ID, LAST_ID, UUID, directed, of_each, one_of_list
 from adapters.persistence.sql.public import Branch, Term, branches, held, holds
 from adapters.persistence.sql.rules import ME, At, From, RuleCompiler
 from adapters.persistence.sql.tables import owner_column
@@ -55,8 +56,9 @@ class ListShape:
 class ListCompiler:
     """Builds the ids of one page for one shape."""
 
-    def __init__(self, compiler: RuleCompiler, shape: ListShape) -> None:
+    def __init__(self, compiler: RuleCompiler, shape: ListShape, dialect: Dialect) -> None:
         """Keep what every part needs."""
+        self._dialect = dialect
         self._rules = compiler
         self._shape = shape
         self._table = compiler.tables.of[shape.resource]
@@ -167,13 +169,12 @@ class ListCompiler:
         condition = self._public(branch, at)
         walked = self._cut(at, condition if bound is None else and_(condition, bound(at.table)))
         staff = [self._rules.on_staff(term) for _, term in branch if isinstance(term, Staff)]
-        return self._if(and_(*staff), walked.with_only_columns(at.table.c.id)) if staff else walked
+        return self._if(and_(*staff), walked, at.table) if staff else walked
 
-    def _if(self, condition: ColumnElement[bool], walked: Select[Any]) -> Select[Any]:
+    def _if(self, condition: ColumnElement[bool], walked: Select[Any], table: From) -> Select[Any]:
         """For callers of whom the condition does not hold nothing is walked: it is asked first, and once."""
-        once, at = select(literal(1)).where(condition).subquery(), self._rows()
-        keys = [key.label(f"key_{i}") for i, key in enumerate(self.keys(at.table))]
-        return select(at.table.c.id, *keys).select_from(once.join(at.table, at.table.c.id.in_(walked)))
+        once = select(literal(1)).where(condition).subquery()
+        return self._of_each(once, walked, table)
 
     def _start_elsewhere(self, path: Path, term: Term) -> "Start | None":
         """Where an index finds the caller, if the term names it: a membership, a field of another record, its owner."""
@@ -207,14 +208,17 @@ class ListCompiler:
             source = source.join(table, table.c[start.way[depth].field] == end)
             end = table.c.id
         source, end, mine = self._rules.start(source, end, start.mine)
-        at, inner = self._rows(), self._rows()
+        inner = self._rows()
         hook = inner.table.c[start.way[0].field] if start.way else inner.table.c.id
         condition = and_(hook == end, self._all(branch, inner, start.answers))
         newest = self._cut(inner, condition if bound is None else and_(condition, bound(inner.table)))
-        few = newest.with_only_columns(inner.table.c.id).correlate_except(inner.table)
-        keys = [key.label(f"key_{i}") for i, key in enumerate(self.keys(at.table))]
-        found = source.join(at.table, at.table.c.id.in_(few))
-        return select(at.table.c.id, *keys).select_from(found).where(mine)
+        return self._of_each(source, newest, inner.table).where(mine)
+
+    def _of_each(self, source: FromClause, few: Select[Any], table: From) -> Select[Any]:
+        """What `few`, a query on the table, finds for each row of the source."""
+        at = self._rows()
+        again = [at.table.c.id, *(key.label(f"key_{i}") for i, key in enumerate(self.keys(at.table)))]
+        return of_each(source, few.correlate_except(table), at.table, again, self._dialect)
 
     def _table_at(self, way: Path) -> From:
         resource = self._rules.specification.at(self._shape.resource, way)

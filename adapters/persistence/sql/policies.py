@@ -176,7 +176,7 @@ class Policies:
         repeated = [name for link in changing for name in beside.get(link, {})]
         moved = ["owner"] if resource.parent in changing else []
         columns = dict.fromkeys([*changing, *repeated, *moved, "updated_at"])
-        return Grants(resource.plural, ("SELECT", "INSERT", "DELETE"), tuple(columns) if changing else ())
+        return Grants(resource.plural, ("SELECT", "INSERT", "DELETE"), tuple(columns))
 
     def _text(self, condition: ColumnElement[bool], table: Table) -> str:
         return f"{PRESENT} AND ({Wording(HERE).condition(condition, table)})"

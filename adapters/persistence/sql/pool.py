@@ -6,11 +6,12 @@ never opened; who finds none free waits in line, and is refused after `wait` sec
 """
 
 import asyncio
+import getpass
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
@@ -31,6 +32,19 @@ class Server:
     """Where a PostgreSQL database is: `postgresql://user:password@host/database`. Its text tells no password."""
 
     url: str = field(repr=False)
+    """of the role that serves"""
+    migration_url: str | None = field(default=None, repr=False)
+    """of the owner of the tables; None where nobody said"""
+
+    @property
+    def owner_url(self) -> str:
+        """Where tables are made and changed."""
+        return self.migration_url or self.url
+
+    @property
+    def role(self) -> str:
+        """Who serves."""
+        return unquote(urlsplit(self.url).username or getpass.getuser())
 
     def __str__(self) -> str:
         """For people: the database and its host."""
@@ -162,6 +176,8 @@ class Pool:
                     "timezone": "UTC",
                     "datestyle": "ISO",
                     "jit": "off",
+                    # a page's limit is a value: with one the planner would think each time anew
+                    "plan_cache_mode": "force_generic_plan",
                     "statement_timeout": str(round(self._limits.statement * 1000)),
                     "idle_in_transaction_session_timeout": str(round(self._limits.statement * 1000)),
                 },

@@ -106,14 +106,23 @@ def _compare(connection: Connection, tables: Tables) -> Differences:
     missing = [name for name in wanted if name not in present]
     changed = [name for name, table in wanted.items() if name in present and not _is(present[name], table)]
     vanished = [name for name in present if name not in wanted]
-    losses = [
+    return Differences(tuple(missing), tuple(changed), tuple(vanished), tuple(_losses(connection, tables, vanished, changed)))
+
+
+def _losses(connection: Connection, tables: Tables, vanished: list[str], changed: list[str]) -> list[str]:
+    """In words; nothing for a role that does not own the tables, and so sees no more than a caller."""
+    wanted, present = _by_name(tables), _present(connection)
+    owns = "SELECT bool_and(pg_has_role(tableowner, 'USAGE')) FROM pg_tables WHERE schemaname = current_schema()"
+    if not _one(connection, owns):
+        return []
+    found = [
         f"`{name}` ({counted(count)}) vanished from the specification"
         for name in vanished
         if (count := _one(connection, f"SELECT count(*) FROM {quoted(name)}"))  # noqa: S608
     ]
     for name in changed:
-        losses += _lost_columns(connection, present[name], wanted[name])
-    return Differences(tuple(missing), tuple(changed), tuple(vanished), tuple(losses))
+        found += _lost_columns(connection, present[name], wanted[name])
+    return found
 
 
 def _is(present: _Present, table: Table) -> bool:

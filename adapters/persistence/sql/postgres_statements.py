@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, literal, or_, select
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.expression import FromClause
 
-from adapters.persistence.sql.connection import Prepared, param
+from adapters.persistence.sql.connection import Prepared, Principal, param
 from adapters.persistence.sql.definers import BehindWall, Definers, Inside
 from adapters.persistence.sql.dialects import UUID
 from adapters.persistence.sql.facts import FactsColumns
@@ -109,7 +109,7 @@ class PostgresStatements(Statements):
         about = "delete the account and all that it owns; what is kept passes to a tombstone"
         words = {"account": "freehold.me()", "password_hash": "'!'", "staff": "NULL", "disabled": "true"}
         closing = self.definers.statements("close_account", self._closing(), words, about)
-        return (self._prepare(closing),)
+        return (Prepared(closing, self.dialect, principal=Principal("account")),)
 
     def _asked(self, name: str | None, found: Select[Any], about: str, hold: Select[Any] | None = None) -> Prepared:
         table = self.definers.rows(name, found, about, hold)

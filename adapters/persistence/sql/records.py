@@ -216,7 +216,8 @@ class SqlRecords:
         columns = self._statements.records[after.resource]
         was, will = columns.stored(before), columns.stored(after)
         names = tuple(name for name in columns.names if will[name] != was[name] and name != "updated_at")
-        if before.parent != after.parent and not self._statements.specification.resources[after.resource].rule("move"):
+        moved = (before.owner, before.parent) != (after.owner, after.parent)
+        if moved and not self._statements.specification.resources[after.resource].rule("move"):
             raise _changed()
         values = _principal(actor, now) | {f"v_{name}": will[name] for name in (*names, "updated_at")}
         values |= {"id": before.id, "was_owner": was["owner"], "was_updated_at": was["updated_at"]}

@@ -117,7 +117,7 @@ class Statements:
         """A page of records as the caller sees them; behind each row the values of its sort keys."""
         compiler, table = self._compilers[caller.signed_in], self.tables.of[shape.resource].alias()
         columns = ViewColumns(compiler, self.specification.resources[shape.resource], table)
-        listed = ListCompiler(compiler, shape)
+        listed = ListCompiler(compiler, shape, self.dialect)
         keys = [key.label(f"key_{i}") for i, key in enumerate(listed.keys(table))]
         found = (
             select(*columns.columns, *keys)
@@ -131,7 +131,7 @@ class Statements:
         """How many records all pages have."""
         compiler, table = self._compilers[caller.signed_in], self.tables.of[shape.resource].alias()
         at = At(table, shape.resource)
-        listed = and_(compiler.may("read", at), ListCompiler(compiler, shape).filters(at), self._alive(caller))
+        listed = and_(compiler.may("read", at), ListCompiler(compiler, shape, self.dialect).filters(at), self._alive(caller))
         return self._prepare(select(func.count()).select_from(table).where(listed))
 
     def _members(self, resource: str, caller: Caller) -> Prepared:
@@ -210,7 +210,7 @@ class Statements:
     def _insert(self, resource: str, caller: Caller) -> Prepared:
         """A new record; below a parent only if the caller can open that and it has the record's owner."""
         table, model = self.tables.of[resource], self.specification.resources[resource]
-        values = self._bound(model, self.records[resource].names)
+        values = self._bound(model, self.records[resource].names, caller)
         if model.parent is None:
             alone = select(*values.values()).where(self._alive(caller))
             return self._prepare(insert(table).from_select(list(values), alone))
@@ -251,7 +251,7 @@ class Statements:
         unchanged = and_(table.c.id == ID, table.c.owner == param("was_owner"))
         return self._prepare(
             update(table)
-            .values(self._bound(model, [*names, "updated_at"]))
+            .values(self._bound(model, [*names, "updated_at"], caller))
             .where(unchanged, table.c.updated_at == param("was_updated_at"), compiler.may("open", at), allowed),
             "id",
         )
@@ -267,15 +267,22 @@ class Statements:
         few = select(literal(1)).select_from(table).where(table.c.owner == param("owner")).limit(limit + 1)
         return self._prepare(select(func.count()).select_from(few.subquery()))
 
-    def _bound(self, model: Resource, names: Sequence[str]) -> dict[str, ColumnElement[Any]]:
-        """Columns and their bound values; beside parent and references what the table repeats of those records."""
+    def _bound(self, model: Resource, names: Sequence[str], caller: Caller) -> dict[str, ColumnElement[Any]]:
+        """Columns and their bound values; beside parent and references what the table repeats of those records.
+
+        Of a referred record that the caller cannot read that is nothing, which the table's checks refuse.
+        """
         columns = self.tables.of[model.name].c
         values: dict[str, ColumnElement[Any]] = {name: param(f"v_{name}", columns[name].type) for name in names}
         for link, beside in self.tables.beside(model).items():
             if link in values:
-                target = self.tables.of[self.specification.target(model.name, link)].alias()
+                there = self.specification.target(model.name, link)
+                target = self.tables.of[there].alias()
+                readable = self._compilers[caller.signed_in].may("read", At(target, there))
                 for name, source in beside.items():
                     found = select(target.c[source]).where(target.c.id == param(f"v_{link}"))
+                    if link != model.parent:
+                        found = found.where(readable)
                     values[name] = found.scalar_subquery()
         return values
 
