@@ -112,19 +112,18 @@ def judge_result(actor: Actor, new: Facts, change: Change) -> None:
 def may_store(actor: Actor, old: Facts, new: Facts) -> bool:
     """Whether a change could be the actor's at all, whatever fields it is of; that was judged before.
 
-    Any grant of a change holds on the record as it is. Under another parent it must be the actor's to move, to create
-    there, and that parent to open; and what it refers to now, and did not before, the actor's to read.
+    A grant of `update` or a step holds on the record as it is; or it gets another parent, is the actor's to move and to
+    create there, and that parent to open. What it refers to now, and did not before, is the actor's to read.
     """
     resource = old.resource
-    steps = (step.rule for steps in resource.steps.values() for step in steps)
-    changing = (resource.rule("update"), resource.rule("move"), *steps)
-    if not may("open", actor, old) or not any(decide(rule, actor, old) for rule in changing):
+    if not may("open", actor, old):
         return False
     referring = {f.name for f in resource.references() if old.record.values[f.name] != new.record.values[f.name]}
     if not _may_refer(actor, new, referring):
         return False
     if old.record.parent == new.record.parent:
-        return True
+        steps = (step.rule for steps in resource.steps.values() for step in steps)
+        return any(decide(rule, actor, old) for rule in (resource.rule("update"), *steps))
     return decide(resource.rule("move"), actor, old).allowed and may_place(actor, new)
 
 

@@ -139,7 +139,8 @@ async def postgres_world(postgres_server: Server, postgres_database: PostgresDat
     def make(specification: Specification) -> World:
         database = postgres_database(specification)
         stores.append(PostgresStore(database.url, tables_of(specification), tells_time=True))
-        return World(specification, stores[-1], lambda sql: postgres_server.execute(sql, database.name))
+        operate = lambda sql: postgres_server.execute(sql, database.name)  # noqa: E731
+        return World(specification, stores[-1], operate, database.superuser_url)
 
     yield make
     for store in stores:

@@ -48,11 +48,15 @@ class World:
     """The use cases of records and sharing; `await world.person("mary")` makes an account with a live session."""
 
     def __init__(
-        self, spec: Specification, store: Store | None = None, operate: Callable[[str], Any] | None = None
+        self,
+        spec: Specification,
+        store: Store | None = None,
+        operate: Callable[[str], Any] | None = None,
+        superuser_url: str = "",
     ) -> None:
         """`operate` runs SQL past every policy, where the database has some."""
         self.specification = spec
-        self.operate = operate
+        self.operate, self.superuser_url = operate, superuser_url
         self.path = Path()
         self.store: Store = MemoryStore(spec) if store is None else store
         self.clock, self.ids = SetClock(datetime(2026, 11, 23, 9, 30, 0, 123456, UTC)), UuidV7()

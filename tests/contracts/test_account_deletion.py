@@ -12,7 +12,8 @@ from sqlalchemy import select
 from adapters.persistence.memory import MemoryStore, State
 from adapters.persistence.sql import postgres
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow, table_of
-from adapters.persistence.sql.connection import Prepared
+from adapters.persistence.sql.connection import Prepared, Principal
+from adapters.persistence.sql.pool import Limits, Pool
 from adapters.persistence.sql.postgres import PostgresStore
 from adapters.persistence.sql.sqlite import DIALECT, SqliteStore, connect
 from adapters.persistence.sql.views import RecordColumns
@@ -293,9 +294,11 @@ def in_file(specification: Specification, path: Path) -> Stored:
 
 async def in_database(world: World) -> Stored:
     """Of a PostgreSQL database."""
-    reader = world.store._reader  # type: ignore[attr-defined]
+    pool = Pool(world.superuser_url, Limits(size=1))
+    reader = postgres.Reader(pool, False)
     tables = [*tables_of(world.specification).of.values(), table_of(MembershipRow), table_of(AccountRow)]
-    read = {table.name: await reader.rows(Prepared(select(table), postgres.DIALECT), {}) for table in tables}
+    read = {table.name: await reader.rows(Prepared(select(table), postgres.DIALECT, principal=Principal()), {}) for table in tables}
+    await pool.close()
 
     def rows(statement: Any) -> list[Any]:
         (table,) = statement.get_final_froms()

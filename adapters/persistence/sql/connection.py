@@ -28,8 +28,8 @@ class Principal:
 
     account: str | None = None
     """the name of the value that is the acting account's id; None there is a caller without an account"""
-    presented: str | None = None
-    """the name of the value that was shown: an id, an address or a token's hash opens the row that has it"""
+    presented: tuple[str, ...] = ()
+    """the names of the values that were shown: an id, an address or a token's hash opens the row that has it"""
     service: str | None = None
     """no name but a word: what the service itself does, for nobody"""
 

@@ -65,7 +65,7 @@ class IdentityStatements:
         def held(statement: Select[Any], principal: Principal) -> Prepared:
             return Prepared(statement, dialect, statement.with_for_update(), principal)
 
-        shown, keys = Principal(presented="key"), Principal(service="signing keys")
+        shown, keys = Principal(presented=("key",)), Principal(service="signing keys")
 
         key: ColumnElement[Any] = param("key")
         self.ready = ready(select(_ACCOUNTS.c.id).limit(1), Principal())
@@ -80,7 +80,7 @@ class IdentityStatements:
         self.add_session = ready(_insert(_SESSIONS), Principal("account"))
         self.save_session = ready(_update(_SESSIONS, "last_used_at", "idle_end", "revoked_at"), shown)
         self.token = held(select(_TOKENS).where(_TOKENS.c.hash == key), shown)
-        self.add_token = ready(_insert(_TOKENS), Principal(presented="session"))
+        self.add_token = ready(_insert(_TOKENS), Principal(presented=("session",)))
         spend = _update(_TOKENS, "used_at", "successor", "concealed")
         self.spend_token = ready(spend.where(_TOKENS.c.used_at.is_(None)), shown)
         self.add_event = ready(_insert(_AUDIT, without="id"), Principal("account", service="audit"))

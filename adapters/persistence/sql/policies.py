@@ -135,7 +135,8 @@ class Policies:
         opens = rules.may("open", at)
         # Asked of the record as it is stored: of one that is being changed the old row, for its writer may leave it so
         # that it cannot open it any more.
-        shown = and_(cast(table.c.id, Text) == literal_column(SHOWN), self._stored(resource, "opens", "open"))
+        ids = literal_column(f"ANY (string_to_array({SHOWN}, ' '))")
+        shown = and_(cast(table.c.id, Text) == ids, self._stored(resource, "opens", "open"))
         yield Policy(plural, "SELECT", self._text(or_(rules.may("read", at), shown), table))
         placed = and_(rules.may("create", at), rules.opens_parent(at))
         own = table.c.owner == ME if resource.parent is None else true()

@@ -65,8 +65,8 @@ def settings(prepared: Prepared, values: Mapping[str, Any], tells_time: bool) ->
         account = values[principal.account]
         # a statement of a service of ours has no anonymous caller
         found["app.account"] = account or ("" if principal.service else "anonymous")
-    if principal.presented is not None:
-        found["app.presented"] = values[principal.presented] or ""
+    if principal.presented:
+        found["app.presented"] = " ".join(values[name] or "" for name in principal.presented)
     if principal.service is not None:
         found["app.service"] = principal.service
     if tells_time and "now" in values:

@@ -239,21 +239,21 @@ class Statements:
         return self._prepare(select(literal(1)).where(table.c.id == ID, allowed))
 
     def _update(self, resource: str, names: tuple[str, ...], caller: Caller) -> Prepared:
-        """Change columns of the record as it was read, if a grant of update, step or move holds on it."""
+        """Change columns of the record as it was read, if a grant of update or a step (or of a move) holds on it."""
         table, model = self.tables.of[resource], self.specification.resources[resource]
         compiler, at = self._compilers[caller.signed_in], At(table, resource)
         steps = (compiler.on_rule(step.rule, at) for steps in model.steps.values() for step in steps)
-        moving = compiler.on_rule(model.rule("move"), at)
         if model.parent in names:
-            allowed = moving
+            allowed = compiler.on_rule(model.rule("move"), at)
         else:
-            allowed = or_(compiler.on_rule(model.rule("update"), at), moving, *steps)
+            allowed = or_(compiler.on_rule(model.rule("update"), at), *steps)
         unchanged = and_(table.c.id == ID, table.c.owner == param("was_owner"))
         return self._prepare(
             update(table)
             .values(self._bound(model, [*names, "updated_at"], caller))
             .where(unchanged, table.c.updated_at == param("was_updated_at"), compiler.may("open", at), allowed),
             "id",
+            *([f"v_{model.parent}"] if model.parent in names else []),
         )
 
     def _delete(self, resource: str, caller: Caller) -> Prepared:
@@ -436,8 +436,8 @@ class Statements:
         """The caller's session has not ended: asked within each statement, so that it costs no query of its own."""
         return session_alive(param("session", UUID), NOW) if caller.in_session else true()
 
-    def _prepare(self, statement: Any, shown: str | None = None) -> Prepared:
-        """`shown`: the name of the value that is the id of the one record that this is about."""
+    def _prepare(self, statement: Any, *shown: str) -> Prepared:
+        """`shown`: the names of the values that are ids of the records that this is about."""
         return Prepared(statement, self.dialect, principal=Principal("me", shown))
 
 
