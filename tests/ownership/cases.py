@@ -233,6 +233,11 @@ class Database:
         """The rows of any statement."""
         return list(self._loop.run_until_complete(self._connection.fetch(sql)))
 
+    def write(self, sql: str, *values: Any) -> int:
+        """How many rows a write touches."""
+        status: str = self._loop.run_until_complete(self._connection.execute(sql, *values))
+        return int(status.rpartition(" ")[2])
+
     def past_policies(self, sql: str) -> list[Any]:
         """The rows of any statement, as superuser."""
         if sql in ("BEGIN", "ROLLBACK"):

@@ -6,8 +6,8 @@ asks of functions (`definers.py`). Nothing is visible and nothing can be written
 | command | the old row | the new row |
 |---|---|---|
 | SELECT | may `read`; or shows the id, and may `open` | |
-| INSERT | | may `create` and `open`, below a parent that may be opened; a root belongs to the caller |
-| UPDATE | may `open`, and `update`, `move` or take a step | a grant of `update`, or a step; under another parent: may `move` the old and `create` the new one |
+| INSERT | | may `create` and `open`, below a parent that may be opened; may `read` what it refers to; a root is the caller's |
+| UPDATE | may `open`, and `update`, `move` or take a step | a grant of `update`, or a step; under another parent: may `move` the old and `create` the new one; may `read` what it newly refers to |
 | DELETE | may `delete` | |
 
 Which columns can change at all is a matter of privileges: no id, no owner (but by a move), nothing that the engine
@@ -18,7 +18,7 @@ rows. Limits and the end of memberships are seen to by triggers, so that they ho
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Table, Text, and_, cast, delete, literal_column, or_, select, true
+from sqlalchemy import ColumnElement, Table, Text, and_, case, cast, delete, literal_column, or_, select, true
 
 from adapters.persistence.sql.builtin import (
     AccountRow,
@@ -35,7 +35,7 @@ from adapters.persistence.sql.dialects import TEXT, UUID
 from adapters.persistence.sql.postgres_statements import PostgresStatements
 from adapters.persistence.sql.rules import ME, At
 from domain.record import writable
-from domain.specification.model import Resource
+from domain.specification.model import Field, Hop, Resource
 
 HERE = said("(SELECT freehold.me())", "(SELECT freehold.moment())")
 """in a policy: asked once for a statement, not for each row"""
@@ -140,17 +140,19 @@ class Policies:
         yield Policy(plural, "SELECT", self._text(or_(rules.may("read", at), shown), table))
         placed = and_(rules.may("create", at), rules.opens_parent(at))
         own = table.c.owner == ME if resource.parent is None else true()
-        yield Policy(plural, "INSERT", None, self._text(and_(own, placed, opens), table))
+        readable = {field.name: self._readable(at, field) for field in resource.references()}
+        yield Policy(plural, "INSERT", None, self._text(and_(own, placed, opens, *readable.values()), table))
         steps = [step.rule for steps in resource.steps.values() for step in steps]
         moves = rules.on_rule(resource.rule("move"), at)
         updates = rules.on_rule(resource.rule("update"), at)
         using = and_(opens, or_(updates, moves, *(rules.on_rule(rule, at) for rule in steps)))
-        check = true() if steps else updates
+        check = or_(updates, self._steps(resource)) if steps else updates
         if resource.rule("move"):
-            stays = self._stays(resource)
+            stays = self._same(resource, str(resource.parent))
             moved = and_(self._stored(resource, "moves", "move"), placed)
-            check = or_(and_(stays, check), moved)
-        yield Policy(plural, "UPDATE", self._text(using, table), self._text(check, table))
+            check = case((stays, check), else_=moved)
+        referring = [or_(reads, self._same(resource, name)) for name, reads in readable.items()]
+        yield Policy(plural, "UPDATE", self._text(using, table), self._text(and_(check, *referring), table))
         yield Policy(plural, "DELETE", self._text(rules.may("delete", at), table))
 
     def _stored(self, resource: Resource, verb: str, action: str) -> ColumnElement[bool]:
@@ -160,15 +162,27 @@ class Policies:
         about = f"whether the account may {action} the stored record"
         return self._definers.of_stored(f"{resource.plural}_{verb}", allowed, stored, about, id=row.c.id)
 
-    def _stays(self, resource: Resource) -> ColumnElement[bool]:
-        """Whether the stored record, which the caller can open, has the same parent."""
+    def _steps(self, resource: Resource) -> ColumnElement[bool]:
+        """Whether the caller may take some step from the record as it is stored."""
         stored, row = self._tables.of[resource.name].alias(), self._tables.of[resource.name]
-        parent = str(resource.parent)
+        at = At(stored, resource.name)
+        steps = [self._inside.on_rule(step.rule, at) for steps in resource.steps.values() for step in steps]
+        about = "whether the account may take a step from the stored record"
+        allowed = and_(self._inside.may("open", at), or_(*steps))
+        return self._definers.of_stored(f"{resource.plural}_steps", allowed, stored, about, id=row.c.id)
+
+    def _readable(self, at: At, field: Field) -> ColumnElement[bool]:
+        """Whether a reference is empty, or names what the caller can read."""
+        return or_(at.table.c[field.name].is_(None), self._rules.may("read", at.on((Hop(field.name, str(field.target)),))))
+
+    def _same(self, resource: Resource, name: str) -> ColumnElement[bool]:
+        """Whether the stored record, which the caller can open, has the same parent or reference as the new one."""
+        stored, row = self._tables.of[resource.name].alias(), self._tables.of[resource.name]
         opens = self._inside.may("open", At(stored, resource.name))
-        same = and_(stored.c[parent] == param("parent", UUID), opens)
-        about = "whether a change leaves the record where it is"
-        values = {"id": row.c.id, "parent": row.c[parent]}
-        return self._definers.of_stored(f"{resource.plural}_stays", same, stored, about, **values)
+        same = and_(stored.c[name] == param("named", UUID), opens)
+        about = f"whether a change leaves `{name}` as it is"
+        values = {"id": row.c.id, "named": row.c[name]}
+        return self._definers.of_stored(f"{resource.plural}_same_{name}"[:63], same, stored, about, **values)
 
     def _granted(self, resource: Resource) -> Grants:
         changes = resource.rule("update") or resource.steps
