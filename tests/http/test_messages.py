@@ -111,7 +111,7 @@ async def test_an_ended_session_and_a_late_token_are_refused_at_once(api: Api, m
     ):
         assert (await api.call(mary, method, at, **options)).status_code == 401, method
     assert (await api.call(mary, "POST", "boxes", json={"name": "x"})).status_code == 401
-    assert len(api.world.store.state.records["box"]) == 1  # type: ignore[attr-defined]
+    assert [f"boxes/{found}" for found in await api.world.sees(Actor(mary.account), "box")] == [path]
 
 
 # --- how much ------------------------------------------------------------------------------

@@ -5,10 +5,6 @@ import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import pytest
-from typer.testing import CliRunner
 
 from adapters.specification_file import load, parse
 from application.proof.attack import Budget
