@@ -84,7 +84,9 @@ def require_same(database: Path | Server, tables: Tables) -> None:
         )
     differences = compare(serving, tables)
     if differences:
-        raise SchemaDiffers(f"{database} is not what the specification says: {differences}. `freehold migrate` mends it.")
+        raise SchemaDiffers(
+            f"{database} is not what the specification says: {differences}. `freehold migrate` mends it."
+        )
     if isinstance(serving, Server) and (gap := postgres_schema.gap(serving.url, tables)) is not None:
         raise SchemaDiffers(f"{gap} `freehold migrate` puts up the right one.")
 

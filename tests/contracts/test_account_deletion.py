@@ -297,7 +297,10 @@ async def in_database(world: World) -> Stored:
     pool = Pool(world.superuser_url, Limits(size=1))
     reader = postgres.Reader(pool, False)
     tables = [*tables_of(world.specification).of.values(), table_of(MembershipRow), table_of(AccountRow)]
-    read = {table.name: await reader.rows(Prepared(select(table), postgres.DIALECT, principal=Principal()), {}) for table in tables}
+    read = {
+        table.name: await reader.rows(Prepared(select(table), postgres.DIALECT, principal=Principal()), {})
+        for table in tables
+    }
     await pool.close()
 
     def rows(statement: Any) -> list[Any]:

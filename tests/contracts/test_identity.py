@@ -101,9 +101,7 @@ async def test_accounts_change(store: Store) -> None:
 
 
 @pytest.mark.parametrize("kind", CHOSEN)
-async def test_the_operator_appoints_and_disables(
-    kind: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+async def test_the_operator_appoints_and_disables(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     if kind == "memory":
         operated: Store = memory_store()
     elif kind == "postgresql":
@@ -114,7 +112,7 @@ async def test_the_operator_appoints_and_disables(
     await fill(operated)
     changed = replace(BOB, staff="reader", disabled=True)
     async with operated.work() as work:
-        await work.accounts.appoint(replace(changed, email="other@example.com", password_hash="another"))  # noqa: S106
+        await work.accounts.appoint(replace(changed, email="other@example.com", password_hash="another"))
         await work.commit()
     assert await operated.accounts.get(BOB.id) == changed
     await operated.close()

@@ -106,7 +106,7 @@ def counts_everything(patch: pytest.MonkeyPatch) -> None:
 
     def count(self: Any, shape: Any, caller: Any) -> Prepared:
         table = self.tables.of[shape.resource].alias()
-        listed = ListCompiler(self._compilers[caller.signed_in], shape).filters(At(table, shape.resource))
+        listed = ListCompiler(self._compilers[caller.signed_in], shape, self.dialect).filters(At(table, shape.resource))
         return Prepared(select(func.count()).select_from(table).where(listed), DIALECT)
 
     patch.setattr(Statements, "_count", count)

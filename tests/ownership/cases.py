@@ -38,8 +38,8 @@ from domain.membership import Membership
 from domain.ownership import Actor, Facts, decide, locked, locked_above, may, seen, view
 from domain.record import Record, writable
 from domain.specification.model import ENGINE_FIELDS, Kind, Resource, Specification
-from tests.postgres import APPLICATION
 from tests.ownership.worlds import DAY, NOW, World, draw, store
+from tests.postgres import APPLICATION
 
 T = TypeVar("T")
 NEW = "ffffffff-ffff-4fff-8fff-ffffffffffff"

@@ -1,4 +1,4 @@
-"""Row-level security alone agrees with the domain: raw SQL in the application's role, with the caller named and no WHERE.
+"""Row-level security alone agrees with the domain: raw SQL in the application's role, with a caller, without a WHERE.
 
 What each caller sees, could change, could delete and could put in is asked of whole tables at once, and undone.
 """

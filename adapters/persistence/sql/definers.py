@@ -26,7 +26,6 @@ from sqlalchemy import (
     Table,
     column,
     func,
-    literal,
     literal_column,
     select,
     true,
@@ -64,7 +63,10 @@ class _TextCompiler(PGCompiler_asyncpg):
         dialect: Any = self.dialect
         if bindparam.value is None and bindparam.callable is None:
             return str(dialect.say(bindparam.key, bindparam.type))
-        return str(super().visit_bindparam(bindparam, *args, **{**options, "literal_binds": True}))
+        written = super().visit_bindparam(  # type: ignore[no-untyped-call]
+            bindparam, *args, **{**options, "literal_binds": True}
+        )
+        return str(written)
 
     def visit_column(self, column: ColumnClause[Any], *args: Any, **options: Any) -> str:
         """See above."""
@@ -100,7 +102,7 @@ class Wording(asyncpg_dialect):
 
     def condition(self, asked: ColumnElement[bool], table: FromClause) -> str:
         """A condition on a row of a table, as text. Compiled alone, an EXISTS in it would lose the table."""
-        whole = select(literal_column("1")).select_from(table).where(true(), asked)
+        whole: Select[Any] = select(literal_column("1")).select_from(table).where(true(), asked)
         _, found, where = self.text(whole).partition("\nWHERE ")
         return where if found else "true"
 
@@ -118,7 +120,7 @@ def type_name(kind: TypeEngine[Any], dialect: Dialect) -> str:
 
 @dataclass(frozen=True)
 class Definer:
-    """A function of the tables' owner, in plpgsql: that keeps its plans over queries, where SQL would make them anew."""
+    """A function of the tables' owner. In plpgsql, which keeps its plans; one in SQL would plan for each query."""
 
     name: str
     arguments: tuple[str, ...]
@@ -151,9 +153,7 @@ class Definers:
         """None yet."""
         self.made: dict[str, Definer] = {}
 
-    def of_row(
-        self, prefix: str, asked: ColumnElement[bool], table: FromClause, about: str
-    ) -> ColumnElement[bool]:
+    def of_row(self, prefix: str, asked: ColumnElement[bool], table: FromClause, about: str) -> ColumnElement[bool]:
         """A condition on a row, asked by a function of those of its columns that matter. The row need not be stored."""
         wording = Wording(INSIDE, table)
         body = f"BEGIN RETURN coalesce(({wording.condition(asked, table)}), false); END"
@@ -165,7 +165,9 @@ class Definers:
     ) -> ColumnElement[bool]:
         """A condition on the stored record `id`; `values` are what else is asked with. Before a change, the old one."""
         wording = Wording(INSIDE)
-        stored = select(literal_column("1")).select_from(table).where(table.c.id == param("id", table.c.id.type), asked)
+        stored: Select[Any] = (
+            select(literal_column("1")).select_from(table).where(table.c.id == param("id", table.c.id.type), asked)
+        )
         body = f"BEGIN RETURN EXISTS ({wording.text(stored)}); END"
         self.made[name] = Definer(name, wording.types(), "boolean", body, False, about)
         return _called(name, Boolean(), *(values[argument] for argument in wording.arguments))

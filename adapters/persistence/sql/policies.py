@@ -6,9 +6,12 @@ asks of functions (`definers.py`). Nothing is visible and nothing can be written
 | command | the old row | the new row |
 |---|---|---|
 | SELECT | may `read`; or shows the id, and may `open` | |
-| INSERT | | may `create` and `open`, below a parent that may be opened; may `read` what it refers to; a root is the caller's |
-| UPDATE | may `open`, and `update`, `move` or take a step | a grant of `update`, or a step; under another parent: may `move` the old and `create` the new one; may `read` what it newly refers to |
+| INSERT | | may `create` and `open`; a root is the caller's |
+| UPDATE | may `open`, and `update`, `move` or take a step | may `update`, or take a step |
 | DELETE | may `delete` | |
+
+A new record stands below a parent that its writer may `open`. One with another parent than before is one that the
+writer may `move`, and `create` there. What a row refers to, and did not before, its writer may `read`.
 
 Which columns can change at all is a matter of privileges: no id, no owner (but by a move), nothing that the engine
 writes. Which fields, and which steps from one value to another, is the application's to see to: a policy knows
@@ -17,6 +20,7 @@ rows. Limits and the end of memberships are seen to by triggers, so that they ho
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Table, Text, and_, case, cast, delete, literal_column, or_, select, true
 
@@ -30,7 +34,7 @@ from adapters.persistence.sql.builtin import (
     table_of,
 )
 from adapters.persistence.sql.connection import param
-from adapters.persistence.sql.definers import BehindWall, Definers, Wording, quoted, said, text_literal
+from adapters.persistence.sql.definers import BehindWall, Wording, quoted, said, text_literal
 from adapters.persistence.sql.dialects import TEXT, UUID
 from adapters.persistence.sql.postgres_statements import PostgresStatements
 from adapters.persistence.sql.rules import ME, At
@@ -43,7 +47,12 @@ PRESENT, SHOWN = "(SELECT freehold.present())", "(SELECT freehold.presented())"
 _WORDS = (
     ("me", "uuid", "nullif(nullif(current_setting('app.account', true), ''), 'anonymous')::uuid", "the acting account"),
     ("present", "boolean", "coalesce(current_setting('app.account', true), '') <> ''", "whether anybody acts"),
-    ("presented", "text", "nullif(current_setting('app.presented', true), '')", "an id, address or hash that was shown"),
+    (
+        "presented",
+        "text",
+        "nullif(current_setting('app.presented', true), '')",
+        "an id, address or hash that was shown",
+    ),
     ("service", "text", "nullif(current_setting('app.service', true), '')", "what the service does, for nobody"),
     ("moment", "timestamptz", "{moment}", "the instant by which memberships and conditions are judged"),
 )
@@ -135,7 +144,7 @@ class Policies:
         opens = rules.may("open", at)
         # Asked of the record as it is stored: of one that is being changed the old row, for its writer may leave it so
         # that it cannot open it any more.
-        ids = literal_column(f"ANY (string_to_array({SHOWN}, ' '))")
+        ids: ColumnElement[Any] = literal_column(f"ANY (string_to_array({SHOWN}, ' '))")
         shown = and_(cast(table.c.id, Text) == ids, self._stored(resource, "opens", "open"))
         yield Policy(plural, "SELECT", self._text(or_(rules.may("read", at), shown), table))
         placed = and_(rules.may("create", at), rules.opens_parent(at))
@@ -173,7 +182,9 @@ class Policies:
 
     def _readable(self, at: At, field: Field) -> ColumnElement[bool]:
         """Whether a reference is empty, or names what the caller can read."""
-        return or_(at.table.c[field.name].is_(None), self._rules.may("read", at.on((Hop(field.name, str(field.target)),))))
+        return or_(
+            at.table.c[field.name].is_(None), self._rules.may("read", at.on((Hop(field.name, str(field.target)),)))
+        )
 
     def _same(self, resource: Resource, name: str) -> ColumnElement[bool]:
         """Whether the stored record, which the caller can open, has the same parent or reference as the new one."""
@@ -186,7 +197,9 @@ class Policies:
 
     def _granted(self, resource: Resource) -> Grants:
         changes = resource.rule("update") or resource.steps
-        changing = [name for name in writable(resource) if (resource.rule("move") if name == resource.parent else changes)]
+        changing = [
+            name for name in writable(resource) if (resource.rule("move") if name == resource.parent else changes)
+        ]
         beside = self._tables.beside(resource)
         repeated = [name for link in changing for name in beside.get(link, {})]
         moved = ["owner"] if resource.parent in changing else []
@@ -248,7 +261,8 @@ class Policies:
     def _see_to_limits_and_memberships(self) -> None:
         members = table_of(MembershipRow)
         if any(resource.ladder for resource in self._resources):
-            body = f"BEGIN DELETE FROM {members.name} WHERE record = OLD.id; RETURN NULL; END"
+            ending = Wording({"id": "OLD.id"}).text(delete(members).where(members.c.record == param("id", UUID)))
+            body = f"BEGIN {ending}; RETURN NULL; END"
             self._definers.trigger("end_memberships", body, "memberships end with their record")
         for resource in self._resources:
             plural = resource.plural
@@ -272,19 +286,23 @@ class Policies:
         plural, accounts = quoted(resource.plural), table_of(AccountRow).name
         name = f"{resource.plural}_limit"
         few = f"SELECT 1 FROM {plural} WHERE owner = NEW.owner LIMIT {limit + 1}"  # noqa: S608 - a number of ours
+        # nobody else counts what this owner has until we are done
         body = f"""
 BEGIN
-  -- nobody else counts what this owner has until we are done
   PERFORM 1 FROM {accounts} WHERE id = NEW.owner FOR NO KEY UPDATE;
   IF (SELECT count(*) FROM ({few}) AS few) > {limit} THEN
     RAISE check_violation USING CONSTRAINT = 'freehold_limit', MESSAGE = 'limit reached', DETAIL = '{limit}';
   END IF;
   RETURN NULL;
-END"""
+END"""  # noqa: S608 - names of ours
         self._definers.trigger(name, body, f"an owner has at most {limit}")
         self._trigger("limit_new", "AFTER INSERT", resource.plural, name)
         self._trigger(
-            "limit_moved", "AFTER UPDATE OF owner", resource.plural, name, "WHEN (OLD.owner IS DISTINCT FROM NEW.owner) "
+            "limit_moved",
+            "AFTER UPDATE OF owner",
+            resource.plural,
+            name,
+            "WHEN (OLD.owner IS DISTINCT FROM NEW.owner) ",
         )
 
     def _trigger(self, name: str, when: str, table: str, function: str, only: str = "") -> None:

@@ -16,8 +16,8 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.connection import Broken, Prepared, Row
-from adapters.persistence.sql.identity import IdentityStatements, SqlAccounts, SqlAudit, SqlSessions, SqlSigningKeys
 from adapters.persistence.sql.definers import text_literal
+from adapters.persistence.sql.identity import IdentityStatements, SqlAccounts, SqlAudit, SqlSessions, SqlSigningKeys
 from adapters.persistence.sql.pool import ERRORS, Limits, Pool, is_away, is_lost
 from adapters.persistence.sql.postgres_statements import PostgresStatements
 from adapters.persistence.sql.records import MembershipStatements, SqlRecords
@@ -182,9 +182,7 @@ class Turn:
             try:
                 await connection.execute(first)
             except BaseException as error:
-                if not isinstance(error, Exception) or is_lost(error):
-                    connection.terminate()
-                elif connection.is_in_transaction():
+                if not isinstance(error, Exception) or is_lost(error) or connection.is_in_transaction():
                     connection.terminate()
                 self._pool.give(connection)
                 if not isinstance(error, ERRORS):
@@ -227,9 +225,7 @@ class PostgresWork:
 class PostgresStore:
     """The `Store` port on a PostgreSQL database that holds the built-in tables and the specification's."""
 
-    def __init__(
-        self, url: str, tables: Tables, limits: Limits | None = None, *, tells_time: bool = False
-    ) -> None:
+    def __init__(self, url: str, tables: Tables, limits: Limits | None = None, *, tells_time: bool = False) -> None:
         """Prepare everything; the first connection is opened when it is needed.
 
         `tells_time`: rules are judged by our clock, in a database that was made for that (see `policies.TOLD_CLOCK`).

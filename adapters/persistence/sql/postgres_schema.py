@@ -56,9 +56,7 @@ def unfit(url: str) -> str | None:
     return within(url, second_wall.unfit)
 
 
-def adjust(
-    url: str, tables: Tables, *, allow_losses: bool, role: str, moment: str = OWN_CLOCK
-) -> Differences:
+def adjust(url: str, tables: Tables, *, allow_losses: bool, role: str, moment: str = OWN_CLOCK) -> Differences:
     """Make the tables those of the specification, in one transaction, keeping every record.
 
     `url` is the owner's; `role` is let in for serving. `moment`: whose clock counts (see `policies.py`).
@@ -106,7 +104,9 @@ def _compare(connection: Connection, tables: Tables) -> Differences:
     missing = [name for name in wanted if name not in present]
     changed = [name for name, table in wanted.items() if name in present and not _is(present[name], table)]
     vanished = [name for name in present if name not in wanted]
-    return Differences(tuple(missing), tuple(changed), tuple(vanished), tuple(_losses(connection, tables, vanished, changed)))
+    return Differences(
+        tuple(missing), tuple(changed), tuple(vanished), tuple(_losses(connection, tables, vanished, changed))
+    )
 
 
 def _losses(connection: Connection, tables: Tables, vanished: list[str], changed: list[str]) -> list[str]:
@@ -199,7 +199,7 @@ def _rebuild(connection: Connection, tables: Tables, wanted: Table, present: _Pr
             for name in carried:
                 blank = f"CAST('0' AS {_type(wanted.c[name])})"
                 chosen[name] = f"CASE WHEN {quoted(link)} IS NOT NULL THEN {blank} END"
-    names, name = ", ".join(map(_quoted, chosen)), quoted(wanted.name)
+    names, name = ", ".join(map(quoted, chosen)), quoted(wanted.name)
     _run(
         connection,
         f"INSERT INTO {_BESIDE}.{name} ({names}) SELECT {', '.join(chosen.values())} FROM {name}",  # noqa: S608

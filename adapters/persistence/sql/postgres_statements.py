@@ -98,9 +98,10 @@ class PostgresStatements(Statements):
     def _obstacles(self, resource: str) -> Prepared:
         table = self.tables.of[resource].alias()
         mine = exists(
-            select(literal(1)).select_from(table).where(
-                table.c.id == ID, self._seeing_all[True].may("delete", At(table, resource))
-            ).correlate_except(table)
+            select(literal(1))
+            .select_from(table)
+            .where(table.c.id == ID, self._seeing_all[True].may("delete", At(table, resource)))
+            .correlate_except(table)
         )
         about = "why a record that the account may delete cannot be deleted"
         return self._asked(f"{self._plural(resource)}_obstacles", self._forbidding(resource).where(mine), about)

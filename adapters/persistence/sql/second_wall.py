@@ -108,7 +108,7 @@ class SecondWall:
 
     def _held(self, connection: Connection) -> list[str]:
         names = ", ".join(f"to_regclass({text_literal(quoted(name))})" for name in self._names)
-        owner = f"(SELECT relowner FROM pg_class WHERE oid = to_regclass('{REVISIONS}'))"
+        owner = f"(SELECT relowner FROM pg_class WHERE oid = to_regclass('{REVISIONS}'))"  # noqa: S608
         held = _HELD.format(tables=f"ARRAY[{names}]", owner=owner, schema=SCHEMA)
         return [f"{kind} {what}" for kind, what in connection.exec_driver_sql(held)]
 
@@ -117,7 +117,7 @@ def lower(connection: Connection) -> None:
     """Take it down, so that tables can change: the owner sees everything, and nobody else is let in meanwhile."""
     policies = """
         SELECT polname::text, polrelid::regclass::text FROM pg_policy JOIN pg_class ON pg_class.oid = polrelid
-        WHERE relnamespace = current_schema()::regnamespace AND polname LIKE 'freehold\\_%%'
+        WHERE relnamespace = current_schema()::regnamespace AND polname LIKE 'freehold\\_%'
     """
     tables = """
         SELECT oid::regclass::text FROM pg_class
@@ -177,7 +177,7 @@ def unfit(connection: Connection) -> str | None:
 
 def _check_role(connection: Connection, role: str) -> None:
     """Raises `SchemaDiffers` where the application's role is not there, or is the owner itself."""
-    if not _one(connection, f"SELECT count(*) FROM pg_roles WHERE rolname = {text_literal(role)}"):
+    if not _one(connection, f"SELECT count(*) FROM pg_roles WHERE rolname = {text_literal(role)}"):  # noqa: S608
         raise SchemaDiffers(
             f"There is no role {quoted(role)} that could serve. Whoever may create roles makes it:\n"
             f"  CREATE ROLE {quoted(role)} LOGIN PASSWORD '...' NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;"

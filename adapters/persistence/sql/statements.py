@@ -131,7 +131,9 @@ class Statements:
         """How many records all pages have."""
         compiler, table = self._compilers[caller.signed_in], self.tables.of[shape.resource].alias()
         at = At(table, shape.resource)
-        listed = and_(compiler.may("read", at), ListCompiler(compiler, shape, self.dialect).filters(at), self._alive(caller))
+        listed = and_(
+            compiler.may("read", at), ListCompiler(compiler, shape, self.dialect).filters(at), self._alive(caller)
+        )
         return self._prepare(select(func.count()).select_from(table).where(listed))
 
     def _members(self, resource: str, caller: Caller) -> Prepared:
@@ -373,7 +375,8 @@ class Statements:
             for referrer, field in referring(self.specification, name)
             if field.when_gone in (None, "block")
         ]
-        return select(is_kept if kept else false(), or_(false(), *is_locked), or_(false(), *is_referred))
+        reasons = (is_kept if kept else false(), or_(false(), *is_locked), or_(false(), *is_referred))
+        return select(*reasons)
 
     def _some_locked(self, gone: Any, name: str, others: ColumnElement[bool]) -> ColumnElement[bool]:
         chain = self.specification.chain(name)
@@ -445,4 +448,3 @@ def _named(resource: str) -> ColumnElement[bool]:
     """An account's membership on a record."""
     record, account = _MEMBERS.c.record == param("record", UUID), _MEMBERS.c.account == param("account", UUID)
     return and_(record, account, _MEMBERS.c.resource == resource)
-

@@ -8,6 +8,7 @@ branch_labels = None
 depends_on = None
 
 TABLE, SEQUENCE = "freehold_audit", "freehold_audit_id_seq"
+NEXT = "(SELECT coalesce(max(id), 0) + 1 FROM freehold_audit)"
 
 
 def upgrade() -> None:
@@ -17,9 +18,7 @@ def upgrade() -> None:
     op.execute(f"ALTER TABLE {TABLE} ALTER COLUMN id DROP DEFAULT, ALTER COLUMN id TYPE bigint")
     op.execute(f"DROP SEQUENCE {SEQUENCE}")
     op.execute(f"ALTER TABLE {TABLE} ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY")
-    op.execute(
-        f"SELECT setval(pg_get_serial_sequence('{TABLE}', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM {TABLE}), false)"
-    )
+    op.execute(f"SELECT setval(pg_get_serial_sequence('{TABLE}', 'id'), {NEXT}, false)")
 
 
 def downgrade() -> None:
@@ -29,4 +28,4 @@ def downgrade() -> None:
     op.execute(f"ALTER TABLE {TABLE} ALTER COLUMN id DROP IDENTITY, ALTER COLUMN id TYPE integer")
     op.execute(f"CREATE SEQUENCE {SEQUENCE} OWNED BY {TABLE}.id")
     op.execute(f"ALTER TABLE {TABLE} ALTER COLUMN id SET DEFAULT nextval('{SEQUENCE}')")
-    op.execute(f"SELECT setval('{SEQUENCE}', (SELECT coalesce(max(id), 0) + 1 FROM {TABLE}), false)")
+    op.execute(f"SELECT setval('{SEQUENCE}', {NEXT}, false)")
