@@ -375,7 +375,7 @@ class Statements:
             for referrer, field in referring(self.specification, name)
             if field.when_gone in (None, "block")
         ]
-        reasons = (is_kept if kept else false(), or_(false(), *is_locked), or_(false(), *is_referred))
+        reasons: list[Any] = [is_kept if kept else false(), or_(false(), *is_locked), or_(false(), *is_referred)]
         return select(*reasons)
 
     def _some_locked(self, gone: Any, name: str, others: ColumnElement[bool]) -> ColumnElement[bool]:
