@@ -123,6 +123,30 @@ def serve(
 
 
 @cli.command()
+def migrate(
+    folder: Folder = Path(),
+    database: Annotated[str | None, typer.Option(help="As for `serve`.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the database up to date: tables, and on PostgreSQL row-level security and what the serving role needs.
+
+    Refuses what would lose stored values, and changes nothing then.
+    """
+    if database is not None:
+        os.environ["FREEHOLD_DATABASE_URL"] = database
+    container = _container(folder, as_json)
+    try:
+        changed = projects.bring_up(container.database(), container.tables(), allow_losses=False)
+    except SchemaDiffers as error:
+        _fail(f"Not migrated. {error}", as_json)
+    if as_json:
+        reports.print_json({"missing": changed.missing, "changed": changed.changed, "vanished": changed.vanished})
+        return
+    said = f" ({changed})" if changed else ""
+    out.print(f"The database is what the specification says{said}.", highlight=False, soft_wrap=True, markup=False)
+
+
+@cli.command()
 def dev(
     folder: Folder = Path(),
     host: Host = "127.0.0.1",
