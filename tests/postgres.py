@@ -15,7 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -28,6 +28,8 @@ import asyncpg
 SWITCH = "FREEHOLD_TEST_POSTGRES"
 SUPERUSER = "tester"
 START_SECONDS = 30
+QUICK = {"fsync": "off", "max_connections": "100", "shared_buffers": "32MB", "deadlock_timeout": "200ms"}
+"""what a test wants: speed, and nothing that outlives it"""
 
 
 def binaries() -> Path | None:
@@ -62,8 +64,9 @@ def _unprivileged() -> dict[str, Any]:
 class Server:
     """A running server; databases are made by copying others."""
 
-    def __init__(self, folder: Path, programs: Path) -> None:
+    def __init__(self, folder: Path, programs: Path, settings: Mapping[str, str]) -> None:
         """Make and start it."""
+        self._settings = settings
         self._as = _unprivileged()
         if self._as:
             os.chown(folder, self._as["user"], self._as["group"])
@@ -98,10 +101,7 @@ class Server:
             "listen_addresses": "127.0.0.1",
             "port": self.port,
             "unix_socket_directories": "",
-            "fsync": "off",
-            "max_connections": 100,
-            "shared_buffers": "32MB",
-            "deadlock_timeout": "200ms",
+            **self._settings,
         }
         command: list[Any] = [self._programs / "postgres", "-D", self._data]
         for name, value in options.items():
@@ -119,6 +119,11 @@ class Server:
                 time.sleep(0.05)
             else:
                 return
+
+    @property
+    def process(self) -> int:
+        """The id of the process whose children are its backends."""
+        return self._process.pid
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End it: SIGINT lets go of every client."""
@@ -164,7 +169,7 @@ def beside(make: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def running() -> Iterator[Server | None]:
+def running(settings: Mapping[str, str] = QUICK) -> Iterator[Server | None]:
     """A server for the time being; None where the machine has none."""
     programs = binaries()
     if programs is None:
@@ -173,7 +178,7 @@ def running() -> Iterator[Server | None]:
     folder = Path(tempfile.mkdtemp(prefix="freehold-postgres-"))
     server = None
     try:
-        server = Server(folder, programs)
+        server = Server(folder, programs, settings)
         yield server
     finally:
         if server is not None:
