@@ -52,7 +52,8 @@ def make_tables(folder: Path, specification: Path, database: Path | Database) ->
     place = database if isinstance(database, Path) else Server(database.url(OWNER))
     projects.bring_up(place, tables.build(read_specification(folder / "freehold.yaml")), allow_losses=False)
     if isinstance(database, Database):
-        database.script(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {APPLICATION}", OWNER)
+        for what in ("SELECT, INSERT, UPDATE, DELETE ON ALL TABLES", "USAGE ON ALL SEQUENCES"):
+            database.script(f"GRANT {what} IN SCHEMA public TO {APPLICATION}", OWNER)
 
 
 def switch_off_row_level_security(database: Database) -> None:
