@@ -6,7 +6,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -24,29 +24,27 @@ from entrypoints import projects
 SPECIFICATION: Final = Path(__file__).with_name("freehold.yaml")
 
 
-def embedded(folder: Path, data: Data) -> None:
-    """Make an empty folder one that `freehold serve` serves, with all records of `data` in its `freehold.db`.
-
-    Each account logs in with `data.PASSWORD`.
-    """
+def embedded(folder: Path, specification: Path, rows: Iterable[Table]) -> None:
+    """Make an empty folder one that `freehold serve` serves, with these rows in its `freehold.db`."""
     database = folder / "freehold.db"
-    make_tables(folder, SPECIFICATION, database)
+    _make_tables(folder, specification, database)
     with closing(connect(database)) as connection:
+        connection.execute("PRAGMA foreign_keys=OFF")
         connection.execute("BEGIN")
-        for name, columns, rows in _rows(data, password_hash()):
+        for name, columns, values in rows:
             marks = ", ".join("?" * len(columns))
-            connection.executemany(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})", rows)  # noqa: S608
+            connection.executemany(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})", values)  # noqa: S608
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def on_postgres(folder: Path, data: Data, database: Database) -> None:
-    """Make an empty folder and an empty database ones that `freehold serve` serves with all records of `data`."""
-    make_tables(folder, SPECIFICATION, database)
-    database.fill(_rows(data, password_hash()))
+def on_postgres(folder: Path, specification: Path, database: Database, rows: Iterable[Table]) -> None:
+    """Make an empty folder and an empty database ones that `freehold serve` serves, with these rows."""
+    _make_tables(folder, specification, database)
+    database.fill(rows)
 
 
-def make_tables(folder: Path, specification: Path, database: Path | Database) -> None:
+def _make_tables(folder: Path, specification: Path, database: Path | Database) -> None:
     """Make a folder with a specification, and the tables for it."""
     shutil.copyfile(specification, folder / "freehold.yaml")
     place = database if isinstance(database, Path) else Server(database.url(OWNER))
@@ -70,6 +68,11 @@ def password_hash() -> str:
         return asyncio.run(passwords.hash(PASSWORD))
     finally:
         passwords.close()
+
+
+def tables_with(data: Data) -> Iterable[Table]:
+    """The benchmark's records; each account logs in with `data.PASSWORD`."""
+    return _rows(data, password_hash())
 
 
 def _rows(data: Data, password: str) -> Iterator[Table]:

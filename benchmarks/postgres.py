@@ -83,10 +83,14 @@ class Database:
         return self._server.execute(sql, self._name)
 
     def fill(self, tables: Iterable[Table]) -> None:
-        """Copy rows into tables, in one transaction and as superuser, and let PostgreSQL get to know them."""
+        """Copy rows into tables, in one transaction and as superuser, and let PostgreSQL get to know them.
+
+        Foreign keys are taken on trust, so that rows may come in any order.
+        """
 
         async def copy(connection: Any) -> None:
             async with connection.transaction():
+                await connection.execute("SET LOCAL session_replication_role = replica")
                 for name, columns, rows in tables:
                     await connection.copy_to_table(
                         name.rpartition(".")[2],

@@ -109,9 +109,13 @@ class Freehold(Server):
     ready = "/health/ready"
 
     def prepare(self, data: Data) -> None:
-        """See `load_freehold`."""
+        """Fill it with the benchmark's specification and records."""
+        self.fill(load_freehold.SPECIFICATION, load_freehold.tables_with(data))
+
+    def fill(self, specification: Path, rows: Iterable[Table]) -> None:
+        """Make the folder and the database of a specification, with these rows in its tables."""
         self.make_folder()
-        load_freehold.embedded(self.folder, data)
+        load_freehold.embedded(self.folder, specification, rows)
 
     def command(self, port: int) -> Sequence[str]:
         """The command that people type."""
@@ -151,10 +155,10 @@ class Freehold(Server):
 class FreeholdOnPostgres(PostgresServer, Freehold):
     """What this repository makes, on PostgreSQL."""
 
-    def prepare(self, data: Data) -> None:
-        """See `load_freehold`."""
+    def fill(self, specification: Path, rows: Iterable[Table]) -> None:
+        """See `Freehold`."""
         self.make_folder()
-        load_freehold.on_postgres(self.folder, data, self.database)
+        load_freehold.on_postgres(self.folder, specification, self.database, rows)
         if not self.with_rls:
             load_freehold.switch_off_row_level_security(self.database)
 

@@ -89,7 +89,7 @@ class Workload:
         """Texts of requests with the status that must answer each, always the same ones in the same order."""
         random = Random(SEED)
         calls = (self._call(operation, server, random) for _ in range(VARIETY[operation]))
-        return [(_text(port, call, tokens[account]), call.status) for account, call in calls]
+        return [(text_of(port, call, tokens[account]), call.status) for account, call in calls]
 
     def _call(self, operation: str, server: Server, random: Random) -> tuple[Account, Call]:
         account = random.choice(self.data.accounts)
@@ -117,8 +117,10 @@ class Workload:
         return random.choice(shared["editor"] + (shared["viewer"] if role == "viewer" else []))
 
 
-def _text(port: int, call: Call, token: str) -> str:
-    lines = [f"{call.method} {call.path} HTTP/1.1", f"Host: 127.0.0.1:{port}", f"Authorization: Bearer {token}"]
+def text_of(port: int, call: Call, token: str | None) -> str:
+    """A request as it is sent."""
+    lines = [f"{call.method} {call.path} HTTP/1.1", f"Host: 127.0.0.1:{port}"]
+    lines += [f"Authorization: Bearer {token}"] if token else []
     lines += [f"{name}: {value}" for name, value in call.headers.items()]
     body = ""
     if call.body is not None:
