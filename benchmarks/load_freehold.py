@@ -4,7 +4,6 @@
 `Workload.verify` then asks for over the API.
 """
 
-import asyncio
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -20,6 +19,7 @@ from adapters.specification_file import load as read_specification
 from benchmarks.data import PASSWORD, Data
 from benchmarks.postgres import APPLICATION, OWNER, Database, Table
 from entrypoints import projects
+from tests.postgres import beside
 
 SPECIFICATION: Final = Path(__file__).with_name("freehold.yaml")
 
@@ -65,17 +65,14 @@ def password_hash() -> str:
     """What is stored for `data.PASSWORD`."""
     passwords = PasslibPasswords()
     try:
-        return asyncio.run(passwords.hash(PASSWORD))
+        return str(beside(lambda: passwords.hash(PASSWORD)))
     finally:
         passwords.close()
 
 
-def tables_with(data: Data) -> Iterable[Table]:
+def tables_with(data: Data) -> Iterator[Table]:
     """The benchmark's records; each account logs in with `data.PASSWORD`."""
-    return _rows(data, password_hash())
-
-
-def _rows(data: Data, password: str) -> Iterator[Table]:
+    password = password_hash()
     accounts = ((str(a.id), a.email, password, instant(a.created_at), 0) for a in data.accounts)
     yield "freehold_accounts", ("id", "email", "password_hash", "created_at", "disabled"), accounts
     notebooks = (
