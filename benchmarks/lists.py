@@ -71,12 +71,11 @@ class World:
         """Somebody else, another one at each turn."""
         return (number + 1 + turn * 7) % self.accounts
 
-    def record(self, kind: int, account: int, number: int, owner: int | None = None, **values: Any) -> dict[str, Any]:
+    def record(self, kind: int, account: int, number: int, **values: Any) -> dict[str, Any]:
         """A row; everybody's records are written in turn, as in a service in use."""
         record_id = self.id(kind, account, number)
         at = load_freehold.instant(FIRST + APART * int(record_id[:8] + record_id[9:13], 16))
-        person = self.person(account if owner is None else owner)
-        return {"id": record_id, "owner": person, **values, "created_at": at, "updated_at": at}
+        return {"id": record_id, "owner": self.person(account), **values, "created_at": at, "updated_at": at}
 
     def id(self, kind: int, account: int, number: int) -> str:
         """The id of a record; those of one kind are spread over the whole time."""
@@ -192,7 +191,9 @@ LISTS: Final[dict[str, tuple[Callable[[World, int, Rows], None], Sequence[Listed
         (
             Listed("articles: own, followed and public", _plain("articles?limit=20")),
             Listed("articles: public, for anybody", _plain("articles?limit=20"), anonymous=True),
-            Listed("articles of somebody else", lambda w, me: f"/v1/articles?limit=20&profile={w.id(1, me + 50, 0)}"),
+            Listed(
+                "articles of somebody else", lambda w, me: f"/v1/articles?limit=20&profile={w.id(1, w.other(me, 9), 0)}"
+            ),
             Listed("comments: as their article", _plain("comments?limit=20")),
             Listed("comments: public, for anybody", _plain("comments?limit=20"), anonymous=True),
             Listed("favorites: own and public", _plain("favorites?limit=20")),
@@ -304,7 +305,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if one.trouble:
             console.print(f"{one.example}, {one.what}, {one.trouble}", markup=False)
     if asked.json:
-        whole = {"database": asked.database, "python": platform.python_version(), "row_level_security": not asked.without_rls}
+        whole = {
+            "database": asked.database,
+            "python": platform.python_version(),
+            "row_level_security": not asked.without_rls,
+        }
         lists = [asdict(one) | {"ratio": one.ratio} for one in results]
         asked.json.write_text(json.dumps(whole | {"lists": lists}, indent=1), encoding="utf-8")
     return 0 if all(one.ratio is not None and one.ratio <= ALLOWED for one in results) else 1
@@ -331,7 +336,9 @@ def _table(results: Iterable[Found], accounts: int) -> Shown:
         made.add_column(title, justify="left" if not title else "right")
     for one in results:
         times = "–" if one.ratio is None else f"{one.ratio:.1f}" + (" !" if one.ratio > ALLOWED else "")
-        made.add_row(one.example, one.what, *(f"{one.p50[n]:.2f}" if n in one.p50 else "–" for n in (FEW, accounts)), times)
+        made.add_row(
+            one.example, one.what, *(f"{one.p50[n]:.2f}" if n in one.p50 else "–" for n in (FEW, accounts)), times
+        )
     return made
 
 

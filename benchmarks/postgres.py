@@ -1,7 +1,7 @@
 """A throw-away PostgreSQL for one run, as durable as a real one, and in it a database for each server.
 
-The programs are those that the tests find (`tests/postgres.py`). Three kinds of roles, since row-level security binds no
-superuser: the superuser, who fills; `OWNER`, who makes tables; and whoever a server connects as.
+The programs are those that the tests find (`tests/postgres.py`). Row-level security binds no superuser, who only fills
+here: `OWNER` makes the tables, and each server connects as a role of its own.
 """
 
 import csv

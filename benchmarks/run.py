@@ -279,7 +279,9 @@ def _self_check(timing: Timing) -> int:
     with process:
         process.wait_until_ready(port, "/")
         used = process.cpu_seconds()
-        result = generate(Plan(port, CONNECTIONS, timing.warm_up, timing.seconds, 0, [(SELF_CHECK, 200)]), core and core[1])
+        result = generate(
+            Plan(port, CONNECTIONS, timing.warm_up, timing.seconds, 0, [(SELF_CHECK, 200)]), core and core[1]
+        )
         used = process.cpu_seconds() - used
     console.print(
         f"A server that only answers, on the same event loop: {result.per_second:,.0f} requests/s, "

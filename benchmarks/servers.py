@@ -201,7 +201,7 @@ class Baseline(Server):
         """Run it with uvicorn."""
         return [sys.executable, "-m", "benchmarks.baseline", str(port)]
 
-    def settings(self) -> dict[str, str]:
+    def settings(self) -> Mapping[str, str]:
         """Where the database is."""
         return {"BASELINE_DATABASE": str(self._database)}
 
