@@ -302,7 +302,7 @@ def _processor() -> str:
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python3 dev.py bench", description="Freehold beside the usual FastAPI app and PocketBase."
+        prog="python3 dev.py bench", description="Freehold beside the usual FastAPI app and PocketBase or PostgREST."
     )
     parser.add_argument("--seconds", type=_seconds, metavar="N", help="how long each operation is measured (10)")
     parser.add_argument("--quick", action="store_true", help="500 notes an account, 300 bytes, 2 seconds: a trial")
