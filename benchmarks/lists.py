@@ -3,7 +3,7 @@
 Each account has a hundred records, is a member of five others' containers, and a part of what it has is public. So what
 one caller sees of its own and what is shared with it is the same with 100 accounts and with 10,000; only what others
 have, and what is public, grows. For each list the p50 of its first page is compared: one connection, one request after
-the other, by ten callers in turn.
+the other, by ten callers in turn; of several rounds the best, for others may use the machine, too.
 
     python -m benchmarks.lists --database postgresql             # 10,000 and 1,000,000 records: about ten minutes
     python -m benchmarks.lists --accounts 1000 --only conduit
@@ -16,7 +16,7 @@ import os
 import platform
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -46,6 +46,7 @@ BATCH: Final = 500
 """accounts whose rows are made at once"""
 APART: Final = timedelta(seconds=10)
 """between one record and the next"""
+ROUNDS: Final = 4
 ALLOWED: Final = 2.0
 """times as long as in the small world"""
 TEXT: Final = "Water the tomatoes in the evening, and not at noon. " * 5
@@ -266,18 +267,28 @@ def measure(server: Freehold, example: str, world: World, found: Iterable[Found]
         process.wait_until_ready(port, server.ready)
         callers = [number * (world.accounts // CALLERS) for number in range(CALLERS)]
         tokens = {me: server.log_in(port, Account(me, UUID(world.person(me)), _email(me), FIRST)) for me in callers}
-        for listed, into in zip(LISTS[example][1], found, strict=True):
-            calls = {me: Call("GET", listed.path(world, me), None, 200) for me in callers}
-            token_of = dict.fromkeys(callers) if listed.anonymous else tokens
-            try:
-                for me, call in calls.items():
-                    answer = ask(port, "GET", call.path, token=token_of[me])
-                    if answer.status != 200 or not answer.body["items"]:
-                        raise Trouble(f"{call.path} was answered {answer.status} {str(answer.body)[:200]}")
+        for turn in range(ROUNDS):
+            for listed, into in zip(LISTS[example][1], found, strict=True):
+                calls = {me: Call("GET", listed.path(world, me), None, 200) for me in callers}
+                token_of = dict.fromkeys(callers) if listed.anonymous else tokens
                 texts = [(text_of(port, call, token_of[me]), 200) for me, call in calls.items()]
-                into.p50[world.accounts] = generate(Plan(port, 1, seconds / 4, seconds, 0, texts), None).p50
-            except (Trouble, OSError) as trouble:
-                into.trouble = f"with {world.accounts:,} accounts: {trouble}"
+                plan = Plan(port, 1, seconds / 4, seconds, 0, texts)
+                try:
+                    if not turn:
+                        _verify(port, calls, token_of)
+                    if into.trouble is None:
+                        p50 = generate(plan, None).p50
+                        into.p50[world.accounts] = min(p50, into.p50.get(world.accounts, p50))
+                except (Trouble, OSError) as trouble:
+                    into.trouble = f"with {world.accounts:,} accounts: {trouble}"
+
+
+def _verify(port: int, calls: Mapping[int, Call], tokens: Mapping[int, str | None]) -> None:
+    """Raise `Trouble` where a page is empty: that would be measured as a fast one."""
+    for me, call in calls.items():
+        answer = ask(port, "GET", call.path, token=tokens[me])
+        if answer.status != 200 or not answer.body["items"]:
+            raise Trouble(f"{call.path} was answered {answer.status} {str(answer.body)[:200]}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -286,7 +297,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="postgresql")
     parser.add_argument("--accounts", type=int, default=10_000, metavar="N", help="with 100 records each (10000)")
     parser.add_argument("--only", choices=LISTS, action="append", help="an example; several times for several")
-    parser.add_argument("--seconds", type=float, default=2.0, metavar="N", help="how long each list is asked for (2)")
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, metavar="N", help="how long each list is asked for in a round (1)"
+    )
     parser.add_argument("--without-rls", action="store_true", help="PostgreSQL without row-level security")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured")
     asked = parser.parse_args(arguments)
