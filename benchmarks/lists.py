@@ -265,6 +265,7 @@ def measure(server: Freehold, example: str, world: World, found: Iterable[Found]
     port = free_port()
     with Process(server.command(port), server.settings(), server.folder / "server.log") as process:
         process.wait_until_ready(port, server.ready)
+        server.started()
         callers = [number * (world.accounts // CALLERS) for number in range(CALLERS)]
         tokens = {me: server.log_in(port, Account(me, UUID(world.person(me)), _email(me), FIRST)) for me in callers}
         for turn in range(ROUNDS):

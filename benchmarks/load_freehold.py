@@ -17,7 +17,7 @@ from adapters.persistence.sql.pool import Server
 from adapters.persistence.sql.sqlite import connect
 from adapters.specification_file import load as read_specification
 from benchmarks.data import PASSWORD, Data
-from benchmarks.postgres import APPLICATION, OWNER, Database, Table
+from benchmarks.postgres import Database, Table
 from entrypoints import projects
 from tests.postgres import beside
 
@@ -40,18 +40,13 @@ def embedded(folder: Path, specification: Path, rows: Iterable[Table]) -> None:
 
 def on_postgres(folder: Path, specification: Path, database: Database, rows: Iterable[Table]) -> None:
     """Make an empty folder and an empty database ones that `freehold serve` serves, with these rows."""
-    _make_tables(folder, specification, database)
+    _make_tables(folder, specification, Server(database.place.migration_url))
     database.fill(rows)
 
 
-def _make_tables(folder: Path, specification: Path, database: Path | Database) -> None:
-    """Make a folder with a specification, and the tables for it."""
+def _make_tables(folder: Path, specification: Path, database: Path | Server) -> None:
     shutil.copyfile(specification, folder / "freehold.yaml")
-    place = database if isinstance(database, Path) else Server(database.url(OWNER))
-    projects.bring_up(place, tables.build(read_specification(folder / "freehold.yaml")), allow_losses=False)
-    if isinstance(database, Database):
-        for what in ("SELECT, INSERT, UPDATE, DELETE ON ALL TABLES", "USAGE ON ALL SEQUENCES"):
-            database.script(f"GRANT {what} IN SCHEMA public TO {APPLICATION}", OWNER)
+    projects.bring_up(database, tables.build(read_specification(folder / "freehold.yaml")), allow_losses=False)
 
 
 def switch_off_row_level_security(database: Database) -> None:

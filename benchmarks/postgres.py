@@ -1,20 +1,19 @@
 """A throw-away PostgreSQL for one run, as durable as a real one, and in it a database for each server.
 
-The programs are those that the tests find (`tests/postgres.py`). Row-level security binds no superuser, who only fills
-here: `OWNER` makes the tables, and each server connects as a role of its own.
+The programs and roles are those of the tests (`tests/postgres.py`). Row-level security binds no superuser, who only
+fills here: the owner makes the tables, and each server connects as a role that owns nothing.
 """
 
 import csv
 import io
-import re
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 import asyncpg
 
 from benchmarks.processes import Trouble, cpu_seconds
-from tests.postgres import SUPERUSER, Server, beside, running
+from tests.postgres import APPLICATION, Server, Throwaway, beside, running
 
 SETTINGS: Final = {
     "shared_buffers": "256MB",
@@ -27,8 +26,6 @@ SETTINGS: Final = {
     "full_page_writes": "on",
 }
 """what differs from PostgreSQL's own defaults, and what a reader wants to be sure of"""
-OWNER: Final = "bench_owner"
-APPLICATION: Final = "bench_application"
 CHUNK: Final = 5_000
 """rows that are sent at once"""
 
@@ -40,22 +37,18 @@ class Cluster:
     """A running server."""
 
     def __init__(self, server: Server) -> None:
-        """Make the roles."""
+        """Know it."""
         self._server = server
-        for role in (OWNER, APPLICATION):
-            server.execute(f"CREATE ROLE {role} LOGIN")
         self.version: str = server.execute("SHOW server_version")[0][0]
 
     @contextmanager
     def database(self) -> Iterator["Database"]:
-        """A new one for the time being, which belongs to `OWNER`."""
-        name = self._server.new()
+        """A new one for the time being."""
+        made = self._server.new()
         try:
-            self._server.execute(f"ALTER DATABASE {name} OWNER TO {OWNER}")
-            self._server.execute(f"ALTER SCHEMA public OWNER TO {OWNER}", name)
-            yield Database(self._server, name)
+            yield Database(made)
         finally:
-            self._server.drop(name)
+            self._server.drop(made)
 
     def cpu_seconds(self) -> float:
         """Processor time of all its processes that live, so far."""
@@ -65,22 +58,27 @@ class Cluster:
 class Database:
     """One of its databases."""
 
-    def __init__(self, server: Server, name: str) -> None:
+    def __init__(self, place: Throwaway) -> None:
         """Know where it is."""
-        self._server = server
-        self._name = name
+        self.place = place
 
     def url(self, role: str) -> str:
-        """Where it is, for a role."""
-        return re.sub(f"//{SUPERUSER}@", f"//{role}@", self._server.url(self._name))
+        """Where it is, for a role of one's own."""
+        return self.place.url.replace(f"//{APPLICATION}@", f"//{role}@", 1)
 
-    def script(self, sql: str, role: str = SUPERUSER) -> None:
-        """Run several statements in one transaction."""
-        self._with(lambda connection: connection.execute(sql), role)
+    def script(self, sql: str, url: str | None = None) -> None:
+        """Run several statements in one transaction, as superuser unless another URL is named."""
+        self._with(lambda connection: connection.execute(sql), url)
 
     def rows(self, sql: str) -> list[Any]:
         """The rows of a query, as superuser."""
-        return self._server.execute(sql, self._name)
+        found: list[Any] = []
+
+        async def fetch(connection: Any) -> None:
+            found.extend(await connection.fetch(sql))
+
+        self._with(fetch)
+        return found
 
     def fill(self, tables: Iterable[Table]) -> None:
         """Copy rows into tables, in one transaction and as superuser, and let PostgreSQL get to know them.
@@ -104,9 +102,9 @@ class Database:
         for sql in ("VACUUM (ANALYZE)", "CHECKPOINT"):
             self.rows(sql)
 
-    def _with(self, use: Any, role: str = SUPERUSER) -> None:
+    def _with(self, use: Callable[[Any], Awaitable[None]], url: str | None = None) -> None:
         async def connected() -> None:
-            connection = await asyncpg.connect(self.url(role))
+            connection = await asyncpg.connect(url or self.place.superuser_url)
             try:
                 await use(connection)
             finally:

@@ -16,13 +16,11 @@ from typing import Any, ClassVar, Final
 import jwt
 
 from benchmarks.data import Account, Data, Note, Notebook
-from benchmarks.postgres import OWNER
 from benchmarks.processes import Trouble
 from benchmarks.servers import Call, PostgresServer, notes_of
 
 VERSION: Final = "12.0.2-2"
 SECRET: Final = "a secret of a benchmark, which protects nothing"
-ROLES: Final = ("authenticator", "web_anon", "web_user")
 ONE: Final = {"Accept": "application/vnd.pgrst.object+json"}
 """one row, not a list of rows; none is 406"""
 RETURNED: Final = ONE | {"Prefer": "return=representation"}
@@ -112,7 +110,7 @@ class PostgREST(PostgresServer):
         self._install()
         self.make_folder()
         self.database.script(LOGIN)
-        self.database.script(TABLES, OWNER)
+        self.database.script(TABLES, self.database.place.migration_url)
         self.database.fill(
             (
                 ("api.accounts", ("id", "email"), ((a.id, a.email) for a in data.accounts)),

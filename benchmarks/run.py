@@ -156,6 +156,7 @@ def measure(server: Server, workload: Workload, timing: Timing, place: Place, re
         process = Process(server.command(port), server.settings(), server.folder / "server.log")
     with process, console.status(title) as status:
         report.start = round(process.wait_until_ready(port, server.ready), 3)
+        server.started()
         for operation, meaning in OPERATIONS.items():
             tokens = {account: server.log_in(port, account) for account in workload.data.accounts}
             if not report.operations:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from benchmarks import load_freehold
 from benchmarks.data import PASSWORD, Account, Data, Note, Notebook
-from benchmarks.postgres import APPLICATION, OWNER, Database, Table
+from benchmarks.postgres import Database, Table
 from benchmarks.processes import Answer, Trouble, ask
 
 
@@ -59,6 +59,9 @@ class Server(ABC):
     def settings(self) -> Mapping[str, str]:
         """What its environment says; asked for after `command`."""
         return {}
+
+    def started(self) -> None:  # noqa: B027 - most have nothing to do
+        """It is ready, and nobody has asked anything yet."""
 
     @abstractmethod
     def log_in(self, port: int, account: Account) -> str:
@@ -159,6 +162,9 @@ class FreeholdOnPostgres(PostgresServer, Freehold):
         """See `Freehold`."""
         self.make_folder()
         load_freehold.on_postgres(self.folder, specification, self.database, rows)
+
+    def started(self) -> None:
+        """Only now is row-level security switched off: a start without it is refused."""
         if not self.with_rls:
             load_freehold.switch_off_row_level_security(self.database)
 
@@ -166,8 +172,8 @@ class FreeholdOnPostgres(PostgresServer, Freehold):
         """Where its database is, for the application and for migrations."""
         return {
             **super().settings(),
-            "FREEHOLD_DATABASE_URL": self.database.url(APPLICATION),
-            "FREEHOLD_MIGRATION_URL": self.database.url(OWNER),
+            "FREEHOLD_DATABASE_URL": self.database.place.url,
+            "FREEHOLD_MIGRATION_URL": self.database.place.migration_url,
         }
 
 
@@ -254,7 +260,7 @@ class AsyncBaseline(PostgresServer, Baseline):
 
     @property
     def _url(self) -> str:
-        return self.database.url(OWNER).replace("postgresql:", "postgresql+asyncpg:", 1)
+        return self.database.place.migration_url.replace("postgresql:", "postgresql+asyncpg:", 1)
 
     def command(self, port: int) -> Sequence[str]:
         """Run it with uvicorn."""

@@ -1,14 +1,19 @@
-"""Databases for every test that wants one: made once for each specification, then copied."""
+"""Databases for every test that wants one: made once for each specification, then copied.
+
+Tests of what every store promises run on each in turn. `FREEHOLD_TEST_DATABASE` names one of `STORES`: then they run on
+that, and so do the tests that otherwise have one database only.
+"""
 
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from adapters.persistence.sql import migrating, postgres_schema
 from adapters.persistence.sql.postgres import PostgresStore
 from adapters.persistence.sql.sqlite import SqliteStore
 from adapters.persistence.sql.tables import Tables, build
@@ -16,11 +21,21 @@ from application.ports import Store
 from domain.specification.model import Specification
 from entrypoints import projects
 from tests.application.world import World
-from tests.postgres import Server, running
+from tests.postgres import Server, Throwaway, running
+from tests.serving import bring_up, serving
 
 Database = Callable[[Specification], Path]
 Worlds = Callable[[Specification], World]
-Template = Callable[[Specification], str]
+PostgresDatabase = Callable[[Specification], Throwaway]
+Serving = Callable[[Path], AbstractContextManager[str]]
+
+STORES = {"memory": "memory_world", "sqlite": "sqlite_world", "postgresql": "postgres_world"}
+"""and the fixture that makes a world there"""
+ASKED = os.environ.get("FREEHOLD_TEST_DATABASE", "")
+if ASKED not in ("", *STORES):
+    raise pytest.UsageError(f"FREEHOLD_TEST_DATABASE is `{ASKED}`, and not one of {', '.join(STORES)}")
+CHOSEN = [ASKED] if ASKED else list(STORES)
+"""what a store promises is tried on these"""
 
 _TABLES: dict[int, Tables] = {}
 
@@ -70,6 +85,12 @@ async def sqlite_world(database: Database) -> AsyncIterator[Worlds]:
         await store.close()
 
 
+@pytest.fixture
+def memory_world() -> Worlds:
+    """A world in memory."""
+    return World
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
     """A throw-away PostgreSQL; skips where the machine has none (see `tests/postgres.py`)."""
@@ -82,57 +103,67 @@ def postgres_server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: Server) -> Template:
-    """The name of a database with the tables of a specification and nothing in them, not to be written to."""
-    found: dict[int, str] = {}
+def postgres_template(postgres_server: Server) -> PostgresDatabase:
+    """A database with the tables of a specification and nothing in them, not to be written to."""
+    found: dict[int, Throwaway] = {}
 
-    def make(specification: Specification) -> str:
+    def make(specification: Specification) -> Throwaway:
         if id(specification) not in found:
-            name = postgres_server.new()
-            migrating.upgrade(postgres_server.url(name))
-            postgres_schema.adjust(postgres_server.url(name), tables_of(specification), allow_losses=False)
-            found[id(specification)] = name
+            made = postgres_server.new()
+            bring_up(made, tables_of(specification))
+            found[id(specification)] = made
         return found[id(specification)]
 
     return make
 
 
 @pytest.fixture
-def postgres_database(postgres_server: Server, postgres_template: Template) -> Iterator[Callable[[Specification], str]]:
-    """The URL of a new database for a specification, forgotten at the end."""
-    made: list[str] = []
+def postgres_database(postgres_server: Server, postgres_template: PostgresDatabase) -> Iterator[PostgresDatabase]:
+    """A new database for a specification, forgotten at the end."""
+    made: list[Throwaway] = []
 
-    def make(specification: Specification) -> str:
-        made.append(postgres_server.new(postgres_template(specification)))
-        return postgres_server.url(made[-1])
+    def make(specification: Specification) -> Throwaway:
+        made.append(postgres_server.new(postgres_template(specification).name))
+        return made[-1]
 
     yield make
-    for name in made:
-        postgres_server.drop(name)
+    for database in made:
+        postgres_server.drop(database)
 
 
 @pytest.fixture
-async def postgres_world(postgres_database: Callable[[Specification], str]) -> AsyncIterator[Worlds]:
-    """A world on a new PostgreSQL database (`world.url`), closed at the end."""
+async def postgres_world(postgres_database: PostgresDatabase) -> AsyncIterator[Worlds]:
+    """A world on a new PostgreSQL database, closed at the end."""
     stores: list[Store] = []
 
     def make(specification: Specification) -> World:
-        url = postgres_database(specification)
-        stores.append(PostgresStore(url, tables_of(specification)))
-        world = World(specification, stores[-1])
-        world.url = url
-        return world
+        database = postgres_database(specification)
+        stores.append(PostgresStore(database.url, tables_of(specification)))
+        return World(specification, stores[-1])
 
     yield make
     for store in stores:
         await store.close()
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
+@pytest.fixture(params=CHOSEN)
 def any_world(request: pytest.FixtureRequest) -> Worlds:
     """A world on each store in turn: what is tested with this is the contract of the ports."""
-    found: Worlds = World if request.param == "memory" else request.getfixturevalue(f"{request.param}_world")
+    found: Worlds = request.getfixturevalue(STORES[request.param])
     return found
+
+
+@pytest.fixture
+def one_world(request: pytest.FixtureRequest) -> Worlds:
+    """A world on one store, in memory unless another is asked for."""
+    found: Worlds = request.getfixturevalue(STORES[ASKED or "memory"])
+    return found
+
+
+@pytest.fixture(scope="session")
+def served(request: pytest.FixtureRequest) -> Serving:
+    """Serves the `freehold.yaml` of a folder in a process of its own: on SQLite unless PostgreSQL is asked for."""
+    return partial(serving, postgres=request.getfixturevalue("postgres_server") if ASKED == "postgresql" else None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

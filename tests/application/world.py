@@ -48,7 +48,7 @@ class World:
 
     def __init__(self, spec: Specification, store: Store | None = None) -> None:
         self.specification = spec
-        self.path, self.url = Path(), ""
+        self.path = Path()
         self.store: Store = MemoryStore(spec) if store is None else store
         self.clock, self.ids = SetClock(datetime(2026, 11, 23, 9, 30, 0, 123456, UTC)), UuidV7()
         sealer = AesSealer(b"a secret for tests, and only for them", "cursors")

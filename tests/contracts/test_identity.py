@@ -23,7 +23,7 @@ from domain.audit import Event
 from domain.errors import Conflict
 from domain.session import ABSOLUTE, IDLE, RefreshToken, Session
 from entrypoints import projects
-from tests.conftest import tables_of
+from tests.conftest import CHOSEN, tables_of
 from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, memory_store, notes
 
 IDS = UuidV7()
@@ -37,12 +37,12 @@ SPENT = replace(TOKEN, used_at=START + SECOND, successor="1" * 64, concealed="se
 KEY = SigningKey("kid", "active", "{}", "sealed", START)
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
+@pytest.fixture(params=CHOSEN)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     if request.param == "memory":
         made: Store = memory_store()
-    elif request.param == "postgres":
-        made = PostgresStore(request.getfixturevalue("postgres_database")(NOTES), tables_of(NOTES))
+    elif request.param == "postgresql":
+        made = PostgresStore(request.getfixturevalue("postgres_database")(NOTES).url, tables_of(NOTES))
     else:
         made = sqlite_store(tmp_path / "freehold.db")
     yield made

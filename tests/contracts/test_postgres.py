@@ -12,11 +12,10 @@ from adapters.persistence.sql.pool import Limits
 from adapters.persistence.sql.postgres import PostgresStore
 from application.ports import Filter, Sort
 from domain.errors import Conflict, Unavailable
-from domain.specification.model import Specification
 from domain.values import accept
 from tests.application.world import NEVER, World, specification
-from tests.conftest import tables_of
-from tests.postgres import Server
+from tests.conftest import PostgresDatabase, tables_of
+from tests.postgres import Server, Throwaway
 
 JOURNAL = specification("""
 resources:
@@ -43,15 +42,18 @@ Opening = Callable[..., World]
 
 
 @pytest.fixture
-async def opened(postgres_database: Callable[[Specification], str]) -> AsyncIterator[Opening]:
+def database(postgres_database: PostgresDatabase) -> Throwaway:
+    return postgres_database(JOURNAL)
+
+
+@pytest.fixture
+async def opened(database: Throwaway) -> AsyncIterator[Opening]:
     """Stores on one database, with limits of one's own."""
-    url, stores = postgres_database(JOURNAL), []
+    stores: list[PostgresStore] = []
 
     def make(**limits: Any) -> World:
-        stores.append(PostgresStore(url, tables_of(JOURNAL), Limits(**limits)))
-        world = World(JOURNAL, stores[-1])
-        world.url = url
-        return world
+        stores.append(PostgresStore(database.url, tables_of(JOURNAL), Limits(**limits)))
+        return World(JOURNAL, stores[-1])
 
     yield make
     for store in stores:
@@ -64,9 +66,9 @@ def world(opened: Opening) -> World:
 
 
 @pytest.fixture
-async def raw(world: World) -> AsyncIterator[Any]:
-    """Somebody else's connection."""
-    connection = await asyncpg.connect(world.url)
+async def raw(database: Throwaway) -> AsyncIterator[Any]:
+    """Somebody else's connection, who may do everything."""
+    connection = await asyncpg.connect(database.superuser_url)
     yield connection
     await connection.close()
 

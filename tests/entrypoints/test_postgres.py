@@ -1,5 +1,6 @@
 """A project on PostgreSQL: its tables are made, compared and changed; the app serves it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from entrypoints.cli import cli
 from entrypoints.container import Container
 from entrypoints.settings import Settings
 from tests.conftest import tables_of
-from tests.postgres import Server
+from tests.postgres import Server, Throwaway
 
 TEXT = """\
 app: trial
@@ -35,16 +36,23 @@ resources:
 
 
 @pytest.fixture
-def place(postgres_server: Server) -> Any:
-    name = postgres_server.new()
-    yield Place(postgres_server.url(name))
-    postgres_server.drop(name)
+def database(postgres_server: Server) -> Iterator[Throwaway]:
+    made = postgres_server.new()
+    yield made
+    postgres_server.drop(made)
 
 
 @pytest.fixture
-def folder(tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(database: Throwaway) -> Place:
+    """As its owner."""
+    return Place(database.migration_url)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, database: Throwaway, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project that is served as the application."""
     (tmp_path / "freehold.yaml").write_text(TEXT, encoding="utf-8")
-    monkeypatch.setenv("FREEHOLD_DATABASE_URL", place.url)
+    monkeypatch.setenv("FREEHOLD_DATABASE_URL", database.url)
     return tmp_path
 
 
@@ -76,9 +84,9 @@ async def used(container: Container) -> list[dict[str, Any]]:
         return found
 
 
-async def test_the_container_serves_it(folder: Path) -> None:
+async def test_the_container_serves_it(folder: Path, place: Place) -> None:
     container = Container(folder=folder)
-    projects.bring_up(container.database(), container.tables(), allow_losses=False)
+    projects.bring_up(place, container.tables(), allow_losses=False)
     assert isinstance(container.store(), PostgresStore)
     container.store.reset()
     assert [item["price"] for item in await used(container)] == ["1.50"]

@@ -1,11 +1,11 @@
 """`DELETE /auth/me`."""
 
 from tests.application.world import example
-from tests.http.api import Api
+from tests.http.conftest import Apis
 
 
-async def test_an_account_deletes_itself_with_its_password() -> None:
-    api = await Api.of(example("market"))
+async def test_an_account_deletes_itself_with_its_password(any_api: Apis) -> None:
+    api = await any_api(example("market"))
     credentials = {"email": "mary@example.com", "password": "correct horse"}
     seller = await api.person("seller")
     listing = await api.make(seller, "listings", title="Bicycle", price="90.00", state="open")

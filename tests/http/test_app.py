@@ -16,6 +16,7 @@ from domain.specification.analysis import rights_table
 from tests.application.world import NEVER, example
 from tests.contracts.test_cost import SIX
 from tests.http.api import PROBLEM, Api
+from tests.http.conftest import Apis
 from tests.http.test_records import EVERYTHING
 
 PUBLIC = {
@@ -35,8 +36,8 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
 @pytest.mark.parametrize("name", SIX)
-async def test_every_route_asks_who_calls_or_is_on_the_public_list(name: str) -> None:
-    api = await Api.of(example(name))
+async def test_every_route_asks_who_calls_or_is_on_the_public_list(name: str, one_api: Apis) -> None:
+    api = await one_api(example(name))
     identity = api.container.identity()
     unguarded = set()
     for route in api.app.router.routes:
@@ -306,14 +307,14 @@ async def test_the_landing_page_has_the_whole_table_of_rights(name: str) -> None
         assert f"/v1/{resource.plural}" in text
 
 
-async def test_health() -> None:
-    api = await Api.of(example("notes"))
+async def test_health(any_api: Apis) -> None:
+    api = await any_api(example("notes"))
     for path in ("/health/live", "/health/ready"):
         assert (await api.get(None, path)).json() == {"status": "ok"}
 
 
-async def test_answers_are_not_kept_by_caches() -> None:
-    api = await Api.of(EVERYTHING)
+async def test_answers_are_not_kept_by_caches(one_api: Apis) -> None:
+    api = await one_api(EVERYTHING)
     mary = await api.person("mary")
     record_id = await api.make(mary, "boxes", name="Lid")
     for answer in (await api.get(mary, "boxes"), await api.get(mary, f"boxes/{record_id}")):
@@ -327,14 +328,14 @@ async def test_answers_are_not_kept_by_caches() -> None:
         assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_other_origins_are_not_let_in() -> None:
-    api = await Api.of(example("notes"))
+async def test_other_origins_are_not_let_in(one_api: Apis) -> None:
+    api = await one_api(example("notes"))
     answer = await api.get(None, "notes", headers={"origin": "https://elsewhere.example"})
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-async def test_signing_up_and_using_the_api_from_end_to_end() -> None:
-    api = await Api.of(example("notes"))
+async def test_signing_up_and_using_the_api_from_end_to_end(any_api: Apis) -> None:
+    api = await any_api(example("notes"))
     made = await api.call(
         None, "POST", "/auth/register", json={"email": "mary@example.com", "password": "correct horse"}
     )

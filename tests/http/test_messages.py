@@ -14,12 +14,13 @@ from adapters.http.messages import LARGEST_BODY
 from domain.ownership import Actor
 from tests.application.world import NEVER, example
 from tests.http.api import PROBLEM, Api
+from tests.http.conftest import Apis
 from tests.http.test_records import EVERYTHING
 
 
 @pytest.fixture
-async def api() -> Api:
-    return await Api.of(EVERYTHING)
+async def api(one_api: Apis) -> Api:
+    return await one_api(EVERYTHING)
 
 
 @pytest.fixture
@@ -64,8 +65,8 @@ async def test_a_method_that_is_not_offered_names_those_that_are(
         assert refused.json()["code"] == "method_not_allowed"
 
 
-async def test_members_offer_their_own_methods() -> None:
-    api = await Api.of(example("notes"))
+async def test_members_offer_their_own_methods(one_api: Apis) -> None:
+    api = await one_api(example("notes"))
     refused = await api.call(None, "PUT", f"notebooks/{NEVER}/members")
     assert refused.headers["allow"] == "GET, POST"
     refused = await api.call(None, "PUT", f"notebooks/{NEVER}/members/{NEVER}")
@@ -84,8 +85,8 @@ async def test_a_method_is_not_overridden(api: Api, mary: Actor) -> None:
 @pytest.mark.parametrize(
     "value", ["", "Bearer", "Bearer ", "Bearer x", "Basic bWFyeTpwYXNz", "bearer a.b.c", "Bearer \u00e9"]
 )
-async def test_a_token_that_is_not_one_is_refused_and_not_ignored(value: str) -> None:
-    api = await Api.of(example("notes"))
+async def test_a_token_that_is_not_one_is_refused_and_not_ignored(value: str, one_api: Apis) -> None:
+    api = await one_api(example("notes"))
     for path in ("/v1/notes", f"/v1/notes/{NEVER}", "/auth/me"):
         refused = await api.get(None, path, headers={"authorization": value.encode("latin-1")})
         assert refused.status_code == 401

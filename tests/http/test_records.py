@@ -7,7 +7,6 @@ import httpx
 
 from domain.ownership import Actor
 from tests.application.world import NEVER, example, specification
-from tests.http.api import Api
 from tests.http.conftest import Apis
 
 EVERYTHING = specification("""
@@ -274,8 +273,8 @@ SENSELESS = [
 ]
 
 
-async def test_a_query_that_says_nothing_sensible_is_refused() -> None:
-    api = await Api.of(EVERYTHING)
+async def test_a_query_that_says_nothing_sensible_is_refused(one_api: Apis) -> None:
+    api = await one_api(EVERYTHING)
     mary = await api.person("mary")
     for query in SENSELESS:
         refused = await api.get(mary, f"boxes?{query}")

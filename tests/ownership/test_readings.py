@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 
 from adapters.persistence.memory import State
-from adapters.persistence.sql import migrating, postgres, postgres_schema
+from adapters.persistence.sql import postgres
 from adapters.persistence.sql.sqlite import DIALECT, connect
 from adapters.persistence.sql.statements import Statements
 from adapters.persistence.sql.tables import build
 from adapters.specification_file import parse
 from domain.membership import Membership
 from domain.ownership import Actor, may
+from tests.conftest import PostgresDatabase
 from tests.ownership.cases import Case, Database, Domain, Postgres, Sql, Trial, cases
 from tests.ownership.worlds import INSTANT, NOW, World, draw, specifications, store, store_in_postgres
-from tests.postgres import Server, beside
+from tests.postgres import beside
 
 
 @pytest.mark.parametrize("name", specifications())
@@ -32,21 +33,17 @@ def test_sql_and_domain_agree(name: str, trial: Callable[[str], Trial], report: 
 
 @pytest.mark.parametrize("name", specifications())
 def test_sql_on_postgres_and_domain_agree(
-    name: str, trial: Callable[[str], Trial], report: list[str], postgres_server: Server
+    name: str, trial: Callable[[str], Trial], report: list[str], postgres_database: PostgresDatabase
 ) -> None:
     tried = trial(name)
-    database = postgres_server.new()
-    url = postgres_server.url(database)
-    migrating.upgrade(url)
-    postgres_schema.adjust(url, tried.tables, allow_losses=False)
-    beside(lambda: store_in_postgres(tried.world, tried.tables, url))
-    connection = Database(url)
+    database = postgres_database(tried.specification)
+    beside(lambda: store_in_postgres(tried.world, tried.tables, database.superuser_url))
+    connection = Database(database.url)
     try:
         here = Postgres(tried.world, Statements(tried.tables, postgres.DIALECT), connection)
         found = [case.difference(tried.expected(case), here) for case in tried.cases]
     finally:
         connection.close()
-        postgres_server.drop(database)
     assert not [difference for difference in found if difference]
     asked = sum(len(tried.expected(case)) for case in tried.cases)
     report.append(f"sql on postgres = domain: {name}: {len(tried.cases)} cases, {asked} answers")

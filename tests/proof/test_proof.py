@@ -2,11 +2,7 @@
 
 import asyncio
 import json
-import os
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +16,7 @@ from application.proof.mutants import mutants
 from application.proof.report import Report
 from entrypoints import laboratory
 from entrypoints.cli import cli
+from tests.conftest import Serving
 
 PROJECT = Path(__file__).resolve().parents[2]
 NOTES = PROJECT / "examples" / "notes" / "freehold.yaml"
@@ -80,26 +77,11 @@ resources:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
+def url(tmp_path: Path, served: Serving) -> Iterator[str]:
     """A server of the notes example, over a real socket."""
     (tmp_path / "freehold.yaml").write_bytes(NOTES.read_bytes())
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "entrypoints.cli", "dev", str(tmp_path), "--port", str(port), "--yes"]
-    environment = {**os.environ, "FREEHOLD_RATE_LIMITS": "off"}
-    with subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL) as server:  # noqa: S603
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert server.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-        server.terminate()
+    with served(tmp_path) as there:
+        yield there
 
 
 def prove(*arguments: str) -> tuple[int, Any]:
