@@ -301,18 +301,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--seconds", type=float, default=1.0, metavar="N", help="how long each list is asked for in a round (1)"
     )
-    parser.add_argument("--without-rls", action="store_true", help="PostgreSQL without row-level security")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured")
     asked = parser.parse_args(arguments)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     console.print(f"{asked.database}, {os.cpu_count()} cores, load average before: {os.getloadavg()[0]:.1f}")
-    results = []
+    results: list[Found] = []
+    version = None
     with cluster() if asked.database == "postgresql" else contextlib.nullcontext() as postgres:
+        if postgres is not None:
+            version = postgres.version
+            console.print(f"PostgreSQL {version}")
         for example in asked.only or LISTS:
             found = [Found(example, listed.what) for listed in LISTS[example][1]]
             results += found
             for accounts in (FEW, asked.accounts):
-                with _filled(example, World(accounts), postgres, with_rls=not asked.without_rls) as server:
+                with _filled(example, World(accounts), postgres) as server:
                     measure(server, example, World(accounts), found, asked.seconds)
     console.print(_table(results, asked.accounts))
     for one in results:
@@ -322,7 +325,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         whole = {
             "database": asked.database,
             "python": platform.python_version(),
-            "row_level_security": not asked.without_rls,
+            "postgresql": version,
         }
         lists = [asdict(one) | {"ratio": one.ratio} for one in results]
         asked.json.write_text(json.dumps(whole | {"lists": lists}, indent=1), encoding="utf-8")
@@ -330,7 +333,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextlib.contextmanager
-def _filled(example: str, world: World, postgres: Cluster | None, *, with_rls: bool) -> Iterator[Freehold]:
+def _filled(example: str, world: World, postgres: Cluster | None) -> Iterator[Freehold]:
     """A server whose database holds a world, for the time being."""
     folder = PLACE / f"lists-{example}"
     specification = examples() / example / "freehold.yaml"
@@ -338,7 +341,7 @@ def _filled(example: str, world: World, postgres: Cluster | None, *, with_rls: b
         if postgres is None:
             server = Freehold(folder)
         else:
-            server = FreeholdOnPostgres(folder, stack.enter_context(postgres.database()), with_rls=with_rls)
+            server = FreeholdOnPostgres(folder, stack.enter_context(postgres.database()))
         stack.callback(server.remove)
         server.fill(specification, tables_with(example, world))
         yield server

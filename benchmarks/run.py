@@ -26,16 +26,30 @@ from benchmarks.pocketbase import PocketBase
 from benchmarks.postgres import SETTINGS, Cluster, cluster
 from benchmarks.postgrest import PostgREST
 from benchmarks.processes import REPOSITORY, Process, Trouble, cores, free_port, on
-from benchmarks.servers import AsyncBaseline, Baseline, Freehold, FreeholdOnPostgres, PostgresServer, Server
+from benchmarks.servers import (
+    AsyncBaseline,
+    Baseline,
+    Freehold,
+    FreeholdOnPostgres,
+    PostgresServer,
+    Server,
+    WithoutRowLevelSecurity,
+)
 from benchmarks.workload import OPERATIONS, Workload
 
 CONNECTIONS: Final = 32
 PLACE: Final = REPOSITORY / ".data" / "bench"
 EMBEDDED: Final[tuple[type[Server], ...]] = (Freehold, Baseline, PocketBase)
-ON_POSTGRES: Final[tuple[type[PostgresServer], ...]] = (FreeholdOnPostgres, AsyncBaseline, PostgREST)
+ON_POSTGRES: Final[tuple[type[PostgresServer], ...]] = (
+    FreeholdOnPostgres,
+    WithoutRowLevelSecurity,
+    AsyncBaseline,
+    PostgREST,
+)
 NAMES: Final = {"sqlite": [kind.name for kind in EMBEDDED], "postgresql": [kind.name for kind in ON_POSTGRES]}
 TITLES: Final = {
     "freehold": "Freehold",
+    WithoutRowLevelSecurity.name: "without RLS",
     "baseline": "FastAPI + SQLModel",
     "pocketbase": "PocketBase",
     "postgrest": "PostgREST",
@@ -106,7 +120,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _warn(reports)
     if asked.json:
         everything = _everything(reports, timing, load, where) | {
-            "row_level_security": not asked.without_rls,
             "postgresql": version and {"version": version, **SETTINGS},
         }
         asked.json.write_text(json.dumps(everything, indent=1), encoding="utf-8")
@@ -121,7 +134,7 @@ def _measure_all(asked: argparse.Namespace, timing: Timing, place: Place, report
             report = Report(name, body)
             reports.append(report)
             try:
-                with _server(name, PLACE / f"{name}-{body}", place, with_rls=not asked.without_rls) as server:
+                with _server(name, PLACE / f"{name}-{body}", place) as server:
                     measure(server, workload, timing, place, report)
             except Exception as trouble:  # whatever it is, the other servers can still be measured
                 report.trouble = str(trouble) if isinstance(trouble, Trouble) else repr(trouble)
@@ -134,14 +147,14 @@ def _measure_all(asked: argparse.Namespace, timing: Timing, place: Place, report
 
 
 @contextlib.contextmanager
-def _server(name: str, folder: Path, place: Place, *, with_rls: bool) -> Iterator[Server]:
+def _server(name: str, folder: Path, place: Place) -> Iterator[Server]:
     """A server for the time being, with a database of its own where it takes one."""
     with contextlib.ExitStack() as stack:
         if place.postgres is None:
             server = next(kind for kind in EMBEDDED if kind.name == name)(folder)
         else:
             kind = next(kind for kind in ON_POSTGRES if kind.name == name)
-            server = kind(folder, stack.enter_context(place.postgres.database()), with_rls=with_rls)
+            server = kind(folder, stack.enter_context(place.postgres.database()))
         stack.callback(server.remove)
         yield server
 
@@ -309,13 +322,17 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="500 notes an account, 300 bytes, 2 seconds: a trial")
     parser.add_argument("--body", type=int, choices=BODIES, action="append", help="bytes of a note; twice for both")
     parser.add_argument("--database", choices=NAMES, default="sqlite", help="where the records are (sqlite)")
-    parser.add_argument("--without-rls", action="store_true", help="PostgreSQL without row-level security in Freehold")
+    parser.add_argument(
+        "--without-rls", action="store_true", help="PostgreSQL: Freehold without row-level security beside the others"
+    )
     parser.add_argument("--only", metavar="NAMES", help="; ".join(f"{on}: {','.join(n)}" for on, n in NAMES.items()))
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--self-check", action="store_true", help="measure the load generator instead")
     asked = parser.parse_args(arguments)
     known = NAMES[asked.database]
-    names = [name.strip() for name in asked.only.split(",")] if asked.only else known
+    bare = WithoutRowLevelSecurity.name
+    names = [name.strip() for name in asked.only.split(",")] if asked.only else [n for n in known if n != bare]
+    names += [bare] if asked.without_rls else []
     if unknown := [name for name in names if name not in known]:
         parser.error(f"no server `{unknown[0]}` on {asked.database}; there are {', '.join(known)}")
     asked.only = [name for name in known if name in names]

@@ -91,11 +91,10 @@ class Server(ABC):
 class PostgresServer(Server):
     """A server with a PostgreSQL database of its own."""
 
-    def __init__(self, folder: Path, database: Database, *, with_rls: bool) -> None:
-        """Use an empty database; without row-level security, Freehold's is switched off, to see what it costs."""
+    def __init__(self, folder: Path, database: Database) -> None:
+        """Use an empty database."""
         super().__init__(folder)
         self.database = database
-        self.with_rls = with_rls
 
 
 def token_in(name: str, answer: Answer, field: str) -> str:
@@ -163,11 +162,6 @@ class FreeholdOnPostgres(PostgresServer, Freehold):
         self.make_folder()
         load_freehold.on_postgres(self.folder, specification, self.database, rows)
 
-    def started(self) -> None:
-        """Only now is row-level security switched off: a start without it is refused."""
-        if not self.with_rls:
-            load_freehold.switch_off_row_level_security(self.database)
-
     def settings(self) -> Mapping[str, str]:
         """Where its database is, for the application and for migrations."""
         return {
@@ -175,6 +169,16 @@ class FreeholdOnPostgres(PostgresServer, Freehold):
             "FREEHOLD_DATABASE_URL": self.database.place.url,
             "FREEHOLD_MIGRATION_URL": self.database.place.migration_url,
         }
+
+
+class WithoutRowLevelSecurity(FreeholdOnPostgres):
+    """The same with its second wall taken down, to see what that costs; nothing else ever does this."""
+
+    name = "freehold-without-rls"
+
+    def started(self) -> None:
+        """Only now: a start without it is refused."""
+        load_freehold.switch_off_row_level_security(self.database)
 
 
 class Baseline(Server):
