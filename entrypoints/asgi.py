@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from entrypoints import logs
 from entrypoints.container import Container
 
 PROJECT = "FREEHOLD_PROJECT"
@@ -31,4 +32,5 @@ def create_app(container: Container) -> FastAPI:
 
 def from_environment() -> FastAPI:
     """For workers: the project named by the environment."""
+    logs.configure()
     return create_app(Container(folder=Path(os.environ[PROJECT])))

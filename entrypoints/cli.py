@@ -1,7 +1,6 @@
 """The `freehold` command. Exit codes: 0 done, 1 failed, 2 wrong usage."""
 
 import asyncio
-import logging
 import os
 import secrets
 import sys
@@ -19,7 +18,7 @@ from adapters.persistence.memory import MemoryStore
 from adapters.specification_file import load
 from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid
 from domain.specification.model import Specification
-from entrypoints import asgi, developing, projects, proving, reports
+from entrypoints import asgi, developing, logs, projects, proving, reports
 from entrypoints.container import Container
 from entrypoints.settings import Settings
 
@@ -98,7 +97,7 @@ def serve(
         projects.require_same(container.database(), container.tables())
     except SchemaDiffers as error:
         _fail(f"Not served. {error}", as_json)
-    _log_to_stderr()
+    logs.configure()
     try:
         asyncio.run(developing.open_keys(container))
         listening = developing.listen(host, port)
@@ -110,13 +109,15 @@ def serve(
         url = f"http://{host}:{port}"
         out.print(f"Serving {container.specification().app} on {url} (Ctrl-C ends)", highlight=False, soft_wrap=True)
     sys.stdout.flush()
+    connections = container.settings().connections
     try:
         if workers == 1:
-            uvicorn.Server(developing.server_config(asgi.create_app(container), host, port)).run([listening])
+            app = asgi.create_app(container)
+            uvicorn.Server(developing.server_config(app, host, port, connections)).run([listening])
         else:
             listening.close()
             os.environ[asgi.PROJECT] = str(container.folder().resolve())
-            options = developing.server_options(host, port)
+            options = developing.server_options(host, port, connections)
             uvicorn.run("entrypoints.asgi:from_environment", factory=True, workers=workers, **options)
     except KeyboardInterrupt:
         pass
@@ -157,7 +158,7 @@ def dev(
 ) -> None:
     """Check, bring the database up to date and serve, again at each change of the file. Never for production."""
     _container(folder, as_json)
-    _log_to_stderr()
+    logs.configure()
     console = err if as_json else out
     try:
         asyncio.run(developing.serve(_folder(folder), host, port, ask=not yes, seed=seed, console=console))
@@ -247,13 +248,6 @@ def _load(folder: Path, as_json: bool) -> Specification:
 
 def _memory_store(container: Container) -> Any:
     return MemoryStore(container.specification())
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("watchfiles").setLevel(logging.WARNING)
 
 
 def _fail(message: str, as_json: bool, code: int = FAILED) -> NoReturn:

@@ -39,6 +39,10 @@ def _issuer(settings: Settings) -> str:
     return settings.issuer
 
 
+def _allowed_origins(settings: Settings) -> tuple[str, ...]:
+    return settings.allowed_origins
+
+
 def _database(settings: Settings, folder: Path) -> Path | Server:
     return settings.database(folder)
 
@@ -88,4 +92,5 @@ class Container(containers.DeclarativeContainer):
 
     identity = providers.Singleton(Identity, tokens, clock)
     auth = providers.Singleton(auth_router, identity, accounts, sessions, tokens)
-    app = providers.Singleton(build_app, specification, identity, auth, records, sharing, store)
+    allowed_origins = providers.Callable(_allowed_origins, settings)
+    app = providers.Singleton(build_app, specification, identity, auth, records, sharing, store, allowed_origins)

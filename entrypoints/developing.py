@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from rich.console import Console
 from watchfiles import awatch
 
+from adapters.http.connection import BoundedProtocol
 from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid
 from entrypoints import asgi, projects, reports, tour
 from entrypoints.container import Container
@@ -22,13 +23,15 @@ class CannotListen(FreeholdError):
     """The address is taken, or not ours."""
 
 
-def server_options(host: str, port: int) -> dict[str, Any]:
+def server_options(host: str, port: int, connections: int) -> dict[str, Any]:
     """What uvicorn is told, wherever it runs."""
     return {
         "host": host,
         "port": port,
         "loop": "auto",
-        "http": "httptools",
+        "http": BoundedProtocol,
+        "ws": "none",
+        "limit_concurrency": connections,
         "access_log": False,
         "server_header": False,
         "log_config": None,
@@ -37,9 +40,9 @@ def server_options(host: str, port: int) -> dict[str, Any]:
     }
 
 
-def server_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+def server_config(app: FastAPI, host: str, port: int, connections: int) -> uvicorn.Config:
     """One server in this process."""
-    return uvicorn.Config(app, **server_options(host, port))
+    return uvicorn.Config(app, **server_options(host, port, connections))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -80,7 +83,7 @@ async def serve(folder: Path, host: str, port: int, *, ask: bool, seed: bool, co
     console.print(started, highlight=False, soft_wrap=True)
     sys.stdout.flush()
     while True:
-        server = uvicorn.Server(server_config(asgi.create_app(container), host, port))
+        server = uvicorn.Server(server_config(asgi.create_app(container), host, port, container.settings().connections))
         changed = asyncio.create_task(_next(folder, ask, console))
         changed.add_done_callback(lambda _, server=server: setattr(server, "should_exit", True))  # type: ignore[misc]
         await server.serve([listening.dup()])

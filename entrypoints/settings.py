@@ -2,10 +2,12 @@
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from adapters.http.browsers import ORIGIN
 from adapters.persistence.sql.pool import Limits, Server
 
 POSTGRESQL = ("postgresql", "postgres", "postgresql+asyncpg")
@@ -49,6 +51,20 @@ class Settings(BaseSettings):
     sign_up: SignUp = Field(SignUp.OPEN, description="`open` or `closed`")
     rate_limits: RateLimits = Field(RateLimits.ON, description="`on` or `off`")
     issuer: str = Field("freehold", description="`iss` and `aud` of access tokens")
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="origins whose pages may call the API, such as `https://app.example.com`, separated by commas"
+    )
+    connections: int = Field(900, ge=1, le=1_000_000, description="connections of a process at most")
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _origins(cls, given: object) -> object:
+        """Each exactly as browsers send it. Raises `ValueError` for `*`, `null`, a path or capitals."""
+        found = tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
+        wrong = [origin for origin in found if not ORIGIN.fullmatch(origin)] if isinstance(found, tuple) else []
+        if wrong:
+            raise ValueError(f"`{wrong[0]}` is no origin; write it like https://app.example.com")
+        return found
 
     def database(self, folder: Path) -> Path | Server:
         """The SQLite file, or where PostgreSQL is. Raises `ValueError` for anything else."""

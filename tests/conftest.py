@@ -4,6 +4,7 @@ Tests of what every store promises run on each in turn. `FREEHOLD_TEST_DATABASE`
 that, and so do the tests that otherwise have one database only.
 """
 
+import logging
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -20,6 +21,7 @@ from adapters.persistence.sql.tables import Tables, build
 from application.ports import Store
 from domain.specification.model import Specification
 from entrypoints import projects
+from tests import logs
 from tests.application.world import World
 from tests.postgres import Server, Throwaway, running
 from tests.serving import bring_up, serving
@@ -45,6 +47,19 @@ def tables_of(specification: Specification) -> Tables:
     if id(specification) not in _TABLES:
         _TABLES[id(specification)] = build(specification)
     return _TABLES[id(specification)]
+
+
+@pytest.fixture(autouse=True)
+def log() -> Iterator[logs.Log]:
+    """Whatever a test logs must hold nothing that it sent or was shown over HTTP (`tests/http/api.py`)."""
+    logs.current = logs.Log()
+    ours = logging.getLogger("freehold")
+    ours.setLevel(logging.INFO)
+    logging.getLogger().addHandler(logs.current)
+    yield logs.current
+    logging.getLogger().removeHandler(logs.current)
+    ours.setLevel(logging.NOTSET)
+    assert logs.current.leaked() == [], "this is in the log"
 
 
 @pytest.fixture(scope="session")

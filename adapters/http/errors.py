@@ -105,7 +105,7 @@ def install(app: FastAPI) -> None:
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
-        status, document, headers = refusal(error, request.url.path, request_id(request.scope))
+        status, document, headers = refusal(error, request.scope["path"], request_id(request.scope))
         return _response(status, document, {name.decode(): value.decode() for name, value in headers})
 
     async def invalid(request: Request, error: Exception) -> Response:
@@ -127,7 +127,7 @@ def install(app: FastAPI) -> None:
             headers["Allow"] = ", ".join(allowed_methods(app, request))
         code = {404: "not_found", 405: "method_not_allowed"}.get(int(status), status.phrase.lower().replace(" ", "_"))
         detail = {404: NotFound.detail, 405: "This method is not offered here."}.get(int(status), status.phrase)
-        document = problem(status, code, detail, request.url.path, request_id(request.scope))
+        document = problem(status, code, detail, request.scope["path"], request_id(request.scope))
         return _response(status, document, headers)
 
     app.add_exception_handler(Refusal, refused)

@@ -23,9 +23,13 @@ _WHY = {
     413: "The body is too large.",
     415: "The body is not of a type that is read here.",
     422: "The content is wrong; `errors` names the fields.",
+    408: "The request took too long to arrive.",
     428: "`If-Match` is required.",
+    431: "Request line and headers are too large.",
     503: "The service cannot answer right now.",
 }
+OF_CONNECTION = (400, 408, 431)
+"""what any request can be answered with before it reaches a route (`adapters/http/connection.py`)"""
 Responses = dict[int | str, dict[str, Any]]
 _ETAG = {"ETag": {"description": "A strong validator of this representation.", "schema": {"type": "string"}}}
 _RETRY = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
@@ -293,6 +297,8 @@ def _render(
         for operation in path.values():
             if "HTTPValidationError" in str(operation.get("responses", {}).get("422", "")):
                 operation["responses"]["422"] = problems(422)[422]
+            of_connection = {str(status): said for status, said in problems(*OF_CONNECTION).items()}
+            operation["responses"] = dict(sorted((of_connection | operation["responses"]).items()))
     return document
 
 
