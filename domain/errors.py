@@ -144,3 +144,8 @@ class Unavailable(Refusal):
 
     code = "unavailable"
     detail = "The service cannot answer right now. Try again."
+
+    def __init__(self, detail: str | None = None, *, wait: int = 1) -> None:
+        """So many seconds should pass before the next try."""
+        super().__init__(detail)
+        self.wait = wait

@@ -27,7 +27,6 @@ from domain.errors import (
 )
 
 PROBLEM = "application/problem+json"
-RETRY_SECONDS = 1
 
 
 class UnsupportedMediaType(Refusal):
@@ -97,8 +96,8 @@ def refusal(error: Refusal, path: str, request_id: str) -> tuple[HTTPStatus, byt
     headers: list[Header] = []
     if status is HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b"Bearer"))
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
+    if isinstance(error, Unavailable):
+        headers.append((b"retry-after", str(error.wait).encode()))
     if isinstance(error, TooManyRequests):
         headers += [(name, str(number).encode()) for name, number in _limit(error)]
     return status, problem(status, error.code, error.detail, path, request_id, error.errors), headers

@@ -272,6 +272,15 @@ async def test_the_wait_ends_whoever_guesses(api: Api) -> None:
     assert (await login(api, "203.0.250.1")).status_code == 200
 
 
+async def test_the_device_cookie_is_out_of_reach_for_scripts_and_other_sites(api: Api) -> None:
+    (cookie,) = (await login(api, OWNER)).headers.get_list("set-cookie")
+    name, _, rest = cookie.partition("=")
+    assert name == DEVICE_COOKIE
+    words = {word.strip().partition("=")[0].lower(): word.strip().partition("=")[2] for word in rest.split(";")[1:]}
+    assert {"secure", "httponly", "max-age", "path", "samesite"} == set(words)
+    assert (words["path"], words["samesite"]) == ("/", "strict")
+
+
 async def test_a_device_cookie_signs_nobody_in(api: Api) -> None:
     cookie = (await login(api, OWNER)).cookies[DEVICE_COOKIE]
     with_cookie = [("cookie", f"{DEVICE_COOKIE}={cookie}")]
