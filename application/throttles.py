@@ -10,8 +10,8 @@ from application.ports import Clock, Counters, Sealer
 from domain.errors import TooManyRequests, Unavailable
 from domain.ownership import Actor
 from domain.throttling import (
-    FREE_GUESSES,
     GUESSES_REMEMBERED,
+    HEARD_AT_ONCE,
     KNOWN,
     NETWORK_REFRESHES,
     REGISTRATIONS,
@@ -148,12 +148,12 @@ class Throttles:
         guesses, pause = f"guesses {guesser}", f"pause {guesser}"
         left = await self._counters.left(pause)
         if left:
-            raise TooManyRequests(FREE_GUESSES, left)
+            raise TooManyRequests(HEARD_AT_ONCE, left)
         wait = wait_after(await self._counters.add(guesses, 1, GUESSES_REMEMBERED))
         if wait and await self._counters.add(pause, 1, wait) > 1:
             # another one was faster
             await self._counters.add(guesses, -1, GUESSES_REMEMBERED)
-            raise TooManyRequests(FREE_GUESSES, await self._counters.left(pause) or 1)
+            raise TooManyRequests(HEARD_AT_ONCE, await self._counters.left(pause) or 1)
         try:
             yield
         except Unavailable:

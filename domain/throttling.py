@@ -39,8 +39,8 @@ SESSION_REFRESHES = Limit(60, 300)
 REQUESTS_SECONDS = 60
 """the window of requests; their number is a setting"""
 
-FREE_GUESSES = 10
-"""wrong passwords that nobody has to wait after"""
+HEARD_AT_ONCE = 11
+"""wrong passwords that are heard before there is a wait: the last of them brings the first one"""
 LONGEST_WAIT = 3600
 """seconds"""
 GUESSES_REMEMBERED = 24 * 3600
@@ -50,14 +50,14 @@ KNOWN = 90 * 24 * 3600
 
 
 def wait_after(guesses: int) -> int:
-    """The seconds until the next guess is heard, after so many wrong ones: 1, 2, 4, … once the free ones are used up.
+    """Seconds until the next guess is heard, after so many wrong ones: 1, 2, 4, … beyond those heard at once.
 
     The longest wait is bounded, so that nobody is locked out for good; with it, 45 guesses fit into a day.
     """
-    beyond = guesses - FREE_GUESSES
-    if beyond <= 0:
+    beyond = guesses - HEARD_AT_ONCE
+    if beyond < 0:
         return 0
-    return min(1 << min(beyond - 1, LONGEST_WAIT.bit_length()), LONGEST_WAIT)
+    return min(1 << min(beyond, LONGEST_WAIT.bit_length()), LONGEST_WAIT)
 
 
 def read_address(text: str) -> Address | None:

@@ -1,5 +1,6 @@
 """Which address a request comes from, told from what anybody may claim."""
 
+import logging
 import re
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
@@ -7,6 +8,8 @@ from ipaddress import IPv4Network, IPv6Network
 from starlette.types import Scope
 
 from domain.throttling import Address, read_address
+
+log = logging.getLogger("freehold.http")
 
 FORWARDED = b"x-forwarded-for"
 MOST_HOPS = 20
@@ -20,6 +23,7 @@ class Clients:
     def __init__(self, trusted: tuple[IPv4Network | IPv6Network, ...]) -> None:
         """What these networks' machines say in `X-Forwarded-For` is believed."""
         self._trusted = trusted
+        self._warned = False
         self._find = lru_cache(maxsize=4096)(self._client)
 
     def address(self, scope: Scope) -> str:
@@ -27,9 +31,13 @@ class Clients:
         peer = scope.get("client")
         if peer is None:
             return ""
-        if not self._trusted:
-            return self._find(peer[0], ())
-        return self._find(peer[0], tuple(value for name, value in scope["headers"] if name == FORWARDED))
+        forwarded = tuple(value for name, value in scope["headers"] if name == FORWARDED)
+        if self._trusted:
+            return self._find(peer[0], forwarded)
+        if forwarded and not self._warned:
+            self._warned = True
+            log.warning("X-Forwarded-For is not believed: FREEHOLD_TRUSTED_PROXIES names no proxy")
+        return self._find(peer[0], ())
 
     def _client(self, peer: str, forwarded: tuple[bytes, ...]) -> str:
         """Each proxy appends whom it was asked by: from the right, the first that is no proxy of ours is the client.

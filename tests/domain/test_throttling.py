@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.throttling import (
-    FREE_GUESSES,
     GUESSES_REMEMBERED,
+    HEARD_AT_ONCE,
     LONGEST_WAIT,
     network_of,
     read_address,
@@ -16,8 +16,8 @@ from domain.throttling import (
 
 
 def test_nobody_waits_for_a_few_mistakes_and_then_each_wait_is_twice_the_last() -> None:
-    assert {wait_after(guesses) for guesses in range(FREE_GUESSES + 1)} == {0}
-    assert [wait_after(FREE_GUESSES + n) for n in range(1, 14)] == [2**n for n in range(12)] + [LONGEST_WAIT]
+    assert {wait_after(guesses) for guesses in range(HEARD_AT_ONCE)} == {0}
+    assert [wait_after(HEARD_AT_ONCE + n) for n in range(13)] == [2**n for n in range(12)] + [LONGEST_WAIT]
 
 
 @given(st.integers(0, 10**9))
