@@ -12,7 +12,7 @@ from dependency_injector import providers
 from adapters.http.auth import DEVICE_COOKIE
 from adapters.limits import in_memory
 from adapters.passwords import PasslibPasswords
-from domain.throttling import HEARD_AT_ONCE, SIGN_INS
+from domain.throttling import HEARD_AT_ONCE, NETWORK_REFRESHES, REGISTRATIONS, SESSION_REFRESHES, SIGN_INS
 from entrypoints.settings import Settings
 from tests.application.world import example
 from tests.http.api import Api
@@ -243,6 +243,32 @@ async def test_tokens_made_up_are_counted_for_the_network(api: Api) -> None:
     assert (await ask(api, OWNER, "GET", "/v1/notes", headers=made_up)).status_code == 401
 
 
+async def test_refresh_tokens_made_up_are_counted_for_the_network(api: Api) -> None:
+    statuses = []
+    for number in range(NETWORK_REFRESHES.amount + 10):
+        answer = await ask(api, ATTACKER, "POST", "/auth/refresh", json={"refresh_token": f"made up {number}"})
+        statuses.append(answer.status_code)
+    assert (statuses.count(401), statuses.count(429)) == (NETWORK_REFRESHES.amount, 10)
+
+
+async def test_a_session_is_refreshed_so_often_and_lives_on_when_it_was_too_often(api: Api) -> None:
+    token = (await login(api, OWNER)).json()["refresh_token"]
+    for number in range(SESSION_REFRESHES.amount):
+        answer = await ask(api, f"203.0.{number}.1", "POST", "/auth/refresh", json={"refresh_token": token})
+        token = answer.json()["refresh_token"]
+    assert (await ask(api, OWNER, "POST", "/auth/refresh", json={"refresh_token": token})).status_code == 429
+    api.world.clock.wait(seconds=SESSION_REFRESHES.seconds)
+    assert (await ask(api, OWNER, "POST", "/auth/refresh", json={"refresh_token": token})).status_code == 200
+
+
+async def test_a_network_makes_no_more_accounts_than_its_limit(api: Api) -> None:
+    statuses = []
+    for number in range(REGISTRATIONS.amount + 5):
+        body = {"email": f"new{number}@example.com", "password": PASSWORD}
+        statuses.append((await ask(api, ATTACKER, "POST", "/auth/register", json=body)).status_code)
+    assert (statuses.count(201), statuses.count(429)) == (REGISTRATIONS.amount, 5)
+
+
 async def test_further_sessions_of_an_account_are_no_further_requests(api: Api) -> None:
     statuses = []
     for number in range(3):
@@ -263,6 +289,15 @@ async def test_nobody_can_keep_the_owner_out_of_where_it_signed_in_before(api: A
         await login(api, f"203.0.{number}.1", password="a guess")
     assert (await login(api, "203.0.200.1")).status_code == 429
     assert (await login(api, OWNER)).status_code == 200
+
+
+async def test_nobody_can_keep_the_owner_out_of_where_it_registered(api: Api) -> None:
+    body = {"email": "ann@example.com", "password": PASSWORD}
+    assert (await ask(api, OWNER, "POST", "/auth/register", json=body)).status_code == 201
+    for number in range(HEARD_AT_ONCE + 5):
+        await login(api, f"203.0.{number}.1", email="ann@example.com", password="a guess")
+    assert (await login(api, "203.0.200.1", email="ann@example.com")).status_code == 429
+    assert (await login(api, OWNER, email="ann@example.com")).status_code == 200
 
 
 async def test_nobody_in_the_owners_network_can_keep_its_device_out(api: Api) -> None:
