@@ -43,11 +43,11 @@ class Device:
 class Throttles:
     """Counts what callers do. Each method raises `TooManyRequests`; with `on` false, none does anything."""
 
-    def __init__(self, counters: Counters, clock: Clock, devices: Sealer, *, on: bool, requests: int) -> None:
+    def __init__(self, counters: Counters, clock: Clock, sealer: Sealer, *, on: bool, requests: int) -> None:
         """`requests` is what one account, or one network without an account, may ask for in a minute."""
         self._counters = counters
         self._clock = clock
-        self._devices = devices
+        self._sealer = sealer
         self._on = on
         self._requests = Limit(requests, REQUESTS_SECONDS)
         self._share = max(1, requests // SHARES)
@@ -111,7 +111,7 @@ class Throttles:
             yield
             return
         network = _network(email, device)
-        nonce = None if device.token is None else self._devices.open(device.token, email.encode())
+        nonce = None if device.token is None else self._sealer.open(device.token, email.encode())
         if nonce is not None:
             guesser = _key("device", email, nonce.hex())
         elif await self._counters.left(network):
@@ -140,7 +140,7 @@ class Throttles:
 
     def device_token(self, email: str) -> str:
         """What a device that has just signed in may show the next time, to be told from those that only guess."""
-        return self._devices.seal(secrets.token_bytes(_DEVICE_BYTES), email.encode())
+        return self._sealer.seal(secrets.token_bytes(_DEVICE_BYTES), email.encode())
 
     @asynccontextmanager
     async def _guessing(self, guesser: str) -> AsyncIterator[None]:
