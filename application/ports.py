@@ -317,6 +317,28 @@ class Store(Protocol):
         """Let go of connections and files; units of work under way end first."""
 
 
+# --- throttles -----------------------------------------------------------------------------
+
+
+class Counters(Protocol):
+    """Numbers that throttles count with, each forgotten after its time. Processes may share them.
+
+    None of this fails: where a shared place is away, a process counts by itself meanwhile.
+    """
+
+    async def add(self, key: str, amount: int, seconds: int) -> int:
+        """Add at once, and say how many it is now; the first amount decides after how many seconds it is forgotten."""
+
+    async def left(self, key: str) -> int:
+        """The whole seconds, rounded up, until the number is forgotten; 0 where there is none."""
+
+    async def forget(self, *keys: str) -> None:
+        """Forget numbers before their time."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
 # --- credentials ---------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -60,7 +61,9 @@ TOO_BUSY: Final = 0.8
 TOO_IDLE: Final = 0.7
 """share of its core below which a server under load was kept from working, by the disk or by somebody else"""
 LONGEST: Final = 300.0
-"""seconds of an operation; everybody logs in before each, and tokens must last"""
+"""seconds of an operation; tokens must last for one more"""
+TOKENS_LAST: Final = 300.0
+"""seconds after which everybody logs in again: a third of what our tokens last, and seldom enough for rate limits"""
 SELF_CHECK: Final = f"GET /v1/notes/{'0' * 36} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {'x' * 400}\r\n\r\n"
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -170,8 +173,11 @@ def measure(server: Server, workload: Workload, timing: Timing, place: Place, re
     with process, console.status(title) as status:
         report.start = round(process.wait_until_ready(port, server.ready), 3)
         server.started()
+        signed_in = -TOKENS_LAST
         for operation, meaning in OPERATIONS.items():
-            tokens = {account: server.log_in(port, account) for account in workload.data.accounts}
+            if time.monotonic() - signed_in >= TOKENS_LAST:
+                tokens = {account: server.log_in(port, account) for account in workload.data.accounts}
+                signed_in = time.monotonic()
             if not report.operations:
                 workload.verify(server, port, tokens)
             status.update(f"{title}: {operation}, {meaning}")

@@ -15,9 +15,10 @@ PROJECT = "FREEHOLD_PROJECT"
 
 
 def create_app(container: Container) -> FastAPI:
-    """The app, which loads its keys at start and closes the store at the end."""
+    """The app, which loads its keys at start and closes store and counters at the end."""
     app: FastAPI = container.app()
     store, tokens, clock = container.store(), container.tokens(), container.clock()
+    counters = container.counters()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -25,6 +26,7 @@ def create_app(container: Container) -> FastAPI:
         app.openapi()
         yield
         await store.close()
+        await counters.close()
 
     app.router.lifespan_context = lifespan
     return app

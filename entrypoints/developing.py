@@ -36,6 +36,8 @@ def server_options(host: str, port: int, connections: int) -> dict[str, Any]:
         "server_header": False,
         "log_config": None,
         "lifespan": "on",
+        # uvicorn would believe whatever any process of this machine says: see adapters/http/clients.py
+        "proxy_headers": False,
         "timeout_graceful_shutdown": 10,
     }
 

@@ -1,13 +1,15 @@
 """Settings from the environment, read once; `docs/settings.md` has the table."""
 
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from adapters.http.browsers import ORIGIN
+from adapters.limits import SCHEMES
 from adapters.persistence.sql.pool import Limits, Server
 
 POSTGRESQL = ("postgresql", "postgres", "postgresql+asyncpg")
@@ -22,7 +24,7 @@ class SignUp(StrEnum):
 
 
 class RateLimits(StrEnum):
-    """Whether callers are throttled; the throttles themselves come with a later version."""
+    """Whether callers are throttled."""
 
     ON = "on"
     OFF = "off"
@@ -50,6 +52,11 @@ class Settings(BaseSettings):
     )
     sign_up: SignUp = Field(SignUp.OPEN, description="`open` or `closed`")
     rate_limits: RateLimits = Field(RateLimits.ON, description="`on` or `off`")
+    requests_per_minute: int = Field(6000, ge=1, description="of an account, or of a network without one")
+    redis_url: SecretStr | None = Field(None, description="where several processes count together; unset: in memory")
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (), description="networks whose `X-Forwarded-For` is believed, separated by commas"
+    )
     issuer: str = Field("freehold", description="`iss` and `aud` of access tokens")
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins whose pages may call the API, such as `https://app.example.com`, separated by commas"
@@ -65,6 +72,23 @@ class Settings(BaseSettings):
         if wrong:
             raise ValueError(f"`{wrong[0]}` is no origin; write it like https://app.example.com")
         return found
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, given: Any) -> Any:
+        """`10.0.0.0/8, ::1` as networks."""
+        if not isinstance(given, str):
+            return given
+        return tuple(ip_network(part.strip()) for part in given.split(",") if part.strip())
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, given: SecretStr | None) -> SecretStr | None:
+        """Of a kind that we can speak to."""
+        scheme, found, host = ("", "", "") if given is None else given.get_secret_value().partition("://")
+        if given is not None and (scheme not in SCHEMES or not found or not host):
+            raise ValueError(f"must be {', '.join(f'{scheme}://host' for scheme in SCHEMES)}")
+        return given
 
     def database(self, folder: Path) -> Path | Server:
         """The SQLite file, or where PostgreSQL is. Raises `ValueError` for anything else."""

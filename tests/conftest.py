@@ -21,7 +21,7 @@ from adapters.persistence.sql.tables import Tables, build
 from application.ports import Store
 from domain.specification.model import Specification
 from entrypoints import projects
-from tests import logs
+from tests import logs, valkey
 from tests.application.world import World
 from tests.postgres import Server, Throwaway, running
 from tests.serving import bring_up, serving
@@ -114,6 +114,17 @@ def postgres_server() -> Iterator[Server]:
             pytest.fail("there is no PostgreSQL on this machine, and `--all` was asked for")
         if server is None:
             pytest.skip("there is no PostgreSQL on this machine")
+        yield server
+
+
+@pytest.fixture
+def valkey_server() -> Iterator[valkey.Server]:
+    """A throw-away Valkey or Redis, which the test may end; skips where the machine has none."""
+    with valkey.running() as server:
+        if server is None and "FREEHOLD_TEST_SERVICES" in os.environ:
+            pytest.fail("there is no Valkey or Redis on this machine, and `--all` was asked for")
+        if server is None:
+            pytest.skip("there is no Valkey or Redis on this machine")
         yield server
 
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from domain.ownership import Actor
-from entrypoints.settings import Settings
+from entrypoints.settings import RateLimits, Settings
 from tests.application.world import NEVER, example
 from tests.attacks.wire import CLOSE, HOST, Wire
 from tests.http.api import Api
@@ -137,7 +137,7 @@ OURS = "https://app.example.com"
 
 async def allowing(*origins: str) -> Api:
     """An API that pages of these origins may call."""
-    return await Api.of(example("notes"), origins=origins)
+    return await Api.of(example("notes"), settings=Settings(rate_limits=RateLimits.OFF, allowed_origins=origins))
 
 
 async def test_no_origin_is_let_in_unless_it_is_named(wire: Wire, mary: Actor) -> None:

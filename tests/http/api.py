@@ -17,6 +17,7 @@ from domain.ownership import Actor
 from domain.specification.model import Specification
 from entrypoints import asgi
 from entrypoints.container import Container
+from entrypoints.settings import RateLimits, Settings
 from tests import logs
 from tests.application.world import World
 
@@ -26,14 +27,19 @@ PROBLEM = "application/problem+json"
 class Api:
     """An app over a store, people who are signed in, and requests in their names."""
 
-    def __init__(self, specification: Specification, store: Store, origins: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        specification: Specification,
+        store: Store,
+        settings: Settings | None = None,
+    ) -> None:
         self.world = World(specification, store)
         self.container = Container(folder=Path("/nowhere/at/all"))
         self.container.specification.override(providers.Object(specification))
         self.container.secret.override(providers.Object(b"a secret for tests, and only for them"))
         self.container.clock.override(providers.Object(self.world.clock))
         self.container.store.override(providers.Object(store))
-        self.container.allowed_origins.override(providers.Object(origins))
+        self.container.settings.override(providers.Object(settings or Settings(rate_limits=RateLimits.OFF)))
         self.app: FastAPI = asgi.create_app(self.container)
         self.described = Described.of(specification, self.app)
         self.document = self.described.document
@@ -42,9 +48,9 @@ class Api:
         self.prefix = f"/v{specification.major}"
 
     @staticmethod
-    async def of(specification: Specification, store: Store | None = None, origins: tuple[str, ...] = ()) -> "Api":
-        """An API that is ready, in memory unless a store is given."""
-        api = Api(specification, MemoryStore(specification) if store is None else store, origins)
+    async def of(specification: Specification, store: Store | None = None, settings: Settings | None = None) -> "Api":
+        """An API that is ready, in memory unless a store is given, without rate limits unless settings are."""
+        api = Api(specification, MemoryStore(specification) if store is None else store, settings)
         await api.container.tokens().load(api.world.store, api.world.clock.now())
         return api
 
@@ -105,7 +111,7 @@ class Api:
         if operation is not None:
             assert declared is not None, f"not declared: {where}"
             for name in declared.get("headers", {}):
-                assert name in response.headers or name == "Link", f"{name} is missing: {where}"
+                assert name in response.headers or name in ("Link", "Set-Cookie"), f"{name} is missing: {where}"
         if request.method == "HEAD" or status in (204, 304):
             assert response.content == b"", where
             return
