@@ -105,12 +105,16 @@ class RecordsRead(Protocol):
 class Records(RecordsRead, Protocol):
     """Records inside a unit of work, which also sees its own changes."""
 
-    async def load(
-        self, actor: Actor, resource: str, record_id: str, now: datetime, action: str = "open"
-    ) -> Facts | None:
-        """The record with all facts that its rules can ask for, or None where the actor cannot `open` (or `read`) it.
+    async def load(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Facts | None:
+        """The record with all facts that its rules can ask for, or None where the actor cannot open it.
 
         The record stays as it is until the work ends: others wait or fail, they do not change it.
+        """
+
+    async def refer(self, actor: Actor, resource: str, record_id: str, now: datetime, action: str) -> Facts | None:
+        """Like `load`, of a record that another one is to hang on (`action` is `open`) or to refer to (`read`).
+
+        It stays as it is, too; but others may hang something on it meanwhile.
         """
 
     async def imagine(self, actor: Actor, record: Record, now: datetime) -> Facts:

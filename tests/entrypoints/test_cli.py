@@ -313,7 +313,7 @@ def test_serve_with_workers_ends_cleanly_and_refuses_another_specification(folde
     (folder / "domain").mkdir()
     (folder / "domain" / "__init__.py").write_text("raise RuntimeError('not this one')\n")
     refused = run("serve", folder)
-    assert (refused.exit_code, "freehold dev" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "freehold migrate" in refused.stderr) == (1, True)
     assert sorted(path.name for path in folder.iterdir()) == ["domain", "freehold.yaml"]
     container = Container(folder=folder)
     projects.bring_up(container.database(), container.tables(), allow_losses=False)

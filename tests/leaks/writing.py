@@ -67,10 +67,10 @@ def removed_members_stay(patch: pytest.MonkeyPatch) -> None:
 def _found_by_id_alone(patch: pytest.MonkeyPatch, action: str) -> None:
     """What a message refers to is looked up as if `action` was everybody's."""
 
-    def facts(self: Any, resource: str, asked: str, caller: Any) -> Any:
+    def facts(self: Any, resource: str, asked: str, changing: bool, caller: Any) -> Any:
         if asked != action:
-            return real(self, resource, asked, caller)
-        columns = self._columns(resource, self.footprints[resource].ways)
+            return real(self, resource, asked, changing, caller)
+        columns = self._columns(resource, self.footprints[resource].ways, self.footprints[resource].roles)
         statement, table = columns.select()
         return Prepared(statement.where(table.c.id == ID), DIALECT), columns
 
@@ -94,7 +94,7 @@ def parents_of_moved_records_are_not_asked(patch: pytest.MonkeyPatch) -> None:
             stored = await row_of(work.records, model.parent, parent_id)
             if stored is None:
                 raise Invalid(errors=(FieldError(model.parent, "not_found", "There is no such record."),))
-            found[model.parent] = await work.records.load(Actor(stored["owner"]), model.parent, parent_id, now)
+            found[model.parent] = await work.records.refer(Actor(stored["owner"]), model.parent, parent_id, now, "open")
         return found
 
     real = RecordUseCases._targets
@@ -184,7 +184,7 @@ def hidden_references_are_forbidden(patch: pytest.MonkeyPatch) -> None:
     ) -> dict[str, Facts]:
         for field in model.references():
             there = given.get(field.name) and await row_of(work.records, field.target, given[field.name])
-            if there and await work.records.load(actor, field.target, given[field.name], now, "read") is None:
+            if there and await work.records.refer(actor, field.target, given[field.name], now, "read") is None:
                 raise Invalid(errors=(FieldError(field.name, "not_yours", "This is not yours to refer to."),))
         return await real(self, work, actor, model, given, parent_id, now)
 

@@ -391,7 +391,7 @@ class _Cases:
         """Whether a record can be opened, and whether it can be read."""
         for label, actor, record in self._each(reading):
             for action in ("open", "read"):
-                facts = done(reading.records().load(actor, self.name, record.id, NOW, action))
+                facts = done(reading.records().refer(actor, self.name, record.id, NOW, action))
                 yield (*label, action), facts if facts is None else facts.record
         for record in reading.world.of(self.name):
             label = ("no session", record.id)
@@ -538,7 +538,7 @@ class _Cases:
         for name, value in named.items():
             if value is not None and (name in references or name == self.resource.parent):
                 action = "open" if name == self.resource.parent else "read"
-                facts = done(records.load(actor, references.get(name, name), value, NOW, action))
+                facts = done(records.refer(actor, references.get(name, name), value, NOW, action))
                 if facts is None:
                     return None
                 found[name] = facts

@@ -176,8 +176,6 @@ class Pool:
                     "timezone": "UTC",
                     "datestyle": "ISO",
                     "jit": "off",
-                    # a page's limit is a value: with one the planner would think each time anew
-                    "plan_cache_mode": "force_generic_plan",
                     "statement_timeout": str(round(self._limits.statement * 1000)),
                     "idle_in_transaction_session_timeout": str(round(self._limits.statement * 1000)),
                 },
