@@ -25,8 +25,10 @@ from sqlalchemy import (
     String,
     Table,
     column,
+    false,
     func,
     literal_column,
+    or_,
     select,
     true,
 )
@@ -39,6 +41,7 @@ from sqlalchemy.types import NullType, TypeEngine
 
 from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.rules import At, RuleCompiler, Terms
+from domain.specification.model import Rule
 
 SCHEMA = "freehold"
 """where our functions are"""
@@ -244,6 +247,21 @@ class BehindWall(RuleCompiler):
         super().__init__(tables, signed_in)
         self._inside = compiler(tables, True)
         self._definers = definers
+
+    def on_rule(self, rule: Rule, at: At) -> ColumnElement[bool]:
+        """See `RuleCompiler`. What the grants ask of others is one question: calling costs more than answering."""
+        here, beyond = [], []
+        for grant in rule:
+            terms = [((), term) for term in (*grant.who, *grant.when)]
+            found = super().every(terms, at)
+            if self._looks_elsewhere(found, at):
+                beyond.append(grant)
+            else:
+                here.append(found)
+        if beyond:
+            about = " or ".join(grant.text for grant in beyond)
+            here.append(self._asked(self._inside.on_rule(tuple(beyond), at), at, about))
+        return or_(false(), *here)
 
     def every(self, terms: Terms, at: At) -> ColumnElement[bool]:
         """See `RuleCompiler`. First each part by itself: most of a rule looks only at the row and at memberships."""

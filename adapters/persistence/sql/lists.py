@@ -152,9 +152,9 @@ class ListCompiler:
         last = (
             select(first.c.id).order_by(_directed(first.c.id, sort)).limit(1).offset(self.limit - 1).scalar_subquery()
         )
-        if sort.descending:
-            return lambda table: table.c.id >= func.coalesce(last, BEFORE_EVERY_ID)
-        return lambda table: table.c.id <= func.coalesce(last, BEHIND_EVERY_ID)
+        # a query of its own: behind row-level security an index is asked only for what cannot leak, such as a value
+        end = select(func.coalesce(last, BEFORE_EVERY_ID if sort.descending else BEHIND_EVERY_ID)).scalar_subquery()
+        return lambda table: table.c.id >= end if sort.descending else table.c.id <= end
 
     def _all(self, branch: Branch, at: At, without: tuple[Path, Term] | None = None) -> ColumnElement[bool]:
         """Every term of a branch but the one that its start answers."""

@@ -176,6 +176,8 @@ class Pool:
                     "timezone": "UTC",
                     "datestyle": "ISO",
                     "jit": "off",
+                    # planning costs more than running: rules and policies are long, and values hardly change a plan
+                    "plan_cache_mode": "force_generic_plan",
                     "statement_timeout": str(round(self._limits.statement * 1000)),
                     "idle_in_transaction_session_timeout": str(round(self._limits.statement * 1000)),
                 },

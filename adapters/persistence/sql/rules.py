@@ -18,7 +18,7 @@ from sqlalchemy.sql.expression import Alias
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow
 from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.dialects import DAY, DECIMAL, INSTANT, UUID, in_column_order
-from adapters.persistence.sql.public import Term
+from adapters.persistence.sql.public import Term, column_name
 from adapters.persistence.sql.tables import Tables, owner_column
 from domain.judging import by_own_ladder
 from domain.specification.model import (
@@ -253,6 +253,10 @@ class RuleCompiler:
             return self.on_empty(condition.field, at)
         if condition.field == "id" and at.path:
             return self.there(at)
+        carried = column_name(at.path, condition.field) if at.path and condition.test is Test.IS else ""
+        if carried in at.table.c:
+            # the table repeats what it says there
+            return self.on_is(condition, at.table.c[carried])
         return self.reach(at, lambda table: self.compare(condition, table.c[condition.field], at))
 
     def compare(self, condition: Condition, column: ColumnElement[Any], at: At) -> ColumnElement[bool]:
