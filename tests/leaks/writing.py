@@ -80,7 +80,19 @@ def _found_by_id_alone(patch: pytest.MonkeyPatch, action: str) -> None:
 
 def references_are_not_asked(patch: pytest.MonkeyPatch) -> None:
     """A reference may lead to any record that there is."""
+
+    def bound(self: Any, model: Any, names: Any, caller: Any) -> dict[str, Any]:
+        columns = self.tables.of[model.name].c
+        values: dict[str, Any] = {name: param(f"v_{name}", columns[name].type) for name in names}
+        for link, beside in self.tables.beside(model).items():
+            target = self.tables.of[self.specification.target(model.name, link)].alias()
+            for name, source in beside.items() if link in values else ():
+                named = select(target.c[source]).where(target.c.id == param(f"v_{link}"))
+                values[name] = named.scalar_subquery()
+        return values
+
     _found_by_id_alone(patch, "read")
+    patch.setattr(Statements, "_bound", bound)
 
 
 def parents_of_moved_records_are_not_asked(patch: pytest.MonkeyPatch) -> None:
@@ -99,6 +111,7 @@ def parents_of_moved_records_are_not_asked(patch: pytest.MonkeyPatch) -> None:
 
     real = RecordUseCases._targets
     patch.setattr(RecordUseCases, "_targets", targets)
+    patch.setattr(Statements, "_placed", lambda *_: None)
 
 
 def parents_of_new_records_are_not_asked(patch: pytest.MonkeyPatch) -> None:
@@ -106,7 +119,7 @@ def parents_of_new_records_are_not_asked(patch: pytest.MonkeyPatch) -> None:
 
     def inserted(self: Any, resource: str, caller: Any) -> Prepared:
         table, model = self.tables.of[resource], self.specification.resources[resource]
-        values = self._bound(model, self.records[resource].names)
+        values = self._bound(model, self.records[resource].names, caller)
         return Prepared(insert(table).from_select(list(values), select(*values.values())), DIALECT)
 
     parents_of_moved_records_are_not_asked(patch)
