@@ -9,6 +9,7 @@ Where there can be many of a kind, a function's name ends in a hash of its text,
 agree on it without asking each other.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2s
@@ -211,7 +212,8 @@ END"""
     def statements(self, name: str, each: Iterable[Any], words: Mapping[str, str], about: str) -> Select[Any]:
         """Statements that run one after the other within one function."""
         wording = Wording({**INSIDE, **words})
-        body = "BEGIN " + " ".join(f"{wording.text(statement)};" for statement in each) + " END"
+        texts = (re.sub("^SELECT ", "PERFORM ", wording.text(statement)) for statement in each)
+        body = "BEGIN " + " ".join(f"{text};" for text in texts) + " END"
         self.made[name] = Definer(name, wording.types(), "void", body, True, about)
         asked = [param(argument, kind) for argument, kind in wording.arguments.items()]
         return select(getattr(getattr(func, SCHEMA), name)(*asked))

@@ -114,7 +114,11 @@ class PostgresStatements(Statements):
     def _close_account(self) -> tuple[Prepared, ...]:
         about = "delete the account and all that it owns; what is kept passes to a tombstone"
         words = {"account": "freehold.me()", "password_hash": "'!'", "staff": "NULL", "disabled": "true"}
-        closing = self.definers.statements("close_account", self._closing(), words, about)
+        # who adds something below a record of the account is waited for: it may be something that is kept
+        roots = [self.tables.of[name] for name, model in self.specification.resources.items() if model.parent is None]
+        owner = param("account", UUID)
+        held = [select(literal(1)).where(root.c.owner == owner).with_for_update() for root in roots]
+        closing = self.definers.statements("close_account", [*held, *self._closing()], words, about)
         return (Prepared(closing, self.dialect, principal=Principal("account")),)
 
     def _asked(self, name: str | None, found: Select[Any], about: str, hold: Select[Any] | None = None) -> Prepared:
