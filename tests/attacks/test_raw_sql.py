@@ -456,6 +456,18 @@ async def test_files_and_programs_of_the_server_are_out_of_reach(attacker: Attac
     )
 
 
+async def test_large_objects_of_others_are_closed(own: Throwaway, postgres_server: Server) -> None:
+    """Freehold keeps nothing in them."""
+    number = postgres_server.execute("SELECT lo_from_bytea(0, 'treasure')", own.name)[0][0]
+    async with attacking(own) as attacker:
+        await attacker.refused(
+            f"SELECT lo_get({number})",
+            f"SELECT lo_open({number}, 262144)",
+            f"SELECT lo_unlink({number})",
+            "SELECT * FROM pg_largeobject",
+        )
+
+
 # --- reading past a policy -----------------------------------------------------------------
 
 

@@ -63,10 +63,15 @@ class SecondWall:
         _check_role(connection, role)
         here = quoted(_one(connection, "SELECT current_schema()::text"))
         database = quoted(_one(connection, "SELECT current_database()::text"))
-        for statement in (*self._made(here), *self._let_in(here, database, role)):
+        for statement in self.statements(here, database, role):
             connection.exec_driver_sql(statement)
         marks = f"{self._wanted()} {_digest(self._held(connection))}"
         connection.exec_driver_sql(f"COMMENT ON SCHEMA {SCHEMA} IS {text_literal(marks)}")
+
+    def statements(self, here: str, database: str, role: str) -> Iterable[str]:
+        """All that raises it; `here`: the schema of the tables."""
+        yield from self._made(here)
+        yield from self._let_in(here, database, role)
 
     def _made(self, here: str) -> Iterable[str]:
         yield f"CREATE SCHEMA {SCHEMA}"
@@ -112,7 +117,7 @@ class SecondWall:
         return None
 
     def _wanted(self) -> str:
-        return _digest([*self._made("here"), *self._let_in("here", "database", "role")])
+        return _digest(self.statements("here", "database", "role"))
 
     def _held(self, connection: Connection) -> list[str]:
         names = ", ".join(f"to_regclass({text_literal(quoted(name))})" for name in self._names)
