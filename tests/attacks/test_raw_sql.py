@@ -16,10 +16,10 @@ import pytest
 
 from adapters.persistence.sql import second_wall
 from adapters.persistence.sql.migrating import within
-from adapters.persistence.sql.policies import OWN_CLOCK, words
+from adapters.persistence.sql.policies import OWN_CLOCK, TOLD_CLOCK, words
 from domain.specification.model import Specification
 from tests.application.world import example, specification
-from tests.conftest import PostgresDatabase
+from tests.conftest import PostgresDatabase, tables_of
 from tests.postgres import APPLICATION, Server, Throwaway
 
 NOW, YESTERDAY = "2026-11-23 09:30:00+00", "2026-11-22 09:30:00+00"
@@ -858,6 +858,14 @@ async def test_a_condition_on_a_hidden_record_is_known_to_leak_to_who_knows_both
         assert await attacker.one(ask, EVE, BY_LINK) is False, "without the owner's id there is no answer"
 
 
+async def test_the_row_above_an_open_record_is_known_to_leak(attacker: Attacker) -> None:
+    """Facts hold what rules can ask for: rows of what a record hangs on, also where the caller cannot open them."""
+    await attacker.be("anonymous", BY_LINK)
+    assert await attacker.rows("SELECT id::text FROM notebooks") == []
+    assert SECRET in str(await attacker.rows("SELECT * FROM freehold.notes_facts_open($1, NULL)", BY_LINK))
+    assert await attacker.rows("SELECT * FROM freehold.notes_facts_open($1, NULL)", HIDDEN) == []
+
+
 async def test_triggers_are_not_called_by_hand(attacker: Attacker) -> None:
     await attacker.be(EVE)
     error = await attacker.fails("SELECT freehold.end_memberships()")
@@ -946,6 +954,19 @@ async def test_another_connections_principal_is_not_ours(own: Throwaway) -> None
         await other.close()
 
 
+async def test_texts_of_statements_are_known_to_leak_between_connections_of_the_role(own: Throwaway) -> None:
+    """Bound values do not: what names an account belongs into one."""
+    one, other = await asyncpg.connect(own.url), await asyncpg.connect(own.url)
+    try:
+        await one.fetch("SELECT 'written', set_config('app.account', $1, false)", MARY)
+        told = [row[0] for row in await other.fetch("SELECT query FROM pg_stat_activity WHERE pid <> pg_backend_pid()")]
+        assert any("written" in query for query in told)
+        assert MARY not in str(told)
+    finally:
+        await one.close()
+        await other.close()
+
+
 # --- who may be let in ---------------------------------------------------------------------
 
 
@@ -978,3 +999,28 @@ def test_a_role_that_could_step_over_the_wall_does_not_serve(
         assert within(own.url, second_wall.unfit) is None
     finally:
         postgres_server.execute(less.format(APPLICATION, own.name), own.name)
+
+
+@pytest.mark.parametrize(
+    "hole",
+    [
+        "ALTER TABLE notes DISABLE ROW LEVEL SECURITY",
+        "ALTER TABLE notes NO FORCE ROW LEVEL SECURITY",
+        "ALTER POLICY freehold_select ON notes USING (true)",
+        "CREATE POLICY mine ON notes USING (true)",
+        "DROP POLICY freehold_delete ON notes",
+        "DROP RULE freehold_plain ON notes",
+        "DROP TRIGGER freehold_limit_new ON notebooks",
+        "ALTER TABLE notebooks DISABLE TRIGGER freehold_ended",
+        f"GRANT UPDATE (owner) ON notebooks TO {APPLICATION}",
+        f"GRANT DELETE ON freehold_audit TO {APPLICATION}",
+        "CREATE OR REPLACE FUNCTION freehold.me() RETURNS uuid LANGUAGE sql STABLE RETURN gen_random_uuid()",
+        "ALTER FUNCTION freehold.notes_opens(uuid) RESET search_path",
+        "ALTER FUNCTION freehold.notes_opens(uuid) SECURITY INVOKER",
+    ],
+)
+def test_a_hole_made_by_hand_is_noticed(own: Throwaway, postgres_server: Server, hole: str) -> None:
+    wall = second_wall.SecondWall(tables_of(example("notes")), TOLD_CLOCK)
+    assert within(own.url, wall.gap) is None
+    postgres_server.execute(hole, own.name)
+    assert "by hand" in str(within(own.url, wall.gap))

@@ -69,10 +69,7 @@ def test_the_owner_makes_backups_as_the_page_says(postgres_database: PostgresDat
 
 
 def _insert_account(url: str, account: str) -> None:
-    within(
-        url,
-        lambda connection: connection.exec_driver_sql(
-            "INSERT INTO freehold_accounts (id, email, password_hash, created_at, disabled)"
-            f" VALUES ('{account}', 'mary@example.com', '', now(), false)"
-        ),
-    )
+    values = f"('{account}', 'mary@example.com', '', now(), false)"
+    columns = "(id, email, password_hash, created_at, disabled)"
+    put_in = f"INSERT INTO freehold_accounts {columns} VALUES {values}"  # noqa: S608
+    within(url, lambda connection: connection.exec_driver_sql(put_in))
