@@ -46,7 +46,8 @@ from domain.specification.model import Rule
 
 SCHEMA = "freehold"
 """where our functions are"""
-ME, MOMENT = f"{SCHEMA}.me()", f"{SCHEMA}.moment()"
+ME, MOMENT, PRESENT = f"{SCHEMA}.me()", f"{SCHEMA}.moment()", f"{SCHEMA}.present()"
+_NOTHING_FOR_NOBODY = f"IF NOT {PRESENT} THEN RETURN; END IF;"
 ATTEMPTS = 5
 """how often a record may be moved while somebody waits for it"""
 
@@ -160,7 +161,7 @@ class Definers:
     def of_row(self, prefix: str, asked: ColumnElement[bool], table: FromClause, about: str) -> ColumnElement[bool]:
         """A condition on a row, asked by a function of those of its columns that matter. The row need not be stored."""
         wording = Wording(INSIDE, table)
-        body = f"BEGIN RETURN coalesce(({wording.condition(asked, table)}), false); END"
+        body = f"BEGIN RETURN {PRESENT} AND coalesce(({wording.condition(asked, table)}), false); END"
         name = self._hashed(prefix, wording.types(), "boolean", body, about)
         return _called(name, Boolean(), *(table.c[column] for column in wording.arguments))
 
@@ -172,7 +173,7 @@ class Definers:
         stored: Select[Any] = (
             select(literal_column("1")).select_from(table).where(table.c.id == param("id", table.c.id.type), asked)
         )
-        body = f"BEGIN RETURN EXISTS ({wording.text(stored)}); END"
+        body = f"BEGIN RETURN {PRESENT} AND EXISTS ({wording.text(stored)}); END"
         self.made[name] = Definer(name, wording.types(), "boolean", body, False, about)
         return _called(name, Boolean(), *(values[argument] for argument in wording.arguments))
 
@@ -183,11 +184,12 @@ class Definers:
         """
         wording = Wording(INSIDE)
         text = wording.text(found)
-        body = f"BEGIN RETURN QUERY {text}; END"
+        body = f"BEGIN {_NOTHING_FOR_NOBODY} RETURN QUERY {text}; END"
         if hold is not None:
             lock = wording.text(hold).removeprefix("SELECT ")
             body = f"""
 BEGIN
+  {_NOTHING_FOR_NOBODY}
   FOR attempt IN 1..{ATTEMPTS} LOOP
     PERFORM {lock};
     IF FOUND THEN RETURN QUERY {text}; RETURN; END IF;
