@@ -197,7 +197,7 @@ def test_a_role_that_policies_do_not_bind_is_refused_for_serving(
     ("spoilt", "mended"),
     [
         ("ALTER ROLE freehold_app BYPASSRLS", 'ALTER ROLE "freehold_app" NOBYPASSRLS;'),
-        ("GRANT CREATE ON SCHEMA public TO freehold_app", "REVOKE CREATE ON SCHEMA public"),
+        ("GRANT CREATE ON SCHEMA public TO freehold_app", 'REVOKE CREATE ON SCHEMA "public"'),
         ("GRANT TEMPORARY ON DATABASE {} TO PUBLIC", "REVOKE TEMPORARY ON DATABASE"),
         ("GRANT CREATE ON DATABASE {} TO freehold_app", "REVOKE CREATE ON DATABASE"),
         ("GRANT freehold_owner TO freehold_app", "CREATE ROLE freehold_app LOGIN"),
