@@ -341,6 +341,19 @@ resources:
     owner: album
     fields: {photo: photo}
     can: {create: owner, read: owner}
+  tray:                            # where everybody may put something, and few may look
+    owner: account
+    fields:
+      mark: one of loud, quiet
+    can: {create: signed in, read: [owner, anyone when mark is loud]}
+  slip:
+    owner: tray
+    fields: {text: text}
+    can:
+      create: signed in
+      read: [signed in, anyone when tray.mark is loud]
+      update: signed in when tray.mark is set
+      move: signed in
 """
 
 

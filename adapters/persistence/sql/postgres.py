@@ -169,9 +169,8 @@ class Turn:
         new = {name: value for name, value in wanted.items() if self._said.get(name) != value}
         # a text is seen by others and may be logged: an address or a token's hash is a value, and costs a round trip
         private = {name: value for name, value in new.items() if not all(map(_PLAIN.fullmatch, value.split()))}
-        parts = ", ".join(
-            f"set_config('{name}', '{value}', true)" for name, value in new.items() if name not in private
-        )
+        plain = {name: value for name, value in new.items() if name not in private}
+        parts = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in plain.items())
         saying = f"SELECT {parts}" if parts else ""
         if self.connection is None:
             await self._begin(f"{self._pool.begin} {saying}")
