@@ -139,3 +139,6 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "_is_held: way[1:] → way",
     ),
 }
+
+
+WALL: dict[str, tuple[str, ...]] = {}
