@@ -30,6 +30,7 @@ from domain.record import Record, writable
 from domain.specification.model import Kind, Resource
 from tests.ownership.cases import NEW, Database
 from tests.ownership.worlds import NOW, World
+from tests.postgres import APPLICATION
 
 MEMBERS = table_of(MembershipRow).name
 UNSAID = object()
@@ -111,8 +112,30 @@ class Raw:
 
         How many rows it touches, `refused` by policies or privileges, the key or limit in its way, or an SQLSTATE.
         """
-        found: list[str] = self.database.execute(f"SELECT outcomes(ARRAY[{', '.join(map(text_literal, statements))}]::text[])")[0][0]  # noqa: S608
+        found: list[str] = self.database.execute(
+            f"SELECT outcomes(ARRAY[{', '.join(map(text_literal, statements))}]::text[])"
+        )[0][0]
         return found
+
+    def outcomes_past_policies(self, first: Sequence[str], statements: Sequence[str]) -> list[str]:
+        """What writes come to where no policy is in the way, only keys and triggers, after some others."""
+        self.database.execute("RESET ROLE")
+        for statement in first:
+            self.database.execute(statement)
+        found = self.outcomes(statements)
+        self.database.execute(f"SET ROLE {APPLICATION}")
+        return found
+
+    def touch_past_policies(self, statements: Sequence[str]) -> None:
+        """Do what no key refuses of some writes."""
+        self.database.execute("RESET ROLE")
+        for statement in statements:
+            self.database.execute("SAVEPOINT touching")
+            try:
+                self.database.execute(statement)
+            except asyncpg.IntegrityConstraintViolationError:
+                self.database.execute("ROLLBACK TO SAVEPOINT touching")
+        self.database.execute(f"SET ROLE {APPLICATION}")
 
     def allowed(self, statements: Sequence[str]) -> set[int]:
         """Which of some writes of one row no policy refuses. A key or a limit comes after every policy."""
@@ -120,7 +143,7 @@ class Raw:
 
     def adding(self, record: Record) -> str:
         """The INSERT of a record, row as it would be stored."""
-        table, row = self._row(record, keeping=True)
+        table, row = self._row(record)
         return _inlined(insert(table).values({name: param(name, table.c[name].type) for name in row}), row)
 
     def adds(self, record: Record) -> bool:
@@ -134,11 +157,10 @@ class Raw:
         changed = update(table).values({name: param(name, table.c[name].type) for name in values})
         return _inlined(changed.where(table.c.id == param("which", table.c.id.type)), {**values, "which": old.id})
 
-    def _row(self, record: Record, keeping: bool = False) -> tuple[Table, dict[str, Any]]:
+    def _row(self, record: Record) -> tuple[Table, dict[str, Any]]:
         """A record as it would be stored."""
         state = self.world.state.copy()
-        state.records[record.resource] = {record.id: record, **(state.records[record.resource] if keeping else {})}
-        state.records[record.resource][record.id] = record
+        state.records[record.resource] = {**state.records[record.resource], record.id: record}
         table = self.tables.of[record.resource]
         for statement, rows in filling(self.tables, state.at(self.world.specification, NOW), ()):
             if statement.table is table:
@@ -172,7 +194,10 @@ END $$
 def _inlined(statement: Any, values: dict[str, Any]) -> str:
     """A statement with its values in its text."""
     prepared = Prepared(statement, DIALECT)
-    literals = ["NULL" if v is None else str(v) if isinstance(v, bool | int) else text_literal(v) for v in positional(prepared, values)]
+    literals = [
+        "NULL" if v is None else str(v) if isinstance(v, bool | int) else text_literal(v)
+        for v in positional(prepared, values)
+    ]
     return re.sub(r"\$(\d+)", lambda found: literals[int(found[1]) - 1], prepared.sql)
 
 
@@ -182,7 +207,9 @@ class Questions:
     def __init__(self, raw: Raw) -> None:
         self._raw = raw
         self._world = raw.world
-        self._facts = {r.id: self._world.facts(r) for found in self._world.state.records.values() for r in found.values()}
+        self._facts = {
+            r.id: self._world.facts(r) for found in self._world.state.records.values() for r in found.values()
+        }
 
     def all(self) -> Iterator[Question]:
         """All of them, those that cost little first."""
@@ -191,7 +218,9 @@ class Questions:
             for resource in self._world.specification.resources.values():
                 every += self._of_records(resource, actor)
             every += self._of_memberships(actor)
-        return iter(sorted(every, key=lambda question: ("SELECT", "DELETE", "UPDATE", "INSERT").index(question.command)))
+        return iter(
+            sorted(every, key=lambda question: ("SELECT", "DELETE", "UPDATE", "INSERT").index(question.command))
+        )
 
     # --- records -------------------------------------------------------------------------
 
@@ -222,12 +251,15 @@ class Questions:
         yield question("open", "SELECT", within(those(select), *facts), opened)
         yield question("read one of", "SELECT", within(those(select), *[*facts][:1]), read | (opened & {*[*facts][:1]}))
         yield question("change all of", "UPDATE", within(partial(raw.touches, change)))
-        yield question("delete all of", "DELETE", within(partial(raw.touches, f"DELETE FROM {table}")), len(deleted))
+        gone = f"DELETE FROM {table}"  # noqa: S608
+        yield question("delete all of", "DELETE", within(partial(raw.touches, gone)), len(deleted))
         ones = [f"{change} WHERE id = '{key}'" for key in facts]
         mine = {i for i, key in enumerate(facts) if key in storable}
         yield question("change", "UPDATE", within(lambda: raw.allowed(ones), *facts), mine)
         tried = [_tried(actor, record) for record in records]
-        own = [resource.parent is not None or (actor.account is not None and each.owner == actor.account) for each in tried]
+        own = [
+            resource.parent is not None or (actor.account is not None and each.owner == actor.account) for each in tried
+        ]
         added = {i for i, each in enumerate(tried) if own[i] and may_add(actor, self._world.facts(each))}
         adding = [raw.adding(each) for each in tried]
         yield question("add", "INSERT", within(lambda: raw.allowed(adding)), added)
@@ -236,10 +268,20 @@ class Questions:
             yield question("add for somebody else", "INSERT", within(lambda: raw.allowed(foreign)), set())
         if resource.limit is not None:
             yield question("add over the limit of", "INSERT", within(lambda: raw.outcomes(adding)))
-        gone = f"DELETE FROM {table}"  # noqa: S608
         yield question("see what ends with", "DELETE", within(lambda: (raw.database.write(gone), self._shared())[1]))
-        forms = [raw.changing(*form) for form in (*self._moved(resource, records), *self._otherwise(resource, records))]
+        moving = [raw.changing(*form) for form in self._moved(resource, records)]
+        forms = [*moving, *(raw.changing(*form) for form in self._otherwise(resource, records))]
         yield question("change into", "UPDATE", within(lambda: raw.outcomes(forms), *facts))
+        if moving and actor == self._world.everybody[0]:
+            # what holds whoever writes
+            below = [
+                each.plural for each in self._world.specification.resources.values() if each.parent == resource.name
+            ]
+            emptied = [f'DELETE FROM "{each}"' for each in below]  # noqa: S608
+            yield question("move", "UPDATE", within(lambda: raw.outcomes_past_policies(emptied, moving)))
+            yield question(
+                "share after moves of", "UPDATE", within(lambda: (raw.touch_past_policies(moving), self._shared()))
+            )
 
     def _moved(self, resource: Resource, records: Sequence[Record]) -> Iterator[tuple[Record, Record]]:
         """Each record below each other parent."""
@@ -321,7 +363,6 @@ class Questions:
         """What may be done at all, and which columns may be written: privileges are asked before any row."""
         raw = self._raw
         for table in (*self._raw.tables.of.values(), *mapped.metadata.tables.values()):
-
             name, columns = f'"{table.name}"', table.c.keys()
             every = [f"DELETE FROM {name} WHERE false", f"TRUNCATE {name}"]  # noqa: S608
             every += [f'UPDATE {name} SET "{c}" = "{c}" WHERE false' for c in columns]  # noqa: S608
@@ -368,17 +409,24 @@ class Questions:
         at = stored_time(NOW)
         for account in (*self._world.state.identity.accounts, None):
             who = "NULL" if account is None else f"'{account}'"
-            yield {
-                "freehold_accounts": "INSERT INTO freehold_accounts (id, email, password_hash, created_at, disabled) "
-                f"VALUES ({who}, 'x@example.org', '', '{at}', false)",
-                "freehold_sessions": "INSERT INTO freehold_sessions (id, account, created_at, last_used_at, idle_end, "
-                f"absolute_end, device, address) VALUES ('{NEW}', {who}, '{at}', '{at}', '{at}', '{at}', '', '')",
-                "freehold_refresh_tokens": "INSERT INTO freehold_refresh_tokens (hash, session, created_at) "
-                f"VALUES ('{TOKEN}', '{next(iter(self._world.state.identity.sessions))}', '{at}')",
-                "freehold_audit": f"INSERT INTO freehold_audit (kind, account, at, data) VALUES ('x', {who}, '{at}', '{{}}')",
-                "freehold_signing_keys": "INSERT INTO freehold_signing_keys (kid, state, public, private_sealed, created_at) "
-                f"VALUES ('x', 'retired', '', '', '{at}')",
-            }[name]  # fmt: skip
+            session = next(iter(self._world.state.identity.sessions))
+            columns, values = {
+                "freehold_accounts": (
+                    "id, email, password_hash, created_at, disabled",
+                    f"{who}, 'x@example.org', '', '{at}', false",
+                ),
+                "freehold_sessions": (
+                    "id, account, created_at, last_used_at, idle_end, absolute_end, device, address",
+                    f"'{NEW}', {who}, '{at}', '{at}', '{at}', '{at}', '', ''",
+                ),
+                "freehold_refresh_tokens": ("hash, session, created_at", f"'{TOKEN}', '{session}', '{at}'"),
+                "freehold_audit": ("kind, account, at, data", f"'x', {who}, '{at}', '{{}}'"),
+                "freehold_signing_keys": (
+                    "kid, state, public, private_sealed, created_at",
+                    f"'x', 'retired', '', '', '{at}'",
+                ),
+            }[name]
+            yield f"INSERT INTO {name} ({columns}) VALUES ({values})"  # noqa: S608
 
 
 TOKEN = "f" * 64

@@ -13,7 +13,7 @@ from tests.ownership.raw import Question, Questions, Raw
 from tests.ownership.test_policies import raw_of
 from tests.ownership.wall_mutation import WallMutant, wall_mutants
 
-TELLING = ("notes", "desk", "clubs", "circles", "few", "tickets")
+TELLING = ("notes", "clubs", "circles", "boards")
 """the specifications whose walls are broken"""
 
 
@@ -54,8 +54,8 @@ def test_no_wrong_wall_stands(
     alike = {kind for every in WALL.values() for kind in every}
     missed = {kind for kind, found in kinds.items() if not found}
     report.append(
-        f"wrong walls: {tried} of {len(kinds)} kinds tried, {noticed} noticed; {len(kinds) - len(missed)} kinds noticed, "
-        f"{len(missed)} equivalent, {perf_counter() - started:.0f} s"
+        f"wrong walls: {tried} of {len(kinds)} kinds tried, {noticed} noticed; "
+        f"{len(kinds) - len(missed)} kinds noticed, {len(missed)} equivalent, {perf_counter() - started:.0f} s"
     )
     assert not missed - alike, "\n".join(sorted(missed - alike))
     assert not alike - missed, "these are noticed, or no longer there: take them out"

@@ -53,7 +53,9 @@ def wall_mutants(policies: Policies, tables_in: str = "public") -> Iterator[Wall
         for verb in ("UPDATE", "INSERT", "DELETE", "TRUNCATE"):
             if verb not in grants.verbs:
                 granted = f"GRANT {verb} ON {quoted(grants.table)} TO {APPLICATION}"
-                yield WallMutant(f"{_called(grants.table)}: granted {verb}", (granted,), frozenset({(grants.table, "SELECT")}))
+                yield WallMutant(
+                    f"{_called(grants.table)}: granted {verb}", (granted,), frozenset({(grants.table, "SELECT")})
+                )
     for table in {policy.table: None for policy in policies.policies}:
         off = f"ALTER TABLE {quoted(table)} DISABLE ROW LEVEL SECURITY"
         yield WallMutant(f"{_called(table)}: row-level security disabled", (off,), _all(table))
