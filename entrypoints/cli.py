@@ -175,6 +175,9 @@ def prove(
     budget: Annotated[str, typer.Option(help="30s, 10m, 1h, or a number of comparisons.")] = "60s",
     seed: Annotated[int | None, typer.Option(min=0, max=2**63 - 1, help="Repeat a proof; default: a new one.")] = None,
     url: Annotated[str | None, typer.Option(help="A server to attack instead of one of its own.")] = None,
+    database: Annotated[
+        str | None, typer.Option(help="postgresql://…: prove on this empty database, which is used for nothing else.")
+    ] = None,
     mutants: Annotated[bool, typer.Option("--mutants", help="Also break rules on purpose: is it noticed?")] = False,
     as_json: Json = False,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML to this file.")] = None,
@@ -191,9 +194,10 @@ def prove(
             raise proving.Unusable(f"`{url}` is no address. Begin with http:// or https://.")
         asked, files = proving.budget_of(budget), proving.Files(junit, html)
         files.require_usable()
+        place = None if database is None else proving.place_of(database, project)
         specification = _load(project, as_json)
         source = (project / reports.FILE).read_bytes().decode()
-        run = proving.runner(specification, source, url=url, mutants=mutants)
+        run = proving.runner(specification, source, url=url, mutants=mutants, place=place)
         if not as_json:
             out.print(f"Proving {specification.app} for {asked.text}, seed {seed}", highlight=False, soft_wrap=True)
         code = proving.prove(

@@ -3,8 +3,8 @@
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -13,19 +13,21 @@ from typing import Any
 from dependency_injector import providers
 
 from adapters.clock import StillClock, SystemClock
+from adapters.persistence.sql.pool import Server
+from adapters.persistence.sql.postgres import PostgresStore
 from adapters.persistence.sql.sqlite import SqliteStore
-from adapters.persistence.sql.tables import build
+from adapters.persistence.sql.tables import Tables, build
 from adapters.proof.asgi import call
 from adapters.proof.remote import RemoteApi
 from adapters.proof.requests import request
-from application.proof.attack import Budget
+from adapters.proof.wall import Wall, proving_database
+from application.proof.attack import Budget, actor_of
 from application.proof.attempts import Answer, Attempt, Decisions
 from application.proof.mutants import mutants, telling_world
 from application.proof.proof import Prover, catches
 from application.proof.remote import RemoteProver
 from application.proof.report import Mutants, Progress, Report
 from application.proof.worlds import PEOPLE
-from domain.ownership import ANONYMOUS, Actor
 from domain.session import Session
 from domain.snapshot import Snapshot
 from domain.specification.model import Specification
@@ -44,11 +46,12 @@ CONTRARY = ("begin", "commit", "savepoint", "release", "rollback", "pragma", "--
 class AppLaboratory:
     """The `Laboratory` port over our own app, called in this process."""
 
-    def __init__(self, container: Container, clock: StillClock) -> None:
-        """Make the app of a container whose store is ours; the clock is its, too."""
+    def __init__(self, container: Container, clock: StillClock, wall: Wall | None) -> None:
+        """Make the app of a container whose store is ours; the clock is its, too. `wall`: of its PostgreSQL."""
         self._specification: Specification = container.specification()
         self._store: Any = container.store()
         self._clock = clock
+        self._wall = wall
         self._tokens = container.tokens()
         self._app: Any = create_app(container)
         self._sessions: dict[str, Session] = {}
@@ -72,7 +75,7 @@ class AppLaboratory:
         self._sessions = {
             account: Session.start(_session_of(account), account, "", "", snapshot.now) for account in snapshot.accounts
         }
-        await self._store.hold(snapshot, self._sessions.values())
+        await (self._wall or self._store).hold(snapshot, self._sessions.values())
 
     async def wait(self, until: datetime) -> None:
         """See the port."""
@@ -88,9 +91,17 @@ class AppLaboratory:
 
     async def decisions(self, who: str | None, resource: str) -> Decisions:
         """See the port."""
-        actor = ANONYMOUS if who is None else Actor(who)
-        found: Decisions = await self._store.records.decisions(actor, resource, self._clock.now())
+        asked: Any = self._wall or self._store.records
+        found: Decisions = await asked.decisions(actor_of(who), resource, self._clock.now())
         return found
+
+    async def policies(self, who: str | None, ids: Mapping[str, Sequence[str]]) -> Mapping[str, Decisions] | None:
+        """See the port."""
+        return None if self._wall is None else await self._wall.policies(actor_of(who), ids, self._clock.now())
+
+    async def unguarded(self) -> Sequence[str]:
+        """See the port."""
+        return () if self._wall is None else await self._wall.unguarded()
 
     def _token(self, account: str) -> str:
         if account not in self._issued:
@@ -100,16 +111,17 @@ class AppLaboratory:
 
 @asynccontextmanager
 async def laboratory(
-    specification: Specification, compiled: Specification | None = None
+    specification: Specification, place: Server | None = None, compiled: Specification | None = None
 ) -> AsyncIterator[AppLaboratory]:
-    """A new one; tables and statements are made from `compiled`, where that shall be another specification."""
-    place = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="freehold-proof-", dir=place) as folder:
-        path = Path(folder) / "proof.db"
-        tables = build(compiled or specification)
-        projects.bring_up(path, tables, allow_losses=False)
-        container = Container(folder=Path(folder))
-        store = SqliteStore(path, tables)
+    """A new one, on SQLite or in an empty database at a place.
+
+    Tables and statements are made from `compiled`, where that shall be another specification. Raises `SchemaDiffers`
+    where the database is not empty.
+    """
+    tables = build(compiled or specification)
+    with _folder() as folder, _store(folder, place, tables) as store:
+        wall = Wall(place, store) if place is not None and isinstance(store, PostgresStore) else None
+        container = Container(folder=folder)
         container.specification.override(providers.Object(specification))
         container.store.override(providers.Object(store))
         clock = StillClock(NOW)
@@ -118,9 +130,29 @@ async def laboratory(
         container.settings.override(providers.Object(Settings(rate_limits=RateLimits.OFF)))
         await container.tokens().load(store, NOW)
         try:
-            yield AppLaboratory(container, clock)
+            yield AppLaboratory(container, clock, wall)
         finally:
             await store.close()
+            if wall is not None:
+                await wall.close()
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    place = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="freehold-proof-", dir=place) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _store(folder: Path, place: Server | None, tables: Tables) -> Iterator[SqliteStore | PostgresStore]:
+    if place is not None:
+        with proving_database(place, tables):
+            yield PostgresStore(place.url, tables, tells_time=True)
+        return
+    path = folder / "proof.db"
+    projects.bring_up(path, tables, allow_losses=False)
+    yield SqliteStore(path, tables)
 
 
 def _session_of(account: str) -> str:
@@ -128,7 +160,9 @@ def _session_of(account: str) -> str:
     return f"{account[:-1]}{'0' if account[-1] != '0' else '1'}"
 
 
-async def try_mutants(specification: Specification, seed: int, told: Callable[[str], None]) -> Mutants:
+async def try_mutants(
+    specification: Specification, seed: int, told: Callable[[str], None], place: Server | None = None
+) -> Mutants:
     """Break one compiled rule at a time, and see whether the proof notices."""
     started, tried, survivors, idle = time.monotonic(), 0, [], []
     for mutant in mutants(specification):
@@ -138,7 +172,7 @@ async def try_mutants(specification: Specification, seed: int, told: Callable[[s
             idle.append(mutant.broken)
             continue
         tried += 1
-        async with laboratory(specification, mutant.specification) as there:
+        async with laboratory(specification, place, mutant.specification) as there:
             report = Report(specification, "", seed, "")
             prover = Prover(report, there, Budget(findings=1), lambda: 0.0, lambda _: None)
             if not await catches(prover, draw, Random(seed)):  # noqa: S311 - a proof can be repeated
@@ -152,10 +186,14 @@ async def prove(
     seed: int,
     budget: Budget,
     told: Callable[[Progress], None] = lambda _: None,
+    place: Server | None = None,
 ) -> Report:
-    """Prove a specification (`source` is its text) on our own app; the same seed finds the same."""
+    """Prove a specification (`source` is its text) on our own app; the same seed finds the same.
+
+    On SQLite, or in an empty database at a place.
+    """
     report, started = Report(specification, source, seed, budget.text), time.monotonic()
-    async with laboratory(specification) as there:
+    async with laboratory(specification, place) as there:
         return await Prover(report, there, budget, lambda: time.monotonic() - started, told).run()
 
 
@@ -168,7 +206,9 @@ async def prove_at(
     try:
         prover = RemoteProver(report, target, budget, lambda: time.monotonic() - started, told)
         await prover.begin(target, SystemClock(), {target.sign_up(name): name for name in PEOPLE})
-        report.skipped.append("the SQL filter by itself, two worlds and statement counts: not over a URL")
+        report.skipped.append(
+            "the SQL filter and row-level security alone, two worlds, statement counts: not over a URL"
+        )
         return await prover.run()
     finally:
         target.close()

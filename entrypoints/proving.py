@@ -18,12 +18,14 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from adapters.persistence.sql.pool import Server
 from adapters.proof_reports import as_html, as_json, as_junit, words
 from application.proof import report as proof
 from application.proof.attack import Budget
 from domain.specification.analysis import account_grants, declared_channels, public_grants
 from domain.specification.model import Specification
 from entrypoints import laboratory, reports
+from entrypoints.settings import Settings
 
 PROVED, NOT_PROVED, UNUSABLE = 0, 1, 2
 """exit codes"""
@@ -53,26 +55,46 @@ Run = Callable[[Budget, int, Watch], proof.Report]
 """a proof: goes on for a budget, takes its lots from a seed, and tells where it is"""
 
 
+def place_of(database: str, project: Path) -> Server:
+    """The PostgreSQL database of a URL, with its owner's as FREEHOLD_MIGRATION_URL says. Raises `Unusable`."""
+    try:
+        place = Settings(database_url=database).database(project)
+    except ValueError as error:
+        raise Unusable(f"{error}.") from error
+    if not isinstance(place, Server):
+        raise Unusable("`--database` names a PostgreSQL database; on SQLite the proof makes one for itself.")
+    if place.migration_url is None:
+        raise Unusable("`--database` is the URL of the role that serves. Set FREEHOLD_MIGRATION_URL to its owner's.")
+    if str(place) != str(owned := Server(place.migration_url)):
+        raise Unusable(f"`--database` names {place}, and FREEHOLD_MIGRATION_URL {owned}. They must name the same one.")
+    return place
+
+
 # --- where the proof comes from -------------------------------------------------------------
 
 
-def runner(specification: Specification, source: str, *, url: str | None, mutants: bool) -> Run:
+def runner(
+    specification: Specification, source: str, *, url: str | None, mutants: bool, place: Server | None = None
+) -> Run:
     """The proof of a specification, whose text is `source`: of its own server, or of the one at `url`.
 
-    `mutants`: also break one compiled rule at a time, to see whether that is noticed.
+    `mutants`: also break one compiled rule at a time, to see whether that is noticed. `place`: the empty PostgreSQL
+    database that its own server uses.
     """
 
     def run(budget: Budget, seed: int, watch: Watch) -> proof.Report:
         if url is not None:
             return asyncio.run(laboratory.prove_at(url, specification, source, seed, budget, watch))
-        report = asyncio.run(laboratory.prove(specification, source, seed, budget, watch))
+        report = asyncio.run(laboratory.prove(specification, source, seed, budget, watch, place))
         if mutants:
             said = partial(_broken, report, watch)
-            report.mutants = asyncio.run(laboratory.try_mutants(specification, seed, said))
+            report.mutants = asyncio.run(laboratory.try_mutants(specification, seed, said, place))
         return report
 
     if url is not None and mutants:
         raise Unusable("`--mutants` breaks the server of the proof itself, so not one at a `--url`.")
+    if url is not None and place is not None:
+        raise Unusable("`--database` is for the server of the proof itself, so not for one at a `--url`.")
     return run
 
 

@@ -24,6 +24,7 @@ SECONDS_BETWEEN = 0.1
 """two times that progress is told"""
 MOST_FINDINGS = 8
 HTTP, FILTER, PAIRED, WORK = "HTTP answers", "SQL filter", "two worlds", "statements for what is hidden"
+POLICIES = "row-level security"
 
 
 class Stop(Exception):

@@ -1,6 +1,6 @@
 """What is tried on an API, and what it answers: one vocabulary for every way to reach it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -103,3 +103,14 @@ class Laboratory(Target, Protocol):
 
         Their names are those of `application.proof.filters`.
         """
+
+    async def policies(self, who: str | None, ids: Mapping[str, Sequence[str]]) -> Mapping[str, Decisions] | None:
+        """What row-level security alone lets a caller do, by raw SQL without a WHERE in the role that serves.
+
+        `ids` are those of every record by resource, and are shown to the database. By resource, record id and what is
+        done: `application.proof.policies.OF_RECORDS`, and `member` with an account for each membership that is seen.
+        None where the database has no row-level security.
+        """
+
+    async def unguarded(self) -> Sequence[str]:
+        """In sentences, what no caller shows: tables without row-level security, or with rows for nobody."""

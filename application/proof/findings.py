@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from application.proof import policies
 from application.proof.attempts import Attempt, Verb
 from application.proof.interference import ids_in
 from application.proof.people import called, name_of, relation, spoken
@@ -85,6 +86,49 @@ def of_filter(snapshot: Snapshot, who: str | None, facts: Facts, rule: str, righ
         expected="allowed" if right else "refused",
         given="refused" if right else "allowed",
         lines=lines,
+    )
+
+
+def of_policy(snapshot: Snapshot, who: str | None, facts: Facts, rule: str, right: bool) -> Finding:
+    """Row-level security that decides otherwise than the domain, which is `right`."""
+    action, related = policies.action(rule), relation(snapshot, who, facts)
+    name, record = name_of(snapshot, who), called(snapshot, facts.record)
+    whom = name if who is not None else name[0].lower() + name[1:]
+    done = f"see {name_of(snapshot, rule.removeprefix('member '))} as a member of" if action == "members" else rule
+    sentence = f"Row-level security alone {'does not let' if right else 'lets'} {whom} {done} {record}."
+    lines, kind = _lines(facts.resource, action), Kind.REFUSAL if right else Kind.LEAK
+    return Finding(
+        kind=kind,
+        reading="row-level security",
+        resource=facts.resource.name,
+        action=action,
+        relation=related,
+        title=sentence,
+        because=_because(lines, kind),
+        story=(*given(near(snapshot, [facts.record.id])), f"{name} is, to {record}: {related}.", sentence),
+        curl="# SQL was run in the role that serves, without a WHERE: there is no request to repeat",
+        expected="allowed" if right else "refused",
+        given="refused" if right else "allowed",
+        lines=lines,
+    )
+
+
+def of_gap(snapshot: Snapshot, gap: str) -> Finding:
+    """Row-level security that is not there."""
+    table = gap.split("`")[1]
+    resources = snapshot.specification.resources.values()
+    return Finding(
+        kind=Kind.LEAK,
+        reading="row-level security",
+        resource=next((each.name for each in resources if each.plural == table), table),
+        action="read",
+        relation="anybody",
+        title=gap,
+        because="Every table has row-level security, also for its owner, and shows nothing to nobody.",
+        story=(gap,),
+        curl="# the database was asked by itself: there is no request to repeat",
+        expected="no such table",
+        given=gap,
     )
 
 

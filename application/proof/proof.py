@@ -1,13 +1,13 @@
 """The isolation proof: round after round of worlds, pairs and stories, until the budget is used or enough is found."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from random import Random
 
-from application.proof import findings
-from application.proof.attack import FILTER, PAIRED, Attack, Budget, Spoilt, Stop, actor_of
+from application.proof import findings, policies
+from application.proof.attack import FILTER, PAIRED, POLICIES, Attack, Budget, Spoilt, Stop, actor_of
 from application.proof.attempts import Attempt, Laboratory, Verb
 from application.proof.interference import Pair, Pairs, Transcript, channels, ids_in, ids_of
 from application.proof.oracle import Expected, Oracle
@@ -80,6 +80,7 @@ class Prover(Attack):
     async def attack(self, draw: Draw, random: Random) -> None:
         """Everything that there is to try on one world."""
         await self.hold(draw)
+        await self.ask_policies()
         tries = Tries(draw, random)
         parts = (tries.reads, tries.lists, tries.every_field, tries.fitting, lambda: tries.writes(WRITES), tries.reads)
         for part in parts:
@@ -89,6 +90,7 @@ class Prover(Attack):
                 await self._pages(attempt) if attempt.verb is Verb.LIST else await self._try(attempt)
         # last, for a request that can be repeated tells more than the compiled rule alone
         await self.ask_rules()
+        await self.ask_policies()
 
     async def _story(self, random: Random) -> None:
         """Something happens where there was nothing, and after each step everything is tried again."""
@@ -101,6 +103,7 @@ class Prover(Attack):
                 if random.random() < TIME_GOES_BY:
                     await self._wait()
                     await self._everything(tries)
+        await self.ask_policies()
         self.report.stories += 1
 
     async def _wait(self) -> None:
@@ -182,6 +185,41 @@ class Prover(Attack):
         if not self._known(FILTER, resource):
             self._add(findings.of_stored(self._oracle.snapshot, resource, stored, self._log))
         raise Spoilt
+
+    # --- row-level security alone ------------------------------------------------------------
+
+    async def ask_policies(self) -> None:
+        """What the database itself lets everybody do with every record, beside what the domain says."""
+        snapshot = self._oracle.snapshot
+        ids = {name: list(records) for name, records in snapshot.records.items()}
+        for who in (None, *snapshot.accounts):
+            found = await self._laboratory.policies(who, ids)
+            if found is None:
+                return
+            for name, records in found.items():
+                for record in snapshot.records[name].values():
+                    self._compare_policies(who, snapshot.facts(record), records[record.id])
+                if set(records) != set(snapshot.records[name]):
+                    self._tell_stored(name, set(records))
+            self._report_progress("asking row-level security")
+        for gap in await self._laboratory.unguarded():
+            if not self._known(POLICIES, gap):
+                self._add(findings.of_gap(snapshot, gap))
+        self.report.count(POLICIES)
+
+    def _compare_policies(self, who: str | None, facts: Facts, said: Mapping[str, bool]) -> None:
+        snapshot, actor, record = self._oracle.snapshot, actor_of(who), facts.record
+        rights = {rule: policies.says(rule, actor, facts) for rule in policies.OF_RECORDS}
+        for (of, account), membership in snapshot.memberships.items():
+            if of == record.id:
+                rights[f"member {account}"] = policies.shows(actor, membership, facts)
+        for rule in {**rights, **said}:
+            right = rights.get(rule, False)
+            self.report.count(POLICIES)
+            if said.get(rule, False) is not right and not self._known(POLICIES, facts.resource.name, rule[:6], right):
+                related = relation(snapshot, who, facts)
+                self.report.cell(facts.resource.name, policies.action(rule), related).leaks += not right
+                self._add(findings.of_policy(snapshot, who, facts, rule, right))
 
     async def shortest(self, story: Story) -> Story:
         """See `Attack`."""

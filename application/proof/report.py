@@ -29,7 +29,7 @@ class Finding:
 
     kind: Kind
     reading: str
-    """"HTTP", or "SQL filter" where the compiled rule alone was asked"""
+    """"HTTP"; "SQL filter" or "row-level security" where the compiled rule alone, or the database itself, was asked"""
     resource: str
     action: str
     relation: str
@@ -98,7 +98,8 @@ class Report:
     seed: int
     budget: str
     comparisons: dict[str, int] = field(default_factory=dict)
-    """by reading: answers compared over HTTP, decisions of the SQL filter, answers of two worlds, statement counts"""
+    """by reading: answers compared over HTTP, decisions of the SQL filter and of row-level security, answers of two
+    worlds, statement counts"""
     worlds: int = 0
     stories: int = 0
     seconds: float = 0.0

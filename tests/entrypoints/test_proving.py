@@ -169,7 +169,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the command asked of the proof; `asked["report"]` is what it gets."""
     told: dict[str, Any] = {"report": proved()}
 
-    def runner(specification: Specification, source: str, *, url: str | None, mutants: bool) -> proving.Run:
+    def runner(
+        specification: Specification, source: str, *, url: str | None, mutants: bool, place: object
+    ) -> proving.Run:
         told.update(app=specification.app, source=source, url=url, mutants=mutants)
 
         def run(budget: Budget, seed: int, watch: Callable[[Progress], None]) -> Report:

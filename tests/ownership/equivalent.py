@@ -162,3 +162,14 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "_is_held: way[1:] → way",
     ),
 }
+
+
+WALL: dict[str, tuple[str, ...]] = {
+    "nobody has the privilege to change a column that it looks at, and the old row had to pass the same": (
+        "freehold_accounts UPDATE check: everything",
+        "freehold_sessions UPDATE check: everything",
+        "freehold_refresh_tokens UPDATE check: everything",
+        "freehold_signing_keys UPDATE check: everything",
+    ),
+}
+"""the same of kinds of `wall_mutation.py`"""

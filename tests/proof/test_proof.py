@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from adapters.persistence.sql.pool import Server
 from adapters.specification_file import load, parse
 from application.proof.attack import Budget
 from application.proof.mutants import mutants
@@ -13,15 +14,19 @@ PROJECT = Path(__file__).resolve().parents[2]
 NOTES = PROJECT / "examples" / "notes" / "freehold.yaml"
 
 
-def proved(path: Path, seed: int, budget: Budget) -> Report:
-    return asyncio.run(laboratory.prove(load(path), path.read_text("utf-8"), seed, budget))
+READINGS = {"HTTP answers", "SQL filter", "two worlds", "statements for what is hidden"}
 
 
-def test_a_right_server_is_proved_and_everything_takes_part() -> None:
-    report = proved(NOTES, 11, Budget("80000", comparisons=80_000))
+def proved(path: Path, seed: int, comparisons: int, place: Server | None) -> Report:
+    budget = Budget(str(comparisons), comparisons=comparisons)
+    return asyncio.run(laboratory.prove(load(path), path.read_text("utf-8"), seed, budget, place=place))
+
+
+def test_a_right_server_is_proved_and_everything_takes_part(place: Server | None) -> None:
+    report = proved(NOTES, 11, 80_000, place)
     assert report.findings == []
     assert report.not_covered == []
-    assert {"HTTP answers", "SQL filter", "two worlds", "statements for what is hidden"} == set(report.comparisons)
+    assert READINGS | ({"row-level security"} if place else set()) == set(report.comparisons)
     assert all(report.comparisons.values())
     assert report.stories >= 3
     relations = {relation for _, _, relation in report.cells}
@@ -31,14 +36,14 @@ def test_a_right_server_is_proved_and_everything_takes_part() -> None:
     assert report.cell("notebook", "open", "owner").refused == 0
 
 
-def test_a_seed_and_a_number_of_comparisons_name_one_proof() -> None:
-    one, other = (proved(NOTES, 7, Budget("12000", comparisons=12_000)) for _ in range(2))
+def test_a_seed_and_a_number_of_comparisons_name_one_proof(place: Server | None) -> None:
+    one, other = (proved(NOTES, 7, 12_000, place) for _ in range(2))
     assert one.comparisons == other.comparisons
     assert one.cells == other.cells
-    assert proved(NOTES, 8, Budget("12000", comparisons=12_000)).cells != one.cells
+    assert proved(NOTES, 8, 12_000, place).cells != one.cells
 
 
-async def test_every_mutant_of_a_small_specification_is_caught_or_changes_nothing() -> None:
+async def test_every_mutant_of_a_small_specification_is_caught_or_changes_nothing(place: Server | None) -> None:
     specification = parse("""
 app: shelf
 resources:
@@ -60,7 +65,7 @@ resources:
     can: {create: [owner, editor], read: whoever can read shelf, update: writer and editor, delete: owner}
 """)
     tried: list[str] = []
-    found = await laboratory.try_mutants(specification, 1, tried.append)
+    found = await laboratory.try_mutants(specification, 1, tried.append, place)
     assert found.survivors == ()
     assert found.tried + len(found.idle) == len(tried) == len(list(mutants(specification)))
     assert found.tried > 30

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from adapters.persistence.sql.pool import Server
 from application.proof.worlds import Draw, aims
 from domain.ownership import Actor, decide
 from domain.specification.model import Engine, Grant, Specification
@@ -37,9 +38,9 @@ def test_each_grant_is_satisfied_by_a_world_that_is_drawn_for_it(name: str) -> N
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_every_world_can_be_stored_and_read_back(name: str) -> None:
+async def test_every_world_can_be_stored_and_read_back(name: str, place: Server | None) -> None:
     specification = specifications()[name]
-    async with laboratory(specification) as there:
+    async with laboratory(specification, place) as there:
         for seed in range(4):
             draw = drawn(specification, seed, aims(specification)[seed::4])
             await there.hold(draw.snapshot)
