@@ -589,7 +589,7 @@ class _Cases:
             places = [later]
             if self.resource.parent is not None:
                 parents = [at for at in reading.world.of(self.resource.parent) if at.id != record.parent]
-                places += [later.moved(parent, later.updated_at) for parent in parents[:2]]
+                places += [later.moved(parent, later.updated_at) for parent in parents[:1] + parents[1:][-1:]]
             for after in places:
                 yield from self._write(
                     reading, (*label, after.parent), lambda r, a=actor, b=record, c=after: r.save(a, b, c, NOW)

@@ -32,6 +32,7 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         " → ((way, Condition((), 'id', Test.SET)),)",
         "_goes_up: way[:i] → way",
     ),
+    "the key refuses a second membership, too": ("_put_membership: where, without not_(present)",),
     "a table repeats what the record above says": (
         "on_condition: column_name(at.path, condition.field) if at.path and condition.test is Test.IS else '' → ''",
         "on_condition: at.path and condition.test is Test.IS, without at.path",

@@ -348,7 +348,8 @@ resources:
     can: {create: signed in, read: [owner, anyone when mark is loud]}
   slip:
     owner: tray
-    fields: {text: text}
+    fields:
+      text: {type: text, read: [owner, anyone when tray.mark is loud]}
     can:
       create: signed in
       read: [signed in, anyone when tray.mark is loud]
