@@ -195,7 +195,7 @@ def _inlined(statement: Any, values: dict[str, Any]) -> str:
     """A statement with its values in its text."""
     prepared = Prepared(statement, DIALECT)
     literals = [
-        "NULL" if v is None else str(v) if isinstance(v, bool | int) else text_literal(v)
+        "NULL" if v is None else str(v) if isinstance(v, bool | int | float) else text_literal(v)
         for v in positional(prepared, values)
     ]
     return re.sub(r"\$(\d+)", lambda found: literals[int(found[1]) - 1], prepared.sql)
@@ -207,6 +207,8 @@ class Questions:
     def __init__(self, raw: Raw) -> None:
         self._raw = raw
         self._world = raw.world
+        self._adding: dict[tuple[str, str], str] = {}
+        self._changing: dict[str, tuple[list[str], list[str]]] = {}
         self._facts = {
             r.id: self._world.facts(r) for found in self._world.state.records.values() for r in found.values()
         }
@@ -261,27 +263,50 @@ class Questions:
             resource.parent is not None or (actor.account is not None and each.owner == actor.account) for each in tried
         ]
         added = {i for i, each in enumerate(tried) if own[i] and may_add(actor, self._world.facts(each))}
-        adding = [raw.adding(each) for each in tried]
+        adding = [self._added(*pair) for pair in zip(records, tried, strict=True)]
         yield question("add", "INSERT", within(lambda: raw.allowed(adding)), added)
         if resource.parent is None:
-            foreign = [raw.adding(replace(each, id=NEW)) for each in records if each.owner != actor.account]
+            foreign = [self._added(each, replace(each, id=NEW)) for each in records if each.owner != actor.account]
             yield question("add for somebody else", "INSERT", within(lambda: raw.allowed(foreign)), set())
         if resource.limit is not None:
             yield question("add over the limit of", "INSERT", within(lambda: raw.outcomes(adding)))
         yield question("see what ends with", "DELETE", within(lambda: (raw.database.write(gone), self._shared())[1]))
-        moving = [raw.changing(*form) for form in self._moved(resource, records)]
-        forms = [*moving, *(raw.changing(*form) for form in self._otherwise(resource, records))]
-        yield question("change into", "UPDATE", within(lambda: raw.outcomes(forms), *facts))
-        if moving and actor == self._world.everybody[0]:
+
+        def into() -> list[str]:
+            moving, otherwise = self._changed(resource)
+            return raw.outcomes([*moving, *otherwise])
+
+        yield question("change into", "UPDATE", within(into, *facts))
+        if resource.parent is not None and resource.rule("move") and actor == self._world.everybody[0]:
             # what holds whoever writes
-            below = [
-                each.plural for each in self._world.specification.resources.values() if each.parent == resource.name
-            ]
-            emptied = [f'DELETE FROM "{each}"' for each in below]  # noqa: S608
-            yield question("move", "UPDATE", within(lambda: raw.outcomes_past_policies(emptied, moving)))
-            yield question(
-                "share after moves of", "UPDATE", within(lambda: (raw.touch_past_policies(moving), self._shared()))
-            )
+            everything = self._world.specification.resources.values()
+            emptied = [f'DELETE FROM "{each.plural}"' for each in everything if each.parent == resource.name]  # noqa: S608
+
+            def move() -> list[str]:
+                return raw.outcomes_past_policies(emptied, self._changed(resource)[0])
+
+            def shared() -> int:
+                raw.touch_past_policies(self._changed(resource)[0])
+                return self._shared()
+
+            yield question("move", "UPDATE", within(move))
+            yield question("share after moves of", "UPDATE", within(shared))
+
+    def _added(self, like: Record, record: Record) -> str:
+        """The INSERT of a new record, written once."""
+        key = like.id, record.owner
+        if key not in self._adding:
+            self._adding[key] = self._raw.adding(record)
+        return self._adding[key]
+
+    def _changed(self, resource: Resource) -> tuple[list[str], list[str]]:
+        """Each record moved, and each otherwise changed; written once, when first asked."""
+        if resource.name not in self._changing:
+            records = self._world.of(resource.name)
+            forms = self._moved(resource, records), self._otherwise(resource, records)
+            moving, otherwise = ([self._raw.changing(*form) for form in every] for every in forms)
+            self._changing[resource.name] = moving, otherwise
+        return self._changing[resource.name]
 
     def _moved(self, resource: Resource, records: Sequence[Record]) -> Iterator[tuple[Record, Record]]:
         """Each record below each other parent."""
