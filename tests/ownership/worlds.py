@@ -345,7 +345,7 @@ resources:
     owner: account
     fields:
       mark: one of loud, quiet
-    can: {create: signed in, read: [owner, anyone when mark is loud]}
+    can: {create: signed in, open: [owner, anyone when mark is loud], read: owner}
   slip:
     owner: tray
     fields:
