@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import secrets
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,14 +111,13 @@ def serve(
         url = f"http://{host}:{port}"
         out.print(f"Serving {container.specification().app} on {url} (Ctrl-C ends)", highlight=False, soft_wrap=True)
     sys.stdout.flush()
+    # uvicorn ends in peace, and then raises the signal again
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         if workers == 1:
-            uvicorn.Server(developing.server_config(asgi.create_app(container), host, port)).run([listening])
+            uvicorn.Server(developing.server_config(container, host, port)).run([listening])
         else:
-            listening.close()
-            os.environ[asgi.PROJECT] = str(container.folder().resolve())
-            options = developing.server_options(host, port)
-            uvicorn.run("entrypoints.asgi:from_environment", factory=True, workers=workers, **options)
+            developing.serve_with_workers(container, host, port, listening, workers)
     except KeyboardInterrupt:
         pass
 

@@ -19,7 +19,7 @@ class Identity:
         self._tokens = tokens
         self._clock = clock
 
-    def __call__(self, request: Request) -> Actor:
+    async def __call__(self, request: Request) -> Actor:
         """The acting caller. Raises `NotAuthenticated`."""
         given = [value for name, value in request.scope["headers"] if name == b"authorization"]
         if not given:
@@ -27,5 +27,11 @@ class Identity:
         scheme, _, token = given[0].partition(b" ")
         if len(given) > 1 or scheme.lower() != b"bearer" or not token.isascii():
             raise NotAuthenticated("Send one `Authorization: Bearer` header.", code="bad_token")
-        claims = self._tokens.verify(token.strip().decode(), self._clock.now())
+        text, now = token.strip().decode(), self._clock.now()
+        try:
+            claims = self._tokens.verify(text, now)
+        except NotAuthenticated:
+            if not await self._tokens.renew(text, now):
+                raise
+            claims = self._tokens.verify(text, now)
         return Actor(claims.account, claims.session)
