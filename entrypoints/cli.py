@@ -18,7 +18,7 @@ from rich.console import Console
 from adapters.http.messages import encode
 from adapters.persistence.memory import MemoryStore
 from adapters.specification_file import load
-from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid
+from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid, Unavailable
 from domain.specification.model import Specification
 from entrypoints import asgi, developing, projects, proving, reports
 from entrypoints.container import Container
@@ -103,6 +103,9 @@ def serve(
     try:
         asyncio.run(developing.open_keys(container))
         listening = developing.listen(host, port)
+    except Unavailable as error:
+        pooled = " Set FREEHOLD_DATABASE_POOLER=transaction." if "startup parameter" in str(error.__cause__) else ""
+        _fail(f"Not served. The database does not let us in: {error.__cause__ or error}.{pooled}", as_json)
     except FreeholdError as error:
         _fail(f"Not served. {error}", as_json)
     if as_json:

@@ -83,7 +83,8 @@ class Pool:
         self._told: Callable[[str], None] | None = None
         # behind a pooler a session is everybody's: what would be said to it once is said to each transaction
         local = "".join(f" SET LOCAL {name} = '{value}';" for name, value in _session(limits).items())
-        self.begin = f"BEGIN;{local}" if limits.pooler else "BEGIN;"
+        # whatever the database's default is: the row locks of a work are made for this
+        self.begin = f"BEGIN ISOLATION LEVEL READ COMMITTED;{local if limits.pooler else ''}"
         """what opens a transaction"""
 
     async def take(self) -> Any:
