@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,8 +178,8 @@ async def test_an_app_is_served_through_it(postgres_server: Server, pooler: Pool
     (tmp_path / "freehold.yaml").write_bytes((EXAMPLES / "notes" / "freehold.yaml").read_bytes())
     database = postgres_server.new()
     try:
-        make_tables(tmp_path, database)
         url = pooler.url(database.url)
+        make_tables(tmp_path, replace(database, url=url, migration_url=pooler.url(database.migration_url)))
         with (
             pytest.raises(RuntimeError, match="FREEHOLD_DATABASE_POOLER"),
             process(tmp_path, "serve", "--database", url),

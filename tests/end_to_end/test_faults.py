@@ -285,7 +285,7 @@ async def test_a_disk_that_is_full_keeps_nobody_from_reading(place: Place, clien
     full = int(place.execute("SHOW wal_segment_size")[0][0].removesuffix("MB")) << 20
     assert (await client.post("/v1/notes", json={"title": "before"})).status_code == 201
     place.execute(
-        "INSERT INTO notes (owner, id, title, created_at, updated_at) SELECT a.id, gen_random_uuid(), "
+        "INSERT INTO notes (owner, id, title, created_at, updated_at) SELECT a.id, gen_random_uuid(), "  # noqa: S608
         f"repeat(md5(i::text), 40), now(), now() FROM generate_series(1, {full // 1200}) AS i, "
         "(SELECT id FROM freehold_accounts ORDER BY created_at LIMIT 1) AS a"
     )

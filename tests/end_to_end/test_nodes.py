@@ -3,12 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from adapters import tokens
+from adapters.persistence.sql.definers import text_literal
+from adapters.sealing import AesSealer
 from tests.postgres import Server, Throwaway
 from tests.serving import begun, make_tables, process, wait_until_ready
 
@@ -35,8 +40,16 @@ def database_for(folder: Path, server: Server) -> Iterator[Throwaway]:
         server.drop(database)
 
 
+@dataclass(frozen=True)
+class Nodes:
+    """Their URLs, and their database."""
+
+    urls: tuple[str, str]
+    database: Throwaway
+
+
 @pytest.fixture(scope="module")
-def urls(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+def place(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     """Two nodes, each with a folder of its own as on a machine of its own, started in the same moment.
 
     The database was empty: both want to make the first signing key.
@@ -48,12 +61,13 @@ def urls(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -> I
         nodes = [stack.enter_context(begun(folder, *options, secret=SECRET)) for folder in folders]
         for node in nodes:
             wait_until_ready(node)
-        yield nodes[0].url, nodes[1].url
+        yield Nodes((nodes[0].url, nodes[1].url), database)
 
 
 @pytest.fixture
-async def nodes(urls: tuple[str, str]) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
-    async with httpx.AsyncClient(base_url=urls[0]) as one, httpx.AsyncClient(base_url=urls[1]) as other:
+async def nodes(place: Nodes) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
+    one_url, other_url = place.urls
+    async with httpx.AsyncClient(base_url=one_url) as one, httpx.AsyncClient(base_url=other_url) as other:
         yield one, other
         made = await sign_in(one)
         await one.request("DELETE", "/auth/me", json={"password": MARY["password"]}, headers=made["headers"])
@@ -175,6 +189,30 @@ async def test_nodes_that_start_together_have_one_ring(nodes: tuple[httpx.AsyncC
     rings = [(await node.get("/.well-known/jwks.json")).json() for node in nodes]
     assert rings[0] == rings[1]
     assert len(rings[0]["keys"]) == 1
+
+
+async def test_a_key_that_was_made_elsewhere_verifies_in_the_next_request(
+    place: Nodes, nodes: tuple[httpx.AsyncClient, httpx.AsyncClient], postgres_server: Server
+) -> None:
+    """As a rotation on a third node: the new key signs, the old one verifies what it has signed."""
+    before = await sign_in(nodes[0])
+    now, sealer = datetime.now(UTC), AesSealer(SECRET.encode(), "signing keys")
+    key, ring = tokens._new_key(sealer, now), tokens.JwtTokens("freehold", sealer)
+    ring.use([tokens._open(key, sealer)])
+    made = ring.issue(before["account"]["id"], before["session"], now)
+    assert (await nodes[0].get("/v1/notes", headers={"authorization": f"Bearer {made}"})).status_code == 401
+    postgres_server.execute("UPDATE freehold_signing_keys SET state = 'retired'", place.database.name)
+    values = (key.kid, key.state, key.public, key.private_sealed, now.isoformat())
+    postgres_server.execute(
+        f"INSERT INTO freehold_signing_keys VALUES ({', '.join(map(text_literal, values))})",  # noqa: S608
+        place.database.name,
+    )
+    await asyncio.sleep(tokens.RENEWAL.total_seconds())  # the token was refused before it was one
+    for node in nodes:
+        for token in (made, before["access_token"]):
+            answer = await node.get("/v1/notes", headers={"authorization": f"Bearer {token}"})
+            assert answer.status_code == 200, answer.text
+        assert len((await node.get("/.well-known/jwks.json")).json()["keys"]) == 2
 
 
 async def test_workers_are_as_nodes(postgres_server: Server, tmp_path: Path) -> None:
