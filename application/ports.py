@@ -381,7 +381,13 @@ class Tokens(Protocol):
         """The claims of a valid token. Raises `NotAuthenticated`; says nothing of a session's end."""
 
     async def load(self, store: "Store", now: datetime) -> None:
-        """Take the key ring from the store; where none of it signs, make a key that does."""
+        """Take the key ring from the store, also later on; where none of it signs, make a key that does."""
+
+    async def renew(self, token: str, now: datetime) -> bool:
+        """Whether the key that a refused token names was missing and has come: another server has made it.
+
+        Raises `Unavailable`. However many keys callers make up, the store is asked once a second at most.
+        """
 
     def public_keys(self) -> dict[str, Any]:
         """The JSON Web Key Set that verifies the tokens."""

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from rich.console import Console
 from adapters.http.messages import encode
 from adapters.persistence.memory import MemoryStore
 from adapters.specification_file import load
-from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid
+from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid, Unavailable
 from domain.specification.model import Specification
 from entrypoints import asgi, developing, logs, projects, proving, reports
 from entrypoints.container import Container
@@ -101,6 +102,9 @@ def serve(
     try:
         asyncio.run(developing.open_keys(container))
         listening = developing.listen(host, port)
+    except Unavailable as error:
+        pooled = " Set FREEHOLD_DATABASE_POOLER=transaction." if "startup parameter" in str(error.__cause__) else ""
+        _fail(f"Not served. The database does not let us in: {error.__cause__ or error}.{pooled}", as_json)
     except FreeholdError as error:
         _fail(f"Not served. {error}", as_json)
     if as_json:
@@ -109,16 +113,13 @@ def serve(
         url = f"http://{host}:{port}"
         out.print(f"Serving {container.specification().app} on {url} (Ctrl-C ends)", highlight=False, soft_wrap=True)
     sys.stdout.flush()
-    connections = container.settings().connections
+    # uvicorn ends in peace, and then raises the signal again
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         if workers == 1:
-            app = asgi.create_app(container)
-            uvicorn.Server(developing.server_config(app, host, port, connections)).run([listening])
+            uvicorn.Server(developing.server_config(container, host, port)).run([listening])
         else:
-            listening.close()
-            os.environ[asgi.PROJECT] = str(container.folder().resolve())
-            options = developing.server_options(host, port, connections)
-            uvicorn.run("entrypoints.asgi:from_environment", factory=True, workers=workers, **options)
+            developing.serve_with_workers(container, host, port, listening, workers)
     except KeyboardInterrupt:
         pass
 

@@ -30,6 +30,13 @@ class RateLimits(StrEnum):
     OFF = "off"
 
 
+class Pooler(StrEnum):
+    """What the connections to PostgreSQL lead to: itself, or a pooler in transaction mode."""
+
+    NONE = "none"
+    TRANSACTION = "transaction"
+
+
 class Settings(BaseSettings):
     """Each is an environment variable with the prefix `FREEHOLD_`; what is wrong stops the start."""
 
@@ -47,6 +54,8 @@ class Settings(BaseSettings):
     database_pool_timeout: float = Field(5, gt=0, le=600, description="seconds to wait for a free one")
     database_connect_timeout: float = Field(5, gt=0, le=600, description="seconds to wait for a new one")
     database_statement_timeout: float = Field(30, gt=0, le=86400, description="seconds that a statement may take")
+    database_pooler: Pooler = Field(Pooler.NONE, description="PostgreSQL: `transaction` where pgbouncer is in between")
+    shutdown_timeout: int = Field(30, ge=1, le=3600, description="seconds that requests may go on after SIGTERM")
     secret: SecretStr | None = Field(
         None, description="seals cursors and keys, 32 characters or more; unset: a file in the project folder"
     )
@@ -122,4 +131,5 @@ class Settings(BaseSettings):
             self.database_pool_timeout,
             self.database_connect_timeout,
             self.database_statement_timeout,
+            self.database_pooler is Pooler.TRANSACTION,
         )

@@ -195,6 +195,13 @@ class Server:
         """The id of the process whose children are its backends."""
         return self._process.pid
 
+    def limit_files(self, size: str) -> None:
+        """How many bytes each of its files may have, also for those who are connected; such as `unlimited`."""
+        clients = self.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'")
+        for pid in (self._process.pid, *(row[0] for row in clients)):
+            # as its own user: root may not in some containers; who has gone meanwhile needs no limit
+            self._call(["prlimit", "--pid", pid, f"--fsize={size}:"])
+
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End it: SIGINT lets go of every client."""
         self._process.send_signal(how)

@@ -26,19 +26,25 @@ class Identity:
     async def __call__(self, request: Request) -> Actor:
         """The acting caller. Raises `NotAuthenticated` or `TooManyRequests`."""
         try:
-            actor = self._actor(request)
+            actor = await self._actor(request)
         except NotAuthenticated:
             await self._throttles.request(ANONYMOUS, self._clients.address(request.scope))
             raise
         await self._throttles.request(actor, "" if actor.account else self._clients.address(request.scope))
         return actor
 
-    def _actor(self, request: Request) -> Actor:
+    async def _actor(self, request: Request) -> Actor:
         given = [value for name, value in request.scope["headers"] if name == b"authorization"]
         if not given:
             return ANONYMOUS
         scheme, _, token = given[0].partition(b" ")
         if len(given) > 1 or scheme.lower() != b"bearer" or not token.isascii():
             raise NotAuthenticated("Send one `Authorization: Bearer` header.", code="bad_token")
-        claims = self._tokens.verify(token.strip().decode(), self._clock.now())
+        text, now = token.strip().decode(), self._clock.now()
+        try:
+            claims = self._tokens.verify(text, now)
+        except NotAuthenticated:
+            if not await self._tokens.renew(text, now):
+                raise
+            claims = self._tokens.verify(text, now)
         return Actor(claims.account, claims.session)

@@ -167,7 +167,7 @@ class Turn:
         parts = ", ".join(f"set_config('{name}', {text_literal(value)}, true)" for name, value in new.items())
         saying = f"SELECT {parts}" if parts else ""
         if self.connection is None:
-            await self._begin(f"BEGIN; {saying}")
+            await self._begin(f"{self._pool.begin} {saying}")
         elif new:
             try:
                 await self.connection.execute(saying)
