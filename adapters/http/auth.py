@@ -12,7 +12,7 @@ from adapters.http.messages import read_object, read_text
 from adapters.http.openapi import problems
 from adapters.http.schemas import INSTANT, UUID, check
 from application.accounts import AccountUseCases
-from application.ports import Tokens
+from application.ports import Clock, Tokens
 from application.sessions import Scope, SessionUseCases, SignedIn
 from application.throttles import Device
 from domain.account import LONGEST_EMAIL, LONGEST_PASSWORD, SHORTEST_PASSWORD, Account
@@ -150,14 +150,24 @@ class SessionList(BaseModel):
 
 
 def auth_router(
-    identity: Identity, accounts: AccountUseCases, sessions: SessionUseCases, tokens: Tokens, clients: Clients
+    identity: Identity,
+    accounts: AccountUseCases,
+    sessions: SessionUseCases,
+    tokens: Tokens,
+    clients: Clients,
+    clock: Clock,
 ) -> APIRouter:
     """The routes of `/auth`, and the public keys.
 
     Signing up, signing in and refreshing do not look at `Authorization`: a token that has just ended and is
     sent along out of habit must not keep a client from getting a new one.
     """
-    router = APIRouter(tags=["identity"])
+
+    async def up_to_date() -> None:
+        """Whatever issues, verifies or shows keys does so with a ring that is not too old."""
+        await tokens.keep_up(clock.now())
+
+    router = APIRouter(tags=["identity"], dependencies=[Depends(up_to_date)])
     signed_in: dict[str, Any] = {"security": [{"bearer": []}]}
     body_errors = (400, 413, 415, 422, 429, 503)
 

@@ -41,6 +41,7 @@ class Identity:
         if len(given) > 1 or scheme.lower() != b"bearer" or not token.isascii():
             raise NotAuthenticated("Send one `Authorization: Bearer` header.", code="bad_token")
         text, now = token.strip().decode(), self._clock.now()
+        await self._tokens.keep_up(now)
         try:
             claims = self._tokens.verify(text, now)
         except NotAuthenticated:

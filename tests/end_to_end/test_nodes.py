@@ -188,7 +188,7 @@ async def test_refresh_tokens_are_exchanged_once_whichever_node_is_asked(
 async def test_nodes_that_start_together_have_one_ring(nodes: tuple[httpx.AsyncClient, httpx.AsyncClient]) -> None:
     rings = [(await node.get("/.well-known/jwks.json")).json() for node in nodes]
     assert rings[0] == rings[1]
-    assert len(rings[0]["keys"]) == 1
+    assert len(rings[0]["keys"]) == 2
 
 
 async def test_a_key_that_was_made_elsewhere_verifies_in_the_next_request(
@@ -197,12 +197,15 @@ async def test_a_key_that_was_made_elsewhere_verifies_in_the_next_request(
     """As a rotation on a third node: the new key signs, the old one verifies what it has signed."""
     before = await sign_in(nodes[0])
     now, sealer = datetime.now(UTC), AesSealer(SECRET.encode(), "signing keys")
-    key, ring = tokens._new_key(sealer, now), tokens.JwtTokens("freehold", sealer)
+    ring = tokens.JwtTokens("freehold", sealer)
+    key = ring._new_key("active", now)
     ring.use([tokens._open(key, sealer)])
     made = ring.issue(before["account"]["id"], before["session"], now)
     assert (await nodes[0].get("/v1/notes", headers={"authorization": f"Bearer {made}"})).status_code == 401
-    postgres_server.execute("UPDATE freehold_signing_keys SET state = 'retired'", place.database.name)
-    values = (key.kid, key.state, key.public, key.private_sealed, now.isoformat())
+    postgres_server.execute(
+        "UPDATE freehold_signing_keys SET state = 'retired' WHERE state = 'active'", place.database.name
+    )
+    values = (key.kid, key.state, key.public, key.private_sealed, now.isoformat(), now.isoformat())
     postgres_server.execute(
         f"INSERT INTO freehold_signing_keys VALUES ({', '.join(map(text_literal, values))})",  # noqa: S608
         place.database.name,
@@ -212,7 +215,7 @@ async def test_a_key_that_was_made_elsewhere_verifies_in_the_next_request(
         for token in (made, before["access_token"]):
             answer = await node.get("/v1/notes", headers={"authorization": f"Bearer {token}"})
             assert answer.status_code == 200, answer.text
-        assert len((await node.get("/.well-known/jwks.json")).json()["keys"]) == 2
+        assert len((await node.get("/.well-known/jwks.json")).json()["keys"]) == 3
 
 
 async def test_workers_are_as_nodes(postgres_server: Server, tmp_path: Path) -> None:
