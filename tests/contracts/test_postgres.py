@@ -253,13 +253,13 @@ async def test_cancelled_works_leave_connections_that_others_can_use(opened: Ope
     assert len(set(await asyncio.gather(*(world.make(mary, "book", name=f"after {i}") for i in range(9))))) == 9
 
 
-async def test_servers_that_start_in_the_same_moment_on_an_empty_database_have_one_signing_key(opened: Opening) -> None:
+async def test_servers_that_start_in_the_same_moment_on_an_empty_database_have_one_key_ring(opened: Opening) -> None:
     """All of them find no key and make one; the database takes the first."""
     rings = [JwtTokens("freehold", AesSealer(b"s" * 32, "signing keys")) for _ in range(5)]
     world = opened()
     await asyncio.gather(*(ring.load(world.store, world.clock.now()) for ring in rings))
     (found,) = {str(ring.public_keys()) for ring in rings}
-    assert len(rings[0].public_keys()["keys"]) == 1, found
+    assert len(rings[0].public_keys()["keys"]) == 2, found
 
 
 async def test_a_work_is_read_committed_whatever_the_default_is(opened: Opening, raw: Any, database: Throwaway) -> None:
