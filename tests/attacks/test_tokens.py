@@ -140,7 +140,8 @@ async def test_claims_that_are_wrong_or_missing(forger: Forger) -> None:
         {"exp": at + 10**9}, {"exp": str(at + 60)}, {"exp": at + 60.5}, {"exp": True}, {"exp": -1}, {"nbf": None},
         {"iss": "evil"}, {"iss": ["freehold"]}, {"iss": None}, {"aud": "evil"}, {"aud": ["evil"]}, {"aud": None},
         {"aud": ["freehold", "evil"]}, {"sub": None}, {"sub": ""}, {"sub": {}}, {"sid": None}, {"sid": 1},
-        {"jti": None}, {"jti": 5}, {"exp": None}, {"iat": None}, {"sid": forger.claims["sub"]}, {"sub": forger.claims["sid"]},
+        {"jti": None}, {"jti": 5}, {"exp": None}, {"iat": None},
+        {"sid": forger.claims["sub"]}, {"sub": forger.claims["sid"]},
     ]  # fmt: skip
     for claims in wrong:
         said = {name: value for name, value in {**forger.claims, **claims}.items() if value is not None}

@@ -303,3 +303,34 @@ async def test_what_is_not_unique_says_so_without_the_values(world: World) -> No
         await world.make(mary, "book", name="Garden")
     assert caught.value.code == "not_unique"
     assert "Garden" not in str(caught.value)
+
+
+async def test_the_key_ring_is_for_the_service_alone_and_only_states_change(world: World, database: Throwaway) -> None:
+    """As the application's own role, past the application: for a caller, and for the service itself."""
+    ring = JwtTokens("freehold", AesSealer(b"s" * 32, "signing keys"))
+    await ring.load(world.store, world.clock.now())
+    mary = await world.person("mary")
+    served = await asyncpg.connect(database.url)
+    keys = "freehold_signing_keys"
+    denied = asyncpg.InsufficientPrivilegeError
+    try:
+        for account, service, seen in (("", "", 0), (str(mary.account), "audit", 0), ("", "signing keys", 2)):
+            async with served.transaction():
+                for name, value in (("app.account", account), ("app.service", service)):
+                    await served.execute("SELECT set_config($1, $2, true)", name, value)
+                assert await served.fetchval(f"SELECT count(*) FROM {keys}") == seen  # noqa: S608
+                if not seen:
+                    assert await served.execute(f"DELETE FROM {keys}") == "DELETE 0"  # noqa: S608
+                    assert await served.execute(f"UPDATE {keys} SET state = 'retired'") == "UPDATE 0"  # noqa: S608
+                    with pytest.raises(denied):
+                        async with served.transaction():
+                            await served.execute(
+                                f"INSERT INTO {keys} VALUES ('k', 'retired', '{{}}', 'x', now(), now())"  # noqa: S608
+                            )
+                for column in ("kid", "public", "private_sealed", "created_at"):
+                    with pytest.raises(denied):
+                        async with served.transaction():
+                            await served.execute(f"UPDATE {keys} SET {column} = {column}")  # noqa: S608
+    finally:
+        await served.close()
+    assert len(ring.public_keys()["keys"]) == 2
