@@ -395,7 +395,12 @@ def auth_router(
     async def revoke_session(request: Request, actor: Annotated[Actor, Depends(identity)]) -> None:
         await sessions.revoke(actor, str(request.path_params["id"]).lower())
 
-    @router.get("/.well-known/jwks.json", operation_id="public_keys", summary="The keys that verify access tokens")
+    @router.get(
+        "/.well-known/jwks.json",
+        operation_id="public_keys",
+        summary="The keys that verify access tokens",
+        responses=problems(503),
+    )
     async def public_keys(response: Response) -> dict[str, Any]:
         response.headers["cache-control"] = "public, max-age=300"
         return tokens.public_keys()

@@ -404,6 +404,21 @@ async def test_the_token_endpoint_takes_what_oauth_clients_send() -> None:
     assert (await api.call(None, "POST", "/auth/token", data=form)).json()["session"] == answer.json()["session"]
 
 
+async def test_a_key_ring_that_is_too_old_is_not_used_while_the_database_is_away() -> None:
+    """Neither to verify, to issue nor to be shown: a key may have been withdrawn meanwhile."""
+    store = Away(example("notes"))
+    api = await Api.of(example("notes"), store)
+    mary = await api.person("mary")
+    store.failure = Unavailable()
+    calls = (("GET", "notes"), ("GET", "/.well-known/jwks.json"), ("POST", "/auth/token"))
+    assert (await api.get(None, "/.well-known/jwks.json")).status_code == 200
+    api.world.clock.wait(seconds=30)
+    for method, path in calls:
+        assert (await api.call(mary, method, path)).status_code == 503, path
+    store.failure = None
+    assert (await api.get(mary, "notes")).status_code == 200
+
+
 async def test_swagger_is_told_where_to_sign_in() -> None:
     for document in await documents():
         flow = document["components"]["securitySchemes"]["password"]["flows"]["password"]
