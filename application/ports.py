@@ -249,11 +249,13 @@ class SigningKey:
 
     kid: str
     state: str
-    """"active": signs; "next" and "retired": verify only. One at most is active."""
+    """"active": signs; "next" and "retired": verify only. One at most is active, and one is next."""
     public: str
     """its JSON Web Key"""
     private_sealed: str = field(repr=False)
     created_at: datetime
+    since: datetime
+    """when it came into its state"""
 
 
 class SigningKeys(Protocol):
@@ -263,7 +265,13 @@ class SigningKeys(Protocol):
         """Every key, oldest first."""
 
     async def add(self, key: SigningKey) -> None:
-        """Store a new key. Raises `Conflict` where it would be a second active one."""
+        """Store a new key. Raises `Conflict` where it would be a second active or next one."""
+
+    async def save(self, key: SigningKey, before: str) -> None:
+        """Store a key's new state, and since when. Raises `Conflict` where it is not in the state `before`."""
+
+    async def remove(self, kid: str) -> None:
+        """Forget a key."""
 
 
 class Work(Protocol):
@@ -381,7 +389,20 @@ class Tokens(Protocol):
         """The claims of a valid token. Raises `NotAuthenticated`; says nothing of a session's end."""
 
     async def load(self, store: "Store", now: datetime) -> None:
-        """Take the key ring from the store, also later on; where none of it signs, make a key that does."""
+        """Take the key ring from the store, also later on, and make the keys that are missing in it."""
+
+    async def rotate(self, store: "Store", now: datetime) -> Sequence[SigningKey]:
+        """Sign with the next key from now on, and make another next one; the keys as they are stored now.
+
+        Nobody is signed out: the key that signed before verifies until its last token has ended. Raises `Conflict`
+        where somebody else rotates.
+        """
+
+    async def keep_up(self, now: datetime) -> None:
+        """Read the key ring again where that was too long ago. Raises `Unavailable`.
+
+        It is called before tokens are issued or verified, and outside of units of work.
+        """
 
     async def renew(self, token: str, now: datetime) -> bool:
         """Whether the key that a refused token names was missing and has come: another server has made it.

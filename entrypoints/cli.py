@@ -5,6 +5,7 @@ import os
 import secrets
 import signal
 import sys
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -17,6 +18,7 @@ from rich.console import Console
 from adapters.http.messages import encode
 from adapters.persistence.memory import MemoryStore
 from adapters.specification_file import load
+from application.ports import SigningKey
 from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid, Unavailable
 from domain.specification.model import Specification
 from entrypoints import asgi, developing, logs, projects, proving, reports
@@ -35,10 +37,16 @@ cli = typer.Typer(
 out = Console()
 err = Console(stderr=True)
 
+signing_keys = typer.Typer(help="The keys that access tokens are signed with.", no_args_is_help=True)
+cli.add_typer(signing_keys, name="signing-keys")
+
 Folder = Annotated[Path, typer.Argument(help="The project folder, or its freehold.yaml.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="The port.")]
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Database = Annotated[
+    str | None, typer.Option(help="sqlite:///path or postgresql://…; default: freehold.db in the folder.")
+]
 
 
 @cli.command()
@@ -85,9 +93,7 @@ def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 1,
-    database: Annotated[
-        str | None, typer.Option(help="sqlite:///path or postgresql://…; default: freehold.db in the folder.")
-    ] = None,
+    database: Database = None,
     as_json: Json = False,
 ) -> None:
     """Serve the project; refuses where specification and database differ, and changes nothing."""
@@ -127,7 +133,7 @@ def serve(
 @cli.command()
 def migrate(
     folder: Folder = Path(),
-    database: Annotated[str | None, typer.Option(help="As for `serve`.")] = None,
+    database: Database = None,
     as_json: Json = False,
 ) -> None:
     """Bring the database up to date: tables, and on PostgreSQL row-level security and what the serving role needs.
@@ -167,6 +173,52 @@ def dev(
         pass
     except FreeholdError as error:
         _fail(f"Not served. {error}", as_json)
+
+
+@signing_keys.command("list")
+def list_signing_keys(folder: Folder = Path(), database: Database = None, as_json: Json = False) -> None:
+    """Show which key signs, which one is next, and which ones only verify what they have signed."""
+    reports.print_signing_keys(out, _with_ring(folder, database, as_json, _stored_keys), as_json)
+
+
+@signing_keys.command()
+def rotate(folder: Folder = Path(), database: Database = None, as_json: Json = False) -> None:
+    """Sign with the next key from now on, and publish another next one. Servers go on, and nobody is signed out."""
+    reports.print_signing_keys(out, _with_ring(folder, database, as_json, _rotated_keys), as_json)
+
+
+async def _stored_keys(container: Container) -> Sequence[SigningKey]:
+    async with container.store().work() as work:
+        return await work.signing_keys.all()
+
+
+async def _rotated_keys(container: Container) -> Sequence[SigningKey]:
+    rotated: Sequence[SigningKey] = await container.tokens().rotate(container.store(), container.clock().now())
+    return rotated
+
+
+def _with_ring(
+    folder: Path,
+    database: str | None,
+    as_json: bool,
+    use: Callable[[Container], Coroutine[None, None, Sequence[SigningKey]]],
+) -> Sequence[SigningKey]:
+    """Do something with the stored keys, where the database is one that would be served."""
+    if database is not None:
+        os.environ["FREEHOLD_DATABASE_URL"] = database
+    container = _container(folder, as_json)
+
+    async def with_store() -> Sequence[SigningKey]:
+        try:
+            return await use(container)
+        finally:
+            await container.store().close()
+
+    try:
+        projects.require_same(container.database(), container.tables())
+        return asyncio.run(with_store())
+    except FreeholdError as error:
+        _fail(f"Not done. {error}", as_json)
 
 
 @cli.command()

@@ -43,6 +43,10 @@ def _issuer(settings: Settings) -> str:
     return settings.issuer
 
 
+def _algorithm(settings: Settings) -> str:
+    return settings.signing_algorithm.value
+
+
 def _allowed_origins(settings: Settings) -> tuple[str, ...]:
     return settings.allowed_origins
 
@@ -88,7 +92,9 @@ class Container(containers.DeclarativeContainer):
     cursors = providers.Singleton(AesSealer, secret, "cursors")
     key_sealer = providers.Singleton(AesSealer, secret, "signing keys")
     successors = providers.Singleton(TokenSuccessors)
-    tokens = providers.Singleton(JwtTokens, providers.Callable(_issuer, settings), key_sealer)
+    tokens = providers.Singleton(
+        JwtTokens, providers.Callable(_issuer, settings), key_sealer, providers.Callable(_algorithm, settings)
+    )
 
     counters = providers.Singleton(_counters, settings)
     devices = providers.Singleton(AesSealer, secret, "devices")
@@ -115,5 +121,5 @@ class Container(containers.DeclarativeContainer):
 
     allowed_origins = providers.Callable(_allowed_origins, settings)
     identity = providers.Singleton(Identity, tokens, clock, clients, throttles)
-    auth = providers.Singleton(auth_router, identity, accounts, sessions, tokens, clients)
+    auth = providers.Singleton(auth_router, identity, accounts, sessions, tokens, clients, clock)
     app = providers.Singleton(build_app, specification, identity, auth, records, sharing, store, allowed_origins)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from application.ports import SigningKey
 from domain.errors import SpecificationInvalid
 from domain.specification.analysis import (
     Channel,
@@ -19,6 +20,7 @@ from domain.specification.analysis import (
     rights_table,
 )
 from domain.specification.model import Specification
+from domain.values import instant_text
 
 FILE = "freehold.yaml"
 
@@ -40,6 +42,27 @@ def print_problems(console: Console, path: Path, error: SpecificationInvalid) ->
         console.print(f"[bold]{escape(place)}[/] {escape(problem.message)}", soft_wrap=True, highlight=False)
     count = len(error.problems)
     console.print(f"[red]{count} mistake{'' if count == 1 else 's'}.[/] Nothing was changed.", highlight=False)
+
+
+def print_signing_keys(console: Console, keys: Sequence[SigningKey], as_json: bool) -> None:
+    """Which keys there are, oldest first; nothing of a private part."""
+    found = [
+        {
+            "kid": key.kid,
+            "state": key.state,
+            "algorithm": json.loads(key.public)["alg"],
+            "since": instant_text(key.since),
+            "created_at": instant_text(key.created_at),
+        }
+        for key in keys
+    ]
+    if as_json:
+        print_json({"keys": found})
+        return
+    table = Table(*(name.replace("_", " ") for name in ("kid", "state", "algorithm", "since", "created_at")))
+    for key in found:
+        table.add_row(*key.values())
+    console.print(table, highlight=False)
 
 
 def rights_as_json(rights: Sequence[Right]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from adapters.http.browsers import ORIGIN
 from adapters.limits import SCHEMES
 from adapters.persistence.sql.pool import Limits, Server
+from adapters.tokens import EDDSA, ES256
 
 POSTGRESQL = ("postgresql", "postgres", "postgresql+asyncpg")
 """what a URL of PostgreSQL may begin with"""
@@ -28,6 +29,13 @@ class RateLimits(StrEnum):
 
     ON = "on"
     OFF = "off"
+
+
+class SigningAlgorithm(StrEnum):
+    """What new keys for access tokens are for."""
+
+    ES256 = ES256
+    EDDSA = EDDSA
 
 
 class Pooler(StrEnum):
@@ -67,6 +75,7 @@ class Settings(BaseSettings):
         (), description="networks whose `X-Forwarded-For` is believed, separated by commas"
     )
     issuer: str = Field("freehold", description="`iss` and `aud` of access tokens")
+    signing_algorithm: SigningAlgorithm = Field(SigningAlgorithm.ES256, description="of new keys: `ES256` or `EdDSA`")
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins whose pages may call the API, such as `https://app.example.com`, separated by commas"
     )

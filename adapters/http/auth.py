@@ -7,16 +7,26 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from adapters.http.clients import Clients
+from adapters.http.cookies import (
+    CLEARED,
+    REFRESH_COOKIE,
+    forget,
+    held,
+    keep,
+    require_one_account,
+    require_own_page,
+)
+from adapters.http.errors import PROBLEM, GrantRefused
 from adapters.http.identity import Identity
 from adapters.http.messages import read_object, read_text
-from adapters.http.openapi import problems
+from adapters.http.openapi import BEARER, GrantProblem, Responses, problems
 from adapters.http.schemas import INSTANT, UUID, check
 from application.accounts import AccountUseCases
-from application.ports import Tokens
+from application.ports import Clock, Tokens
 from application.sessions import Scope, SessionUseCases, SignedIn
 from application.throttles import Device
 from domain.account import LONGEST_EMAIL, LONGEST_PASSWORD, SHORTEST_PASSWORD, Account
-from domain.errors import Invalid, Malformed
+from domain.errors import Invalid, Malformed, NotAuthenticated
 from domain.ownership import Actor
 from domain.session import Session, device_of
 from domain.throttling import KNOWN
@@ -35,7 +45,26 @@ REMEMBERED: dict[str, Any] = {
     "headers": {"Set-Cookie": {"description": "What the device is known by.", "schema": {"type": "string"}}}
 }
 """what a sign-in answers"""
+_GRANTS = "Send grant_type password (with username and password) or refresh_token (with refresh_token)."
+_REFUSED_GRANT: Responses = {
+    400: {
+        "description": "RFC 6749, section 5.2: `error` says why.",
+        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/GrantProblem"}}},
+    }
+}
+SIGNED_OUT: dict[str, Any] = {
+    "description": "Signed out.",
+    "headers": {
+        **REMEMBERED["headers"],
+        "Clear-Site-Data": {"description": "Where a cookie came along.", "schema": {"type": "string"}},
+    },
+}
 FORM = b"application/x-www-form-urlencoded"
+
+
+Cookie = Annotated[
+    bool, Field(description="Keep the refresh token in a cookie that no page can read, for pages of this origin.")
+]
 
 
 class Body(BaseModel):
@@ -49,6 +78,7 @@ class Credentials(Body):
 
     email: Email
     password: Password
+    cookie: Cookie = False
 
 
 class Registration(Body):
@@ -56,6 +86,7 @@ class Registration(Body):
 
     email: Email
     password: NewPassword
+    cookie: Cookie = False
 
 
 class RefreshRequest(Body):
@@ -102,17 +133,18 @@ class TokenAnswer(BaseModel):
     access_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105
     expires_in: int
-    refresh_token: str
+    refresh_token: Annotated[str | None, WithJsonSchema({"type": "string"})] = None
+    """absent where a cookie holds it"""
     session: Id
     account: AccountAnswer
 
     @staticmethod
-    def of(signed_in: SignedIn) -> "TokenAnswer":
-        """Show a sign-in."""
+    def of(signed_in: SignedIn, cookie: bool) -> "TokenAnswer":
+        """Show a sign-in; without the refresh token where a cookie holds it."""
         return TokenAnswer(
             access_token=signed_in.access_token,
             expires_in=signed_in.expires_in,
-            refresh_token=signed_in.refresh_token,
+            refresh_token=None if cookie else signed_in.refresh_token,
             session=signed_in.session,
             account=AccountAnswer.of(signed_in.account),
         )
@@ -150,15 +182,25 @@ class SessionList(BaseModel):
 
 
 def auth_router(
-    identity: Identity, accounts: AccountUseCases, sessions: SessionUseCases, tokens: Tokens, clients: Clients
+    identity: Identity,
+    accounts: AccountUseCases,
+    sessions: SessionUseCases,
+    tokens: Tokens,
+    clients: Clients,
+    clock: Clock,
 ) -> APIRouter:
     """The routes of `/auth`, and the public keys.
 
     Signing up, signing in and refreshing do not look at `Authorization`: a token that has just ended and is
     sent along out of habit must not keep a client from getting a new one.
     """
-    router = APIRouter(tags=["identity"])
-    signed_in: dict[str, Any] = {"security": [{"bearer": []}]}
+
+    async def up_to_date() -> None:
+        """Whatever issues, verifies or shows keys does so with a ring that is not too old."""
+        await tokens.keep_up(clock.now())
+
+    router = APIRouter(tags=["identity"], dependencies=[Depends(up_to_date)])
+    signed_in: dict[str, Any] = {"security": [BEARER]}
     body_errors = (400, 413, 415, 422, 429, 503)
 
     def device(request: Request) -> Device:
@@ -174,40 +216,55 @@ def auth_router(
         operation_id="register",
         summary="Make an account and sign in",
         status_code=201,
+        response_model_exclude_none=True,
         responses=problems(403, 409, *body_errors) | {201: REMEMBERED},
         openapi_extra=reads(Registration),
     )
     async def register(request: Request, response: Response) -> TokenAnswer:
         body = await _body(request, Registration)
-        return _signed_in(response, await accounts.register(body["email"], body["password"], device(request)))
+        cookie = _asks_for_cookie(request, body)
+        found = await accounts.register(body["email"], body["password"], device(request))
+        return _signed_in(request, response, found, cookie)
 
     @router.post(
         "/auth/login",
         operation_id="login",
         summary="Sign in",
-        responses=problems(401, *body_errors) | {200: REMEMBERED},
+        response_model_exclude_none=True,
+        responses=problems(401, 403, *body_errors) | {200: REMEMBERED},
         openapi_extra=reads(Credentials),
     )
     async def login(request: Request, response: Response) -> TokenAnswer:
         body = await _body(request, Credentials)
-        return _signed_in(response, await sessions.login(body["email"], body["password"], device(request)))
+        cookie = _asks_for_cookie(request, body)
+        found = await sessions.login(body["email"], body["password"], device(request))
+        return _signed_in(request, response, found, cookie)
 
     @router.post(
         "/auth/refresh",
         operation_id="refresh",
-        summary="Exchange a refresh token for its successor",
-        responses=problems(401, *body_errors),
-        openapi_extra=reads(RefreshRequest),
+        summary="Exchange a refresh token for its successor: that of the body, or without one that of the cookie",
+        response_model_exclude_none=True,
+        responses=problems(401, 403, *body_errors) | {200: REMEMBERED},
+        openapi_extra=reads(RefreshRequest, required=False) | {"security": [{}, {"cookie": []}]},
     )
     async def refresh(request: Request, response: Response) -> TokenAnswer:
-        body = await _body(request, RefreshRequest)
-        return _signed_in(response, await sessions.refresh(body["refresh_token"], device(request)))
+        cookie = held(request)
+        if cookie is None or _has_body(request):
+            body = await _body(request, RefreshRequest)
+            if cookie is not None:
+                raise Malformed("Send one refresh token: in the body or as the cookie.", code="two_refresh_tokens")
+            return _signed_in(request, response, await sessions.refresh(body["refresh_token"], device(request)))
+        require_own_page(request)
+        require_one_account(request, await identity.account(request))
+        return _signed_in(request, response, await sessions.refresh(cookie.token, device(request)), cookie=True)
 
     @router.post(
         "/auth/token",
         operation_id="token",
         summary="The OAuth 2 token endpoint: grants `password` and `refresh_token`",
-        responses=problems(401, *body_errors) | {200: REMEMBERED},
+        response_model_exclude_none=True,
+        responses=problems(413, 415, 429, 503) | {200: REMEMBERED} | _REFUSED_GRANT,
         openapi_extra={
             "requestBody": {
                 "required": True,
@@ -232,15 +289,23 @@ def auth_router(
         },
     )
     async def token(request: Request, response: Response) -> TokenAnswer:
-        form = await _form(request)
-        match form.get("grant_type"):
-            case "password" if "username" in form and "password" in form:
-                found = await sessions.login(form["username"], form["password"], device(request))
-            case "refresh_token" if "refresh_token" in form:
-                found = await sessions.refresh(form["refresh_token"], device(request))
-            case _:
-                raise Invalid("Send grant_type password (with username and password) or refresh_token.")
-        return _signed_in(response, found)
+        try:
+            form = await _form(request)
+            match form.get("grant_type"):
+                case "password" if "username" in form and "password" in form:
+                    found = await sessions.login(form["username"], form["password"], device(request))
+                case "refresh_token" if "refresh_token" in form:
+                    found = await sessions.refresh(form["refresh_token"], device(request))
+                case "password" | "refresh_token" | None:
+                    raise GrantRefused(_GRANTS, code="invalid_request")
+                case _:
+                    raise GrantRefused(_GRANTS, code="unsupported_grant_type")
+        except Malformed as error:
+            raise GrantRefused(error.detail, code="invalid_request") from error
+        except (NotAuthenticated, Invalid) as error:
+            raise GrantRefused(error.detail) from error
+        response.headers["pragma"] = "no-cache"  # RFC 6749, section 5.1
+        return _signed_in(request, response, found)
 
     @router.post(
         "/auth/logout",
@@ -248,13 +313,27 @@ def auth_router(
         summary="End this session, the others, or all",
         status_code=204,
         response_class=Response,
-        responses=problems(401, *body_errors),
-        openapi_extra=reads(LogoutRequest, required=False) | signed_in,
+        responses=problems(401, 403, *body_errors) | {204: SIGNED_OUT},
+        openapi_extra=reads(LogoutRequest, required=False) | {"security": [BEARER, {"cookie": []}]},
     )
-    async def logout(request: Request, actor: Annotated[Actor, Depends(identity)]) -> None:
-        await sessions.require(actor)
+    async def logout(request: Request, response: Response, actor: Annotated[Actor, Depends(identity)]) -> None:
+        cookie = held(request)
+        by_cookie = cookie if actor.account is None else None
+        if by_cookie is None:
+            await sessions.require(actor)
+        else:
+            require_own_page(request)
         body = await _body(request, LogoutRequest) if _has_body(request) else {}
-        await sessions.logout(actor, Scope(body.get("scope", "current")))
+        scope = Scope(body.get("scope", "current"))
+        if by_cookie is not None:
+            # it counts as it does for a refresh: one that was stolen and used before ends its session, and no other
+            found = await sessions.refresh(by_cookie.token, device(request))
+            actor = Actor(found.account.id, found.session)
+            if scope is Scope.OTHERS:
+                keep(response, found.account.id, found.refresh_token)
+        await sessions.logout(actor, scope)
+        if cookie is not None and scope is not Scope.OTHERS:
+            _sign_out(response)
 
     @router.get(
         "/auth/me", operation_id="me", summary="My account", responses=problems(401, 429, 503), openapi_extra=signed_in
@@ -269,13 +348,15 @@ def auth_router(
         summary="Delete my account and what it owns, for good",
         status_code=204,
         response_class=Response,
-        responses=problems(401, 409, *body_errors),
+        responses=problems(401, 409, *body_errors) | {204: SIGNED_OUT},
         openapi_extra=reads(AccountDeletion) | signed_in,
     )
-    async def delete_account(request: Request, actor: Annotated[Actor, Depends(identity)]) -> None:
+    async def delete_account(request: Request, response: Response, actor: Annotated[Actor, Depends(identity)]) -> None:
         await sessions.require(actor)
         body = await _body(request, AccountDeletion)
         await accounts.delete(actor, body["password"])
+        if held(request) is not None:
+            _sign_out(response)
 
     @router.post(
         "/auth/password",
@@ -314,7 +395,12 @@ def auth_router(
     async def revoke_session(request: Request, actor: Annotated[Actor, Depends(identity)]) -> None:
         await sessions.revoke(actor, str(request.path_params["id"]).lower())
 
-    @router.get("/.well-known/jwks.json", operation_id="public_keys", summary="The keys that verify access tokens")
+    @router.get(
+        "/.well-known/jwks.json",
+        operation_id="public_keys",
+        summary="The keys that verify access tokens",
+        responses=problems(503),
+    )
     async def public_keys(response: Response) -> dict[str, Any]:
         response.headers["cache-control"] = "public, max-age=300"
         return tokens.public_keys()
@@ -329,6 +415,7 @@ BODIES: list[type[BaseModel]] = [
     LogoutRequest,
     PasswordChange,
     AccountDeletion,
+    GrantProblem,
 ]
 """the bodies' models, which OpenAPI names by reference"""
 
@@ -356,11 +443,31 @@ async def _form(request: Request) -> dict[str, str]:
     return dict(pairs)
 
 
-def _signed_in(response: Response, signed_in: SignedIn) -> TokenAnswer:
-    """Tokens, which nobody stores on the way; a browser keeps what its device is known by."""
+def _asks_for_cookie(request: Request, body: dict[str, Any]) -> bool:
+    """Raises `Forbidden` where another origin's page does: it would sign somebody in as somebody else."""
+    cookie = bool(body.get("cookie", False))
+    if cookie:
+        require_own_page(request)
+    return cookie
+
+
+def _signed_in(request: Request, response: Response, signed_in: SignedIn, cookie: bool = False) -> TokenAnswer:
+    """Tokens, which nobody stores on the way; a browser keeps what its device is known by.
+
+    Who signs in without a cookie has none afterwards: it would be of a session before.
+    """
     response.headers["cache-control"] = "no-store"
+    if cookie:
+        keep(response, signed_in.account.id, signed_in.refresh_token)
+    elif REFRESH_COOKIE in request.cookies:
+        forget(response)
     if signed_in.device_token is not None:
         response.set_cookie(
             DEVICE_COOKIE, signed_in.device_token, max_age=KNOWN, secure=True, httponly=True, samesite="strict"
         )
-    return TokenAnswer.of(signed_in)
+    return TokenAnswer.of(signed_in, cookie)
+
+
+def _sign_out(response: Response) -> None:
+    forget(response)
+    response.headers["clear-site-data"] = CLEARED

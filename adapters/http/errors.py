@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -43,8 +44,21 @@ class ContentTooLarge(Refusal):
     detail = "The body is too large."
 
 
+class GrantRefused(Refusal):
+    """What the OAuth 2 token endpoint refuses; `code` is one of RFC 6749, section 5.2."""
+
+    code = "invalid_grant"
+    detail = "The grant is not valid."
+
+    @property
+    def members(self) -> dict[str, str]:
+        """What OAuth 2 clients look for in the document."""
+        return {"error": self.code, "error_description": self.detail}
+
+
 STATUS: Mapping[type[Refusal], HTTPStatus] = {
     Malformed: HTTPStatus.BAD_REQUEST,
+    GrantRefused: HTTPStatus.BAD_REQUEST,
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
@@ -68,8 +82,9 @@ def problem(
     path: str,
     request_id: str,
     errors: tuple[FieldError, ...] = (),
+    members: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
-    """The document; `message` repeats the detail for admin frameworks that look for it."""
+    """The document; `message` repeats the detail for admin frameworks that look for it, `members` come on top."""
     return msgspec.json.encode(
         {
             "type": f"urn:freehold:error:{code}",
@@ -81,6 +96,7 @@ def problem(
             "message": detail,
             "errors": [{"field": _clean(e.field), "code": e.code, "message": e.message} for e in errors],
             "request_id": request_id,
+            **members,
         }
     )
 
@@ -100,7 +116,8 @@ def refusal(error: Refusal, path: str, request_id: str) -> tuple[HTTPStatus, byt
         headers.append((b"retry-after", str(error.wait).encode()))
     if isinstance(error, TooManyRequests):
         headers += [(name, str(number).encode()) for name, number in _limit(error)]
-    return status, problem(status, error.code, error.detail, path, request_id, error.errors), headers
+    members = error.members if isinstance(error, GrantRefused) else {}
+    return status, problem(status, error.code, error.detail, path, request_id, error.errors, members), headers
 
 
 def _limit(error: TooManyRequests) -> tuple[tuple[bytes, int], ...]:

@@ -3,6 +3,7 @@
 from fastapi import Request
 
 from adapters.http.clients import Clients
+from adapters.http.cookies import require_one_account
 from application.ports import Clock, Tokens
 from application.throttles import Throttles
 from domain.errors import NotAuthenticated
@@ -24,14 +25,22 @@ class Identity:
         self._throttles = throttles
 
     async def __call__(self, request: Request) -> Actor:
-        """The acting caller. Raises `NotAuthenticated` or `TooManyRequests`."""
+        """The acting caller. Raises `NotAuthenticated`, `TooManyRequests`, or `Malformed` for another's cookie."""
         try:
             actor = await self._actor(request)
         except NotAuthenticated:
             await self._throttles.request(ANONYMOUS, self._clients.address(request.scope))
             raise
         await self._throttles.request(actor, "" if actor.account else self._clients.address(request.scope))
+        require_one_account(request, actor.account)
         return actor
+
+    async def account(self, request: Request) -> str | None:
+        """Whose valid bearer token comes along, where it does not matter that there is one."""
+        try:
+            return (await self._actor(request)).account
+        except NotAuthenticated:
+            return None
 
     async def _actor(self, request: Request) -> Actor:
         given = [value for name, value in request.scope["headers"] if name == b"authorization"]
@@ -41,6 +50,7 @@ class Identity:
         if len(given) > 1 or scheme.lower() != b"bearer" or not token.isascii():
             raise NotAuthenticated("Send one `Authorization: Bearer` header.", code="bad_token")
         text, now = token.strip().decode(), self._clock.now()
+        await self._tokens.keep_up(now)
         try:
             claims = self._tokens.verify(text, now)
         except NotAuthenticated:

@@ -1,13 +1,14 @@
 """OpenAPI 3.1 of the record routes, exact to the specification; FastAPI adds those of identity and service."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel
+from pydantic import BaseModel, WithJsonSchema
 from pydantic.json_schema import models_json_schema
 
+from adapters.http.cookies import REFRESH_COOKIE
 from adapters.http.errors import PROBLEM
 from adapters.http.members import MemberModels
 from adapters.http.schemas import COMPONENT, UUID, ResourceModels, Schema
@@ -31,6 +32,7 @@ _WHY = {
 }
 OF_CONNECTION = (400, 408, 431)
 """what any request can be answered with before it reaches a route (`adapters/http/connection.py`)"""
+BEARER: dict[str, list[str]] = {"bearer": []}
 Responses = dict[int | str, dict[str, Any]]
 _ETAG = {"ETag": {"description": "A strong validator of this representation.", "schema": {"type": "string"}}}
 _RETRY = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
@@ -63,6 +65,13 @@ class Problem(BaseModel):
     message: str
     errors: list[ProblemField]
     request_id: str
+
+
+class GrantProblem(Problem):
+    """A problem that OAuth 2 clients understand, too."""
+
+    error: Annotated[str | None, WithJsonSchema({"type": "string"})] = None
+    error_description: Annotated[str | None, WithJsonSchema({"type": "string"})] = None
 
 
 def _response(status: int, description: dict[str, Any]) -> Responses:
@@ -218,7 +227,7 @@ class Operations:
             "status": status,
             "responses": dict(responses),
             "parameters": parameters,
-            "security": [{}, {"bearer": []}],
+            "security": [{}, BEARER],
         }
         if body is not None:
             schema = {"$ref": f"#/components/schemas/{body}"}
@@ -295,10 +304,11 @@ def _render(
     for unused in ("HTTPValidationError", "ValidationError"):
         known.pop(unused, None)
     components["schemas"] = {name: _clean(schema) for name, schema in sorted(known.items())}
-    components.setdefault("securitySchemes", {})["bearer"] = {
-        "type": "http",
-        "scheme": "bearer",
-        "bearerFormat": "JWT",
+    password = {"tokenUrl": "/auth/token", "refreshUrl": "/auth/token", "scopes": {}}
+    components["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+        "password": {"type": "oauth2", "flows": {"password": password}},
+        "cookie": {"type": "apiKey", "in": "cookie", "name": REFRESH_COOKIE},
     }
     document["paths"] = _clean(document["paths"])
     for path in document["paths"].values():
@@ -306,6 +316,8 @@ def _render(
             if "HTTPValidationError" in str(operation.get("responses", {}).get("422", "")):
                 operation["responses"]["422"] = problems(422)[422]
             of_connection = {str(status): said for status, said in problems(*OF_CONNECTION).items()}
+            if BEARER in operation.get("security", ()):  # `password` is another way to get one
+                operation["security"].append({"password": []})
             operation["responses"] = dict(sorted((of_connection | operation["responses"]).items()))
     return document
 

@@ -143,6 +143,16 @@ class MemorySigningKeys:
 
     async def add(self, key: SigningKey) -> None:
         """See the port."""
-        if key.state == "active" and any(other.state == "active" for other in self._state.keys.values()):
-            raise Conflict("There is an active signing key already.")
+        if key.state != "retired" and any(other.state == key.state for other in self._state.keys.values()):
+            raise Conflict("There is a signing key in this state already.")
         self._state.keys[key.kid] = key
+
+    async def save(self, key: SigningKey, before: str) -> None:
+        """See the port."""
+        if self._state.keys[key.kid].state != before:
+            raise Conflict("The signing keys are being rotated already.", code="changed")
+        self._state.keys[key.kid] = key
+
+    async def remove(self, kid: str) -> None:
+        """See the port."""
+        self._state.keys.pop(kid, None)

@@ -21,7 +21,7 @@ from adapters.persistence.memory import MemoryStore
 from adapters.sealing import AesSealer, SecretRefused
 from adapters.tokens import JwtTokens, Key
 from application.ports import Claims, SigningKey
-from domain.errors import NotAuthenticated, Unavailable
+from domain.errors import Conflict, NotAuthenticated, Unavailable
 from tests.doubles import START, memory_store, notes
 
 ACCOUNT = "01937d6e-0000-7000-8000-000000000001"
@@ -124,6 +124,7 @@ def test_headers_that_are_refused(tokens: JwtTokens, header: dict[str, Any]) -> 
     [
         {"iss": "other"}, {"iss": None}, {"aud": "other"}, {"aud": None}, {"aud": ["other"]}, {"sub": None},
         {"sub": 1}, {"sid": None}, {"sid": 1}, {"iat": None}, {"nbf": None}, {"exp": None}, {"jti": None},
+        {"exp": True}, {"exp": int(END.timestamp()) + 1}, {"iat": int(END.timestamp())},
         {"exp": "soon"}, {"exp": 1e300}, {"exp": 1 << 80}, {"nbf": "x"}, {"nbf": int(END.timestamp())},
     ],
 )  # fmt: skip
@@ -153,9 +154,12 @@ def test_other_keys_and_algorithms_are_refused(tokens: JwtTokens) -> None:
 
 def test_every_change_of_a_token_is_refused(tokens: JwtTokens) -> None:
     token = tokens.issue(ACCOUNT, SESSION, START)
-    for i in range(0, len(token) - 1, 7):
-        other = "A" if token[i] != "A" else "B"
-        assert refused(tokens, token[:i] + other + token[i + 1 :])
+    for i in (*range(0, len(token), 7), len(token) - 1):
+        for other in "AB!\n":
+            if other != token[i]:
+                assert refused(tokens, token[:i] + other + token[i + 1 :])
+    for more in ("A", "=", "==", ".", "\n", " ", "!", "\x00", ".e30", token):
+        assert refused(tokens, token + more), more
 
 
 @pytest.mark.parametrize(
@@ -213,10 +217,10 @@ async def test_the_first_start_makes_a_key_that_later_ones_find() -> None:
     first = await load(store)
     second = await load(store)
     assert not refused(second, first.issue(ACCOUNT, SESSION, START))
-    (stored,) = store.state.identity.keys.values()
-    assert (stored.state, stored.created_at, json.loads(stored.public)) == (
-        "active", START, second.public_keys()["keys"][0]
-    )  # fmt: skip
+    stored, coming = store.state.identity.keys.values()
+    assert coming.state == "next"
+    assert (stored.state, stored.created_at, stored.since) == ("active", START, START)
+    assert json.loads(stored.public) in second.public_keys()["keys"]
     thumbprint = jwt.PyJWK(json.loads(stored.public))
     assert stored.kid == thumbprint.key_id == json.loads(stored.public)["kid"]
 
@@ -224,7 +228,7 @@ async def test_the_first_start_makes_a_key_that_later_ones_find() -> None:
 async def test_the_private_key_is_not_readable() -> None:
     store = memory_store()
     tokens = await load(store)
-    (stored,) = store.state.identity.keys.values()
+    stored, _ = store.state.identity.keys.values()
     assert "PRIVATE" not in stored.private_sealed
     assert stored.private_sealed not in repr(stored)
     assert "private" not in repr(next(iter(tokens._keys.values())))
@@ -236,10 +240,12 @@ async def test_the_private_key_is_not_readable() -> None:
 async def test_a_public_key_put_into_the_database_verifies_nothing() -> None:
     store = memory_store()
     tokens = await load(store)
-    (stored,) = store.state.identity.keys.values()
+    stored, _ = store.state.identity.keys.values()
     attacker = generate_private_key(SECP256R1())
     planted = json.dumps({**ECAlgorithm.to_jwk(attacker.public_key(), as_dict=True), "kid": stored.kid})
-    store.state.identity.keys[stored.kid] = SigningKey(stored.kid, "active", planted, stored.private_sealed, START)
+    store.state.identity.keys[stored.kid] = SigningKey(
+        stored.kid, "active", planted, stored.private_sealed, START, START
+    )
     again = await load(store)
     assert refused(again, forge(attacker, header={"kid": stored.kid}))
     assert not refused(again, tokens.issue(ACCOUNT, SESSION, START))
@@ -269,7 +275,7 @@ def rotate(store: MemoryStore, *, at: Any = START) -> None:
     keys = store.state.identity.keys
     for kid, key in keys.items():
         keys[kid] = replace(key, state="retired")
-    made = module._new_key(SEALER, at)
+    made = JwtTokens("freehold", SEALER)._new_key("active", at)
     keys[made.kid] = made
 
 
@@ -334,3 +340,143 @@ async def test_a_store_that_is_away_is_no_reason_to_call_a_token_wrong() -> None
     store.away = True
     with pytest.raises(Unavailable):
         await here.renew(forge(), START)
+
+
+# --- rotation ------------------------------------------------------------------------------
+
+
+def states(store: MemoryStore) -> list[str]:
+    return sorted(key.state for key in store.state.identity.keys.values())
+
+
+async def test_the_next_key_was_published_before_it_signs() -> None:
+    store = Asked(notes())
+    here, elsewhere = await load(store), await load(store)
+    old = here.issue(ACCOUNT, SESSION, START)
+    published = {key["kid"] for key in here.public_keys()["keys"]}
+    await elsewhere.rotate(store, START + SECOND)
+    new = elsewhere.issue(ACCOUNT, SESSION, START + SECOND)
+    kid = jwt.get_unverified_header(new)["kid"]
+    assert kid in published
+    assert kid != jwt.get_unverified_header(old)["kid"]
+    before = store.readings
+    assert not refused(here, new, START + SECOND)
+    assert not refused(elsewhere, old, START + SECOND)
+    assert store.readings == before, "nobody had to ask the store"
+    assert states(store) == ["active", "next", "retired"]
+    (event,) = store.state.identity.events
+    assert (event.kind, event.account, dict(event.data)) == ("signing_keys_rotated", None, {"kid": kid})
+
+
+async def test_a_rotation_elsewhere_is_known_within_the_age_that_a_ring_may_have() -> None:
+    store = Asked(notes())
+    here, elsewhere = await load(store), await load(store)
+    await elsewhere.rotate(store, START)
+    before = store.readings
+    await here.keep_up(START + module.RING_AGE - timedelta.resolution)
+    assert store.readings == before
+    assert here.public_keys() != elsewhere.public_keys()
+    await asyncio.gather(*(here.keep_up(START + module.RING_AGE) for _ in range(20)))
+    assert store.readings == before + 1, "each request read the ring"
+    assert here.public_keys() == elsewhere.public_keys()
+    token = here.issue(ACCOUNT, SESSION, START + module.RING_AGE)
+    assert jwt.get_unverified_header(token) == jwt.get_unverified_header(elsewhere.issue(ACCOUNT, SESSION, START))
+
+
+async def test_a_ring_that_could_not_be_read_is_read_at_the_next_request() -> None:
+    store = Asked(notes())
+    here = await load(store)
+    later = START + module.RING_AGE
+    store.away = True
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await here.keep_up(later)
+    store.away = False
+    before = store.readings
+    await here.keep_up(later)
+    assert store.readings == before + 1
+
+
+async def test_a_retired_key_verifies_until_its_last_token_has_ended() -> None:
+    """That is one issued by a server that did not know of the rotation yet."""
+    store = Asked(notes())
+    here, elsewhere = await load(store), await load(store)
+    await elsewhere.rotate(store, START)
+    unaware = START + module.RING_AGE - SECOND
+    await here.keep_up(unaware)
+    last = here.issue(ACCOUNT, SESSION, unaware)
+    retired = jwt.get_unverified_header(last)["kid"]
+    almost = unaware + 899 * SECOND
+    for ring in (here, elsewhere):
+        await ring.keep_up(almost)
+        assert not refused(ring, last, almost)
+    over = START + module.KEPT + module.RING_AGE
+    await here.keep_up(over)
+    assert retired not in {key["kid"] for key in here.public_keys()["keys"]}
+    forged = forge(store_key(store, retired), header={"kid": retired})
+    assert refused(here, forged, START), "the key itself is of no use any more"
+    await here.rotate(store, over)
+    assert retired not in store.state.identity.keys, "nothing of it is left"
+
+
+def store_key(store: MemoryStore, kid: str) -> Any:
+    """A private key, for whoever has the secret."""
+    return module._open(store.state.identity.keys[kid], SEALER).private
+
+
+async def test_of_two_who_rotate_at_once_one_is_refused() -> None:
+    store = memory_store()
+    rings = [await load(store) for _ in range(2)]
+    found = await asyncio.gather(*(ring.rotate(store, START) for ring in rings), return_exceptions=True)
+    assert all(isinstance(each, list | Conflict) for each in found), found
+    assert sorted(set(states(store))) == ["active", "next", "retired"]
+    assert states(store).count("active") == states(store).count("next") == 1
+
+
+async def test_eddsa_takes_over_with_the_next_rotation() -> None:
+    store = memory_store()
+    before = await load(store)
+    old = before.issue(ACCOUNT, SESSION, START)
+    after = JwtTokens("freehold", SEALER, "EdDSA")
+    await after.load(store, START)
+    assert not refused(after, old)
+    assert jwt.get_unverified_header(after.issue(ACCOUNT, SESSION, START))["alg"] == "ES256"
+    await after.rotate(store, START)
+    new = after.issue(ACCOUNT, SESSION, START)
+    header = jwt.get_unverified_header(new)
+    assert header["alg"] == "EdDSA"
+    (key,) = [key for key in after.public_keys()["keys"] if key["kid"] == header["kid"]]
+    assert (key["kty"], key["crv"], key["alg"], set(key)) == (
+        "OKP", "Ed25519", "EdDSA", {"kid", "alg", "use", "kty", "crv", "x"}
+    )  # fmt: skip
+    assert jwt.PyJWK(key).key_id == header["kid"]
+    assert not refused(after, new)
+    assert not refused(after, old)
+
+
+async def test_a_key_is_for_its_own_algorithm_only() -> None:
+    """Each is tried with the other's name, which the holder of one key could write."""
+    store = memory_store()
+    ring = await load(store)
+    await JwtTokens("freehold", SEALER, "EdDSA").rotate(store, START)
+    await ring.load(store, START)
+    for kid in [key["kid"] for key in ring.public_keys()["keys"]]:
+        private = store_key(store, kid)
+        algorithm = Key(kid, True, private).algorithm
+        assert not refused(ring, forge(private, algorithm, header={"kid": kid}))
+        other = "EdDSA" if algorithm == "ES256" else "ES256"
+        head, body, signature = forge(private, algorithm, header={"kid": kid}).split(".")
+        renamed = _text(base64.urlsafe_b64decode(head + "==").replace(algorithm.encode(), other.encode()))
+        assert refused(ring, f"{renamed}.{body}.{signature}")
+
+
+def test_a_claim_that_is_said_twice_is_refused(tokens: JwtTokens) -> None:
+    """Although it is signed with our key: who reads the first one and who reads the last would differ."""
+    head, body, _ = forge().split(".")
+    claims = base64.urlsafe_b64decode(body + "==").decode()
+    twice = {"claims": (head, _text(f'{{"sub":"other",{claims[1:]}'.encode()))}
+    header = base64.urlsafe_b64decode(head + "==").decode()
+    twice["header"] = (_text(f'{{"alg":"none",{header[1:]}'.encode()), body)
+    for name, (first, second) in twice.items():
+        signature = ECAlgorithm(ECAlgorithm.SHA256).sign(f"{first}.{second}".encode(), PRIVATE)
+        assert refused(tokens, f"{first}.{second}.{_text(signature)}"), name

@@ -39,8 +39,8 @@ INSERT INTO freehold_sessions (id, account, created_at, last_used_at, idle_end, 
   ('{EVES_SESSION}', '{EVE}', '{NOW}', '{NOW}', '2027-01-01', '2027-01-01', 'phone', '192.0.2.2');
 INSERT INTO freehold_refresh_tokens (hash, session, created_at) VALUES ('{TOKEN}', '{SESSION}', '{NOW}');
 INSERT INTO freehold_audit (kind, account, at, data) VALUES ('signed_in', '{MARY}', '{NOW}', '{{}}');
-INSERT INTO freehold_signing_keys (kid, state, public, private_sealed, created_at)
-  VALUES ('one', 'active', '{{}}', 'sealed', '{NOW}');
+INSERT INTO freehold_signing_keys (kid, state, public, private_sealed, created_at, since)
+  VALUES ('one', 'active', '{{}}', 'sealed', '{NOW}', '{NOW}');
 """
 NOTES = f"""
 INSERT INTO notebooks (owner, id, title, archived, created_at, updated_at) VALUES
@@ -321,17 +321,18 @@ async def test_signing_keys_are_seen_by_the_service_alone(attacker: Attacker) ->
     for service in ("", "audit", "Signing keys", "signing keys,audit"):
         await attacker.be(MARY, "one", service=service)
         assert await attacker.rows("SELECT * FROM freehold_signing_keys") == []
-        await attacker.refused("INSERT INTO freehold_signing_keys VALUES ('two', 'next', '{}', 'x', now())")
+        await attacker.refused("INSERT INTO freehold_signing_keys VALUES ('two', 'next', '{}', 'x', now(), now())")
+        assert await attacker.touches("DELETE FROM freehold_signing_keys") == 0
 
 
-async def test_a_signing_key_cannot_be_changed_but_for_its_state(attacker: Attacker) -> None:
+async def test_a_signing_key_cannot_be_changed_but_for_its_state_and_since_when(attacker: Attacker) -> None:
     """Who passes for the service can: see `tokens._open`, where a public key that was put in has no effect."""
     await attacker.be("", service="signing keys")
     await attacker.refused(
         "UPDATE freehold_signing_keys SET public = '{}'",
         "UPDATE freehold_signing_keys SET private_sealed = ''",
         "UPDATE freehold_signing_keys SET kid = 'two'",
-        "DELETE FROM freehold_signing_keys",
+        "UPDATE freehold_signing_keys SET created_at = now()",
     )
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,13 +17,14 @@ from adapters.persistence.sql.postgres import PostgresStore
 from adapters.persistence.sql.sqlite import DIALECT, SqliteStore, connect
 from adapters.persistence.sql.tables import build
 from adapters.persistence.sql.views import stored_time
-from adapters.sealing import TokenSuccessors
+from adapters.sealing import AesSealer, TokenSuccessors
+from adapters.tokens import JwtTokens
 from application.ports import SigningKey, Store
-from application.sessions import SessionUseCases
+from application.sessions import SessionUseCases, SignedIn
 from application.throttles import Device
 from domain.account import Account
 from domain.audit import Event
-from domain.errors import Conflict
+from domain.errors import Conflict, NotAuthenticated, Unavailable
 from domain.session import ABSOLUTE, IDLE, RefreshToken, Session
 from entrypoints import projects
 from tests.conftest import CHOSEN, tables_of
@@ -35,7 +38,8 @@ BOB = Account(IDS.new(), "bob@example.com", "hash", START + SECOND)
 SESSION = Session.start(IDS.new(), BOB.id, "Firefox", "::1", START)
 TOKEN = SESSION.first_token("0" * 64)
 SPENT = replace(TOKEN, used_at=START + SECOND, successor="1" * 64, concealed="sealed")
-KEY = SigningKey("kid", "active", "{}", "sealed", START)
+NOBODYS = Device("", "")
+KEY = SigningKey("kid", "active", "{}", "sealed", START, START)
 
 
 @pytest.fixture(params=CHOSEN)
@@ -177,17 +181,121 @@ async def test_the_log_is_read_newest_first(store: Store) -> None:
         assert await work.audit.of_account(BOB.id, 1) == [second]
 
 
-async def test_one_signing_key_is_active(store: Store) -> None:
+async def test_one_signing_key_is_active_and_one_is_next(store: Store) -> None:
     others = [replace(KEY, kid=state, state=state, created_at=START - SECOND) for state in ("next", "retired")]
     async with store.work() as work:
         for key in (KEY, *others):
             await work.signing_keys.add(key)
+        await work.signing_keys.add(replace(KEY, kid="retired, too", state="retired"))
+        await work.signing_keys.remove("retired, too")
+        await work.signing_keys.remove("nobody's")
+        await work.commit()
+    for state in ("active", "next"):
+        async with store.work() as work:
+            with pytest.raises(Conflict):
+                await work.signing_keys.add(replace(KEY, kid="another", state=state))
+    async with store.work() as work:
+        assert await work.signing_keys.all() == [*others, KEY]
+
+
+async def test_a_signing_key_changes_its_state_once(store: Store) -> None:
+    retired = replace(KEY, state="retired", since=START + SECOND)
+    async with store.work() as work:
+        await work.signing_keys.add(KEY)
+        await work.commit()
+    async with store.work() as work:
+        await work.signing_keys.save(replace(retired, public="other", private_sealed="other"), before="active")
         await work.commit()
     async with store.work() as work:
         with pytest.raises(Conflict):
-            await work.signing_keys.add(replace(KEY, kid="another"))
+            await work.signing_keys.save(retired, before="active")
     async with store.work() as work:
-        assert await work.signing_keys.all() == [*others, KEY]
+        (found,) = await work.signing_keys.all()
+        assert (found.state, found.since) == (retired.state, retired.since)
+
+
+async def test_of_rotations_at_once_one_succeeds_or_each_in_turn(store: Store) -> None:
+    rings = [JwtTokens("freehold", AesSealer(b"s" * 32, "signing keys")) for _ in range(5)]
+    await rings[0].load(store, START)
+    found = await asyncio.gather(*(ring.rotate(store, START) for ring in rings), return_exceptions=True)
+    assert all(isinstance(each, list | Conflict) for each in found), found
+    done = sum(isinstance(each, list) for each in found)
+    assert done >= 1
+    async with store.work() as work:
+        states = [key.state for key in await work.signing_keys.all()]
+    assert sorted(states) == ["active", "next", *["retired"] * done]
+
+
+# --- faults in the middle ------------------------------------------------------------------
+
+
+class Breaking:
+    """A store whose works end before they are kept, as when the database goes away: at their `commit` number `at`."""
+
+    def __init__(self, store: Store, at: int) -> None:
+        self.store, self.at = store, at
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[Any]:
+        """See the port."""
+
+        async def commit() -> None:
+            self.at -= 1
+            if self.at == 0:
+                raise Unavailable
+            await keep()
+
+        async with self.store.work() as work:
+            keep = work.commit
+            work.commit = commit  # type: ignore[method-assign]
+            yield work
+
+
+def use_cases(store: Any) -> SessionUseCases:
+    return SessionUseCases(store, SetClock(), IDS, PlainPasswords(), PlainTokens(), TokenSuccessors(), no_throttles())
+
+
+async def sign_in(store: Store) -> SignedIn:
+    async with store.work() as work:
+        await work.accounts.add(BOB)
+        signed_in = await use_cases(store).start(work, BOB, NOBODYS, START)
+        await work.commit()
+    return signed_in
+
+
+async def test_a_fault_in_the_middle_of_a_refresh_leaves_the_old_token_working(store: Store) -> None:
+    signed_in = await sign_in(store)
+    before = await store.sessions.get(signed_in.session)
+    with pytest.raises(Unavailable):
+        await use_cases(Breaking(store, 1)).refresh(signed_in.refresh_token, NOBODYS)
+    assert await store.sessions.get(signed_in.session) == before, "something of it was kept"
+    answer = await use_cases(store).refresh(signed_in.refresh_token, NOBODYS)
+    again = await use_cases(store).refresh(signed_in.refresh_token, NOBODYS)
+    assert again.refresh_token == answer.refresh_token
+    await use_cases(store).refresh(answer.refresh_token, NOBODYS)
+
+
+async def test_a_reused_token_ends_its_session_although_the_request_fails_and_no_other(store: Store) -> None:
+    signed_in = await sign_in(store)
+    async with store.work() as work:
+        other = await use_cases(store).start(work, BOB, NOBODYS, START)
+        await work.commit()
+    second = await use_cases(store).refresh(signed_in.refresh_token, NOBODYS)
+    third = await use_cases(store).refresh(second.refresh_token, NOBODYS)
+    with pytest.raises(NotAuthenticated):
+        await use_cases(store).refresh(signed_in.refresh_token, NOBODYS)
+    ended = await store.sessions.get(signed_in.session)
+    assert ended is not None
+    assert ended.revoked_at == START, "the revocation was undone with the request"
+    async with store.work() as work:
+        assert [event.kind for event in await work.audit.of_account(BOB.id, 1)] == ["refresh_reused"]
+    for token in (third.refresh_token, second.refresh_token, signed_in.refresh_token):
+        with pytest.raises(NotAuthenticated):
+            await use_cases(store).refresh(token, NOBODYS)
+    await use_cases(store).refresh(other.refresh_token, NOBODYS)
 
 
 # --- units of work -------------------------------------------------------------------------
@@ -237,19 +345,14 @@ async def test_of_many_that_take_an_address_one_succeeds(store: Store) -> None:
 
 
 async def test_twenty_refreshes_at_once_get_one_successor(store: Store) -> None:
-    use_cases = SessionUseCases(
-        store, SetClock(), IDS, PlainPasswords(), PlainTokens(), TokenSuccessors(), no_throttles()
-    )
-    async with store.work() as work:
-        await work.accounts.add(BOB)
-        signed_in = await use_cases.start(work, BOB, Device("", ""), START)
-        await work.commit()
-    answers = await asyncio.gather(*(use_cases.refresh(signed_in.refresh_token, Device("", "")) for _ in range(20)))
+    signed_in = await sign_in(store)
+    refresh = use_cases(store).refresh
+    answers = await asyncio.gather(*(refresh(signed_in.refresh_token, NOBODYS) for _ in range(20)))
     assert len({answer.refresh_token for answer in answers}) == 1
     session = await store.sessions.get(signed_in.session)
     assert session is not None
     assert session.alive(START)
-    await use_cases.refresh(answers[0].refresh_token, Device("", ""))
+    await refresh(answers[0].refresh_token, NOBODYS)
 
 
 # --- the parts of other statements ---------------------------------------------------------

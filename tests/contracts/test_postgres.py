@@ -253,13 +253,13 @@ async def test_cancelled_works_leave_connections_that_others_can_use(opened: Ope
     assert len(set(await asyncio.gather(*(world.make(mary, "book", name=f"after {i}") for i in range(9))))) == 9
 
 
-async def test_servers_that_start_in_the_same_moment_on_an_empty_database_have_one_signing_key(opened: Opening) -> None:
+async def test_servers_that_start_in_the_same_moment_on_an_empty_database_have_one_key_ring(opened: Opening) -> None:
     """All of them find no key and make one; the database takes the first."""
     rings = [JwtTokens("freehold", AesSealer(b"s" * 32, "signing keys")) for _ in range(5)]
     world = opened()
     await asyncio.gather(*(ring.load(world.store, world.clock.now()) for ring in rings))
     (found,) = {str(ring.public_keys()) for ring in rings}
-    assert len(rings[0].public_keys()["keys"]) == 1, found
+    assert len(rings[0].public_keys()["keys"]) == 2, found
 
 
 async def test_a_work_is_read_committed_whatever_the_default_is(opened: Opening, raw: Any, database: Throwaway) -> None:
@@ -303,3 +303,34 @@ async def test_what_is_not_unique_says_so_without_the_values(world: World) -> No
         await world.make(mary, "book", name="Garden")
     assert caught.value.code == "not_unique"
     assert "Garden" not in str(caught.value)
+
+
+async def test_the_key_ring_is_for_the_service_alone_and_only_states_change(world: World, database: Throwaway) -> None:
+    """As the application's own role, past the application: for a caller, and for the service itself."""
+    ring = JwtTokens("freehold", AesSealer(b"s" * 32, "signing keys"))
+    await ring.load(world.store, world.clock.now())
+    mary = await world.person("mary")
+    served = await asyncpg.connect(database.url)
+    keys = "freehold_signing_keys"
+    denied = asyncpg.InsufficientPrivilegeError
+    try:
+        for account, service, seen in (("", "", 0), (str(mary.account), "audit", 0), ("", "signing keys", 2)):
+            async with served.transaction():
+                for name, value in (("app.account", account), ("app.service", service)):
+                    await served.execute("SELECT set_config($1, $2, true)", name, value)
+                assert await served.fetchval(f"SELECT count(*) FROM {keys}") == seen  # noqa: S608
+                if not seen:
+                    assert await served.execute(f"DELETE FROM {keys}") == "DELETE 0"  # noqa: S608
+                    assert await served.execute(f"UPDATE {keys} SET state = 'retired'") == "UPDATE 0"  # noqa: S608
+                    with pytest.raises(denied):
+                        async with served.transaction():
+                            await served.execute(
+                                f"INSERT INTO {keys} VALUES ('k', 'retired', '{{}}', 'x', now(), now())"  # noqa: S608
+                            )
+                for column in ("kid", "public", "private_sealed", "created_at"):
+                    with pytest.raises(denied):
+                        async with served.transaction():
+                            await served.execute(f"UPDATE {keys} SET {column} = {column}")  # noqa: S608
+    finally:
+        await served.close()
+    assert len(ring.public_keys()["keys"]) == 2

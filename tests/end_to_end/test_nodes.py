@@ -1,6 +1,12 @@
 """Several processes on one PostgreSQL database: what ends on one has ended on all, what one made all know."""
 
 import asyncio
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -9,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 
 from adapters import tokens
 from adapters.persistence.sql.definers import text_literal
 from adapters.sealing import AesSealer
 from tests.postgres import Server, Throwaway
-from tests.serving import begun, make_tables, process, wait_until_ready
+from tests.serving import PROJECT, begun, make_tables, process, wait_until_ready
 
 SPECIFICATION = """\
 app: trial
@@ -188,7 +195,7 @@ async def test_refresh_tokens_are_exchanged_once_whichever_node_is_asked(
 async def test_nodes_that_start_together_have_one_ring(nodes: tuple[httpx.AsyncClient, httpx.AsyncClient]) -> None:
     rings = [(await node.get("/.well-known/jwks.json")).json() for node in nodes]
     assert rings[0] == rings[1]
-    assert len(rings[0]["keys"]) == 1
+    assert len(rings[0]["keys"]) == 2
 
 
 async def test_a_key_that_was_made_elsewhere_verifies_in_the_next_request(
@@ -197,12 +204,15 @@ async def test_a_key_that_was_made_elsewhere_verifies_in_the_next_request(
     """As a rotation on a third node: the new key signs, the old one verifies what it has signed."""
     before = await sign_in(nodes[0])
     now, sealer = datetime.now(UTC), AesSealer(SECRET.encode(), "signing keys")
-    key, ring = tokens._new_key(sealer, now), tokens.JwtTokens("freehold", sealer)
+    ring = tokens.JwtTokens("freehold", sealer)
+    key = ring._new_key("active", now)
     ring.use([tokens._open(key, sealer)])
     made = ring.issue(before["account"]["id"], before["session"], now)
     assert (await nodes[0].get("/v1/notes", headers={"authorization": f"Bearer {made}"})).status_code == 401
-    postgres_server.execute("UPDATE freehold_signing_keys SET state = 'retired'", place.database.name)
-    values = (key.kid, key.state, key.public, key.private_sealed, now.isoformat())
+    postgres_server.execute(
+        "UPDATE freehold_signing_keys SET state = 'retired' WHERE state = 'active'", place.database.name
+    )
+    values = (key.kid, key.state, key.public, key.private_sealed, now.isoformat(), now.isoformat())
     postgres_server.execute(
         f"INSERT INTO freehold_signing_keys VALUES ({', '.join(map(text_literal, values))})",  # noqa: S608
         place.database.name,
@@ -212,7 +222,68 @@ async def test_a_key_that_was_made_elsewhere_verifies_in_the_next_request(
         for token in (made, before["access_token"]):
             answer = await node.get("/v1/notes", headers={"authorization": f"Bearer {token}"})
             assert answer.status_code == 200, answer.text
-        assert len((await node.get("/.well-known/jwks.json")).json()["keys"]) == 2
+        assert len((await node.get("/.well-known/jwks.json")).json()["keys"]) == 3
+
+
+def signing_keys(folder: Path, command: str, database: str) -> dict[str, str]:
+    """What `freehold signing-keys` says: the state of each key."""
+    whole = [sys.executable, "-m", "entrypoints.cli", "signing-keys", command, str(folder)]
+    whole += ["--database", database, "--json"]
+    environment = {**os.environ, "FREEHOLD_SECRET": SECRET}
+    done = subprocess.run(whole, cwd=PROJECT, env=environment, capture_output=True, check=False)  # noqa: S603
+    assert done.returncode == 0, done.stderr
+    return {key["kid"]: key["state"] for key in json.loads(done.stdout)["keys"]}
+
+
+def kid_of(made: dict[str, Any]) -> str:
+    return str(jwt.get_unverified_header(made["access_token"])["kid"])
+
+
+async def test_keys_rotate_under_servers_that_run_and_nobody_is_signed_out(
+    place: Nodes, nodes: tuple[httpx.AsyncClient, httpx.AsyncClient], tmp_path: Path
+) -> None:
+    """Two rotations at once: within the age of a ring each node signs with the new key, and all tokens are good."""
+    (tmp_path / "freehold.yaml").write_text(SPECIFICATION, encoding="utf-8")
+    before = await sign_in(nodes[0])
+    published = await published_at(nodes[1])
+    states = signing_keys(tmp_path, "list", place.database.url)
+    assert published == {kid for kid, state in states.items()}
+    rotated = signing_keys(tmp_path, "rotate", place.database.url)
+    (active,) = [kid for kid, state in rotated.items() if state == "active"]
+    assert states[active] == "next"
+    assert active in published, "it signs, and was not published before"
+    assert rotated[kid_of(before)] == "retired"
+    made, deadline = [before], time.monotonic() + 2 * tokens.RING_AGE.total_seconds()
+    for node in nodes:
+        while kid_of(made[-1]) != active:
+            assert time.monotonic() < deadline, "it still signs with the old key"
+            made.append(await sign_in(node))
+            for each, other in itertools.product((made[-1], before), nodes):
+                assert (await other.get("/v1/notes", headers=each["headers"])).status_code == 200
+            await asyncio.sleep(1)
+        made.append(before)
+        assert await published_at(node) == set(rotated)
+
+
+async def published_at(node: httpx.AsyncClient) -> set[str]:
+    return {key["kid"] for key in (await node.get("/.well-known/jwks.json")).json()["keys"]}
+
+
+async def test_twenty_refreshes_at_once_by_two_workers_get_one_successor(
+    postgres_server: Server, tmp_path: Path
+) -> None:
+    with (
+        database_for(tmp_path, postgres_server) as database,
+        process(tmp_path, "serve", "--database", database.url, "--workers", "2") as served,
+    ):
+        async with httpx.AsyncClient(base_url=served.url, headers={"connection": "close"}) as client:
+            made = await sign_in(client)
+            body = {"refresh_token": made["refresh_token"]}
+            answers = await asyncio.gather(*(client.post("/auth/refresh", json=body) for _ in range(20)))
+            assert [answer.status_code for answer in answers] == [200] * 20
+            (successor,) = {answer.json()["refresh_token"] for answer in answers}
+            on = await client.post("/auth/refresh", json={"refresh_token": successor})
+            assert on.status_code == 200, "the session is dead"
 
 
 async def test_workers_are_as_nodes(postgres_server: Server, tmp_path: Path) -> None:

@@ -353,3 +353,44 @@ def test_a_taken_port_is_said_in_one_sentence(folder: Path) -> None:
             said = run(*command, "--port", port)
             assert said.exit_code == 1
             assert f"127.0.0.1:{port}" in said.stderr
+
+
+# --- signing keys --------------------------------------------------------------------------
+
+
+def test_signing_keys_are_listed_and_rotated(folder: Path) -> None:
+    for command in ("list", "rotate"):
+        refused = run("signing-keys", command, folder)
+        assert refused.exit_code == 1, "there is no database"
+        assert "freehold migrate" in refused.output
+    assert run("migrate", folder).exit_code == 0
+    assert json.loads(run("signing-keys", "list", folder, "--json").output) == {"keys": []}, "listing makes no keys"
+    first = json.loads(run("signing-keys", "rotate", folder, "--json").output)["keys"]
+    assert sorted(key["state"] for key in first) == ["active", "next", "retired"]
+    second = {key["kid"]: key for key in json.loads(run("signing-keys", "rotate", folder, "--json").output)["keys"]}
+    (coming,) = [key["kid"] for key in first if key["state"] == "next"]
+    assert second[coming]["state"] == "active"
+    assert {key["algorithm"] for key in second.values()} == {"ES256"}
+    table = run("signing-keys", "list", folder).output
+    assert all(kid in table for kid in second)
+    assert not any(word in table.lower() for word in ("private", "sealed"))
+    assert run("signing-keys", "list", folder, "--json").output.count("kid") == 4
+
+
+def test_another_secret_rotates_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("migrate", folder).exit_code == 0
+    assert run("signing-keys", "rotate", folder).exit_code == 0
+    before = run("signing-keys", "list", folder, "--json").output
+    monkeypatch.setenv("FREEHOLD_SECRET", "another secret of enough characters")
+    refused = run("signing-keys", "rotate", folder)
+    assert refused.exit_code == 1
+    assert "FREEHOLD_SECRET" in refused.output
+    assert run("signing-keys", "list", folder, "--json").output == before
+
+
+def test_an_algorithm_that_is_none_stops_the_start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for wrong in ("none", "HS256", "RS256", "es256"):
+        monkeypatch.setenv("FREEHOLD_SIGNING_ALGORITHM", wrong)
+        refused = run("signing-keys", "list", folder)
+        assert refused.exit_code == 2
+        assert "FREEHOLD_SIGNING_ALGORITHM" in refused.output

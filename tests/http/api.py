@@ -111,7 +111,9 @@ class Api:
         if operation is not None:
             assert declared is not None, f"not declared: {where}"
             for name in declared.get("headers", {}):
-                assert name in response.headers or name in ("Link", "Set-Cookie"), f"{name} is missing: {where}"
+                assert name in response.headers or name in ("Link", "Set-Cookie", "Clear-Site-Data"), (
+                    f"{name} is missing: {where}"
+                )
         if request.method == "HEAD" or status in (204, 304):
             assert response.content == b"", where
             return
@@ -132,6 +134,7 @@ class Api:
         found = response.json()
         assert set(found) == {
             *("type", "title", "status", "detail", "instance", "code", "message", "errors", "request_id"),
+            *(("error", "error_description") if where.startswith("POST b'/auth/token'") and "error" in found else ()),
         }
         assert found["status"] == response.status_code
         assert found["message"] == found["detail"]

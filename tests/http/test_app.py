@@ -350,7 +350,8 @@ async def test_signing_up_and_using_the_api_from_end_to_end(any_api: Apis) -> No
     assert token.json()["token_type"] == "bearer"
     again = await api.call(None, "POST", "/auth/refresh", json={"refresh_token": token.json()["refresh_token"]})
     assert again.json()["session"] == token.json()["session"]
-    assert (await api.call(None, "POST", "/auth/token", data={"grant_type": "magic"})).status_code == 422
+    refused = await api.call(None, "POST", "/auth/token", data={"grant_type": "magic"})
+    assert (refused.status_code, refused.json()["error"]) == (400, "unsupported_grant_type")
     wrong = {"email": "mary@example.com", "password": "wrong horse"}
     assert (await api.call(None, "POST", "/auth/login", json=wrong)).status_code == 401
     short = {"email": "mary", "password": "x"}
@@ -358,3 +359,70 @@ async def test_signing_up_and_using_the_api_from_end_to_end(any_api: Apis) -> No
     assert [error["field"] for error in refused.json()["errors"]] == ["email", "password"]
     assert (await api.call(None, "POST", "/auth/logout", headers=headers)).status_code == 204
     assert (await api.get(None, "notebooks", headers=headers)).status_code == 401
+
+
+# --- the OAuth 2 token endpoint ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("form", "error"),
+    [
+        ("", "invalid_request"),
+        ("grant_type=password", "invalid_request"),
+        ("grant_type=password&username=mary@example.com", "invalid_request"),
+        ("grant_type=refresh_token&password=x", "invalid_request"),
+        ("grant_type=password&grant_type=password&username=a@b.example&password=x", "invalid_request"),
+        ("grant_type", "invalid_request"),
+        ("grant_type=client_credentials", "unsupported_grant_type"),
+        ("grant_type=password&username=mary@example.com&password=wrong+horse", "invalid_grant"),
+        ("grant_type=password&username=nobody@example.com&password=correct+horse", "invalid_grant"),
+        ("grant_type=password&username=&password=", "invalid_grant"),
+        ("grant_type=refresh_token&refresh_token=made+up", "invalid_grant"),
+    ],
+)
+async def test_what_the_token_endpoint_refuses_is_said_as_oauth_says_it(form: str, error: str) -> None:
+    """RFC 6749, section 5.2, within a problem document as everywhere."""
+    api = await Api.of(example("notes"))
+    mary = {"email": "mary@example.com", "password": "correct horse"}
+    await api.call(None, "POST", "/auth/register", json=mary)
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = await api.call(None, "POST", "/auth/token", content=form, headers=headers)
+    assert (answer.status_code, answer.json()["error"], answer.json()["code"]) == (400, error, error)
+    assert re.fullmatch(r"[ !#-\[\]-~]+", answer.json()["error_description"])
+
+
+async def test_the_token_endpoint_takes_what_oauth_clients_send() -> None:
+    """Other parameters and a client's credentials count for nothing; nothing is stored on the way."""
+    api = await Api.of(example("notes"))
+    mary = {"email": "mary@example.com", "password": "correct horse"}
+    await api.call(None, "POST", "/auth/register", json=mary)
+    form = {"grant_type": "password", "username": mary["email"], "password": mary["password"], "scope": "", "more": "x"}
+    answer = await api.call(None, "POST", "/auth/token", data=form, headers={"authorization": "Basic Og=="})
+    assert answer.status_code == 200
+    assert (answer.headers["cache-control"], answer.headers["pragma"]) == ("no-store", "no-cache")
+    form = {"grant_type": "refresh_token", "refresh_token": answer.json()["refresh_token"]}
+    assert (await api.call(None, "POST", "/auth/token", data=form)).json()["session"] == answer.json()["session"]
+
+
+async def test_a_key_ring_that_is_too_old_is_not_used_while_the_database_is_away() -> None:
+    """Neither to verify, to issue nor to be shown: a key may have been withdrawn meanwhile."""
+    store = Away(example("notes"))
+    api = await Api.of(example("notes"), store)
+    mary = await api.person("mary")
+    store.failure = Unavailable()
+    calls = (("GET", "notes"), ("GET", "/.well-known/jwks.json"), ("POST", "/auth/token"))
+    assert (await api.get(None, "/.well-known/jwks.json")).status_code == 200
+    api.world.clock.wait(seconds=30)
+    for method, path in calls:
+        assert (await api.call(mary, method, path)).status_code == 503, path
+    store.failure = None
+    assert (await api.get(mary, "notes")).status_code == 200
+
+
+async def test_swagger_is_told_where_to_sign_in() -> None:
+    for document in await documents():
+        flow = document["components"]["securitySchemes"]["password"]["flows"]["password"]
+        assert flow["tokenUrl"] == "/auth/token"
+        for path, _, operation in operations(document):
+            kinds = [name for each in operation.get("security", ()) for name in each]
+            assert ("password" in kinds) is ("bearer" in kinds), path

@@ -36,6 +36,8 @@ MEMBERS = table_of(MembershipRow).name
 UNSAID = object()
 """the domain does not say it in these words"""
 SERVICES = ("", "audit", "signing keys")
+DELETED = ("freehold_signing_keys",)
+"""the built-in tables, but for memberships, of which the application deletes rows"""
 
 
 @dataclass(frozen=True)
@@ -427,6 +429,8 @@ class Questions:
         yield "SELECT", lambda: sorted(str(row[0]) for row in raw.rows(f'SELECT "{key}" FROM {name}'))  # noqa: S608
         if changing:
             yield "UPDATE", lambda: raw.touches(f"UPDATE {name} SET {changing} = NULL")  # noqa: S608
+        if name in DELETED:
+            yield "DELETE", lambda: raw.touches(f"DELETE FROM {name}")  # noqa: S608
         yield "INSERT", lambda: raw.outcomes([*self._inserts(name)])
 
     def _inserts(self, name: str) -> Iterator[str]:
@@ -447,8 +451,8 @@ class Questions:
                 "freehold_refresh_tokens": ("hash, session, created_at", f"'{TOKEN}', '{session}', '{at}'"),
                 "freehold_audit": ("kind, account, at, data", f"'x', {who}, '{at}', '{{}}'"),
                 "freehold_signing_keys": (
-                    "kid, state, public, private_sealed, created_at",
-                    f"'x', 'retired', '', '', '{at}'",
+                    "kid, state, public, private_sealed, created_at, since",
+                    f"'x', 'retired', '', '', '{at}', '{at}'",
                 ),
             }[name]
             yield f"INSERT INTO {name} ({columns}) VALUES ({values})"  # noqa: S608
@@ -468,8 +472,8 @@ def built_in_rows(world: World) -> Iterator[str]:
     yield f"INSERT INTO freehold_audit (kind, account, at, data) VALUES ('x', '{account}', '{at}', '{{}}')"  # noqa: S608
     yield f"INSERT INTO freehold_audit (kind, account, at, data) VALUES ('x', NULL, '{at}', '{{}}')"  # noqa: S608
     yield (
-        "INSERT INTO freehold_signing_keys (kid, state, public, private_sealed, created_at) "  # noqa: S608
-        f"VALUES ('a', 'active', '', '', '{at}')"
+        "INSERT INTO freehold_signing_keys (kid, state, public, private_sealed, created_at, since) "  # noqa: S608
+        f"VALUES ('a', 'active', '', '', '{at}', '{at}')"
     )
 
 

@@ -124,13 +124,13 @@ class SigningKeyRow(BuiltIn, table=True):
     __tablename__ = "freehold_signing_keys"
     __table_args__ = (
         CheckConstraint("state IN ('active', 'next', 'retired')", name="state"),
-        *_instants("created_at"),
+        *_instants("created_at", "since"),
         Index(
-            "uq_freehold_signing_keys_active",
+            "uq_freehold_signing_keys_state",
             "state",
             unique=True,
-            sqlite_where=text("state = 'active'"),
-            postgresql_where=text("state = 'active'"),
+            sqlite_where=text("state <> 'retired'"),
+            postgresql_where=text("state <> 'retired'"),
         ),
     )
 
@@ -139,6 +139,7 @@ class SigningKeyRow(BuiltIn, table=True):
     public: str = Field(sa_type=TEXT)
     private_sealed: str = Field(sa_type=TEXT)
     created_at: str = Field(sa_type=INSTANT)
+    since: str = Field(sa_type=INSTANT)
 
 
 def table_of(row: type[BuiltIn]) -> Table:

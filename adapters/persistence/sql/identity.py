@@ -5,7 +5,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, Table, Update, and_, exists, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Table,
+    Update,
+    and_,
+    delete,
+    exists,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.builtin import (
@@ -90,6 +103,9 @@ class IdentityStatements:
         )
         self.signing_keys = ready(select(_KEYS).order_by(_KEYS.c.created_at, _KEYS.c.kid), keys)
         self.add_signing_key = ready(_insert(_KEYS), keys)
+        in_state = _KEYS.c.state == param("before")
+        self.save_signing_key = ready(_update(_KEYS, "state", "since").where(in_state), keys)
+        self.remove_signing_key = ready(delete(_KEYS).where(_KEYS.c.kid == key), keys)
 
 
 def _insert(table: Table, without: str | None = None) -> Any:
@@ -234,7 +250,10 @@ class SqlSigningKeys:
     async def all(self) -> Sequence[SigningKey]:
         """See the port."""
         rows = await self._connection.rows(self._statements.signing_keys, {})
-        return [SigningKey(kid, state, public, sealed, _instant(made)) for kid, state, public, sealed, made in rows]
+        return [
+            SigningKey(kid, state, public, sealed, _instant(made), _instant(since))
+            for kid, state, public, sealed, made, since in rows
+        ]
 
     async def add(self, key: SigningKey) -> None:
         """See the port."""
@@ -244,11 +263,22 @@ class SqlSigningKeys:
             "public": key.public,
             "private_sealed": key.private_sealed,
             "created_at": stored_time(key.created_at),
+            "since": stored_time(key.since),
         }
         try:
             await self._connection.run(self._statements.add_signing_key, values)
         except Broken as error:
-            raise Conflict("There is an active signing key already.") from error
+            raise Conflict("There is a signing key in this state already.") from error
+
+    async def save(self, key: SigningKey, before: str) -> None:
+        """See the port."""
+        values = {"key": key.kid, "before": before, "state": key.state, "since": stored_time(key.since)}
+        if await self._connection.run(self._statements.save_signing_key, values) != 1:
+            raise Conflict("The signing keys are being rotated already.", code="changed")
+
+    async def remove(self, kid: str) -> None:
+        """See the port."""
+        await self._connection.run(self._statements.remove_signing_key, {"key": kid})
 
 
 def account_values(account: Account) -> dict[str, Any]:

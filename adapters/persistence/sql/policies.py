@@ -323,7 +323,12 @@ _SERVICE, _CALLER = "(SELECT freehold.service())", "(SELECT freehold.me())"
 
 def _both(table: str, condition: str, *commands: str) -> list[Policy]:
     """The same for the old and the new row of each command."""
-    using = {"SELECT": (condition, None), "INSERT": (None, condition), "UPDATE": (condition, condition)}
+    using = {
+        "SELECT": (condition, None),
+        "DELETE": (condition, None),
+        "INSERT": (None, condition),
+        "UPDATE": (condition, condition),
+    }
     return [Policy(table, command, *using[command]) for command in commands]
 
 
@@ -339,7 +344,7 @@ _BUILT_IN = [
     # nobody changes or deletes an event: there is no policy, and no privilege
     *_both(_AUDIT, f"account = {_CALLER}", "SELECT"),
     *_both(_AUDIT, f"account = {_CALLER} OR (account IS NULL AND {_SERVICE} = 'audit')", "INSERT"),
-    *_both(_KEYS, f"{_SERVICE} = 'signing keys'", "SELECT", "INSERT", "UPDATE"),
+    *_both(_KEYS, f"{_SERVICE} = 'signing keys'", "SELECT", "INSERT", "UPDATE", "DELETE"),
 ]
 _GRANTED = [
     # neither staff roles nor whether an account is disabled: those are the operator's
@@ -354,5 +359,5 @@ _GRANTED = [
     Grants(_MEMBERS, ("SELECT", "INSERT", "DELETE"), ("role", "expires_at")),
     # who chose an event's number could take those to come
     Grants(_AUDIT, ("SELECT",), inserted=("kind", "account", "at", "session", "address", "data")),
-    Grants(_KEYS, ("SELECT", "INSERT"), ("state",)),
+    Grants(_KEYS, ("SELECT", "INSERT", "DELETE"), ("state", "since")),
 ]
