@@ -25,7 +25,7 @@ from domain.errors import Conflict
 from domain.session import ABSOLUTE, IDLE, RefreshToken, Session
 from entrypoints import projects
 from tests.conftest import CHOSEN, tables_of
-from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, memory_store, no_throttles, notes
+from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, mailing, memory_store, no_throttles, notes
 
 IDS = UuidV7()
 NOTES = notes()
@@ -238,7 +238,7 @@ async def test_of_many_that_take_an_address_one_succeeds(store: Store) -> None:
 
 async def test_twenty_refreshes_at_once_get_one_successor(store: Store) -> None:
     use_cases = SessionUseCases(
-        store, SetClock(), IDS, PlainPasswords(), PlainTokens(), TokenSuccessors(), no_throttles()
+        store, SetClock(), IDS, PlainPasswords(), PlainTokens(), TokenSuccessors(), no_throttles(), mailing(store)
     )
     async with store.work() as work:
         await work.accounts.add(BOB)
