@@ -8,11 +8,17 @@ import asyncpg
 import pytest
 
 from adapters.clock import UuidV7
+from adapters.persistence.sql.postgres import PostgresStore
+from adapters.sealing import TokenSuccessors
+from application.accounts import AccountUseCases, SignUp
 from application.ports import Store
+from application.sessions import SessionUseCases
+from application.throttles import Device
 from domain.account import Account
+from domain.errors import NotAuthenticated
 from domain.mail import LEASE, Kind, Letter, Link
-from tests.conftest import PostgresDatabase, Worlds
-from tests.doubles import START, notes
+from tests.conftest import PostgresDatabase, Worlds, tables_of
+from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, mailing, no_throttles, notes
 
 IDS = UuidV7()
 NOTES = notes()
@@ -144,3 +150,54 @@ async def test_row_level_security_shows_a_link_to_whoever_has_it_and_letters_to_
         await transaction.rollback()
     finally:
         await connection.close()
+
+
+async def test_whoever_signs_in_while_the_account_is_disabled_has_no_session_afterwards(
+    postgres_database: PostgresDatabase,
+) -> None:
+    """Both orders: the session waits for the operator, and the operator waits for the session."""
+    database = postgres_database(NOTES)
+    serving, owning = (PostgresStore(url, tables_of(NOTES)) for url in (database.url, database.migration_url))
+    sessions, outbox = _sessions(serving), mailing(serving)
+    operator = AccountUseCases(
+        owning, SetClock(), IDS, PlainPasswords(), _sessions(owning), no_throttles(), outbox, SignUp.OPEN
+    )
+    try:
+        async with serving.work() as work:
+            await work.accounts.add(MARY)
+            await work.commit()
+        async with owning.work() as work:
+            await work.accounts.appoint(replace(MARY, disabled=True))
+            late = asyncio.create_task(_sign_in(serving, sessions))
+            done, _ = await asyncio.wait([late], timeout=0.3)
+            assert not done, "it waits"
+            await work.commit()
+        with pytest.raises(NotAuthenticated):
+            await late
+        await operator.set_disabled(MARY.email, False)
+        async with serving.work() as work:
+            signed_in = await sessions.start(work, MARY, Device("", ""), START)
+            disabling = asyncio.create_task(operator.set_disabled(MARY.email, True))
+            done, _ = await asyncio.wait([disabling], timeout=0.3)
+            assert not done, "it waits"
+            await work.commit()
+        await disabling
+        session = await serving.sessions.get(signed_in.session)
+        assert session is not None
+        assert not session.alive(START)
+    finally:
+        await serving.close()
+        await owning.close()
+
+
+def _sessions(store: Store) -> SessionUseCases:
+    return SessionUseCases(
+        store, SetClock(), IDS, PlainPasswords(), PlainTokens(), TokenSuccessors(), no_throttles(), mailing(store)
+    )
+
+
+async def _sign_in(store: Store, sessions: SessionUseCases) -> None:
+    """From where the account was seen as it was before."""
+    async with store.work() as work:
+        await sessions.start(work, MARY, Device("", ""), START)
+        await work.commit()
