@@ -7,6 +7,7 @@ machine it may go on in the clear.
 import asyncio
 import logging
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
@@ -15,7 +16,6 @@ from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
-from rich.console import Console
 
 from application.mailing import Mailing
 from application.ports import Clock, Mail, Undeliverable
@@ -120,14 +120,13 @@ def _refused(code: int) -> Exception:
 class ConsoleMail:
     """The `Outgoing` port for whoever develops."""
 
-    def __init__(self, console: Console) -> None:
-        """Print there."""
-        self._console = console
+    def __init__(self, show: Callable[[str], object]) -> None:
+        """`show` prints a text."""
+        self._show = show
 
     async def send(self, mail: Mail) -> None:
         """See the port."""
-        text = f"\nMail to {mail.to}: {mail.subject}\n\n{mail.text}"
-        self._console.print(text, highlight=False, soft_wrap=True, markup=False)
+        self._show(f"\nMail to {mail.to}: {mail.subject}\n\n{mail.text}")
 
 
 async def deliver_all(mailing: Mailing) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,8 @@ def _prepare(folder: Path, ask: bool, console: Console, url: str) -> Container:
     """A container over the specification as it is now and a database that fits it. Mail goes to the console."""
     container = Container(folder=folder)
     if container.settings().smtp_url is None:
-        container.outgoing.override(providers.Object(ConsoleMail(console)))
+        show = partial(console.print, highlight=False, soft_wrap=True, markup=False)
+        container.outgoing.override(providers.Object(ConsoleMail(show)))
         container.public_url.override(providers.Object(container.settings().public_url or url))
     database, tables = container.database(), container.tables()
     try:
