@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 from domain.account import Account
 from domain.audit import Event
+from domain.errors import FreeholdError
+from domain.mail import Letter, Link
 from domain.membership import Membership
 from domain.ownership import Actor, Facts
 from domain.record import Record
@@ -274,6 +276,54 @@ class SigningKeys(Protocol):
         """Forget a key."""
 
 
+class Links(Protocol):
+    """Links that were sent, by the hash of their token only."""
+
+    async def add(self, link: Link) -> None:
+        """Store a new link."""
+
+    async def get(self, token_hash: str) -> Link | None:
+        """The link with this SHA-256 (hex), or None; also one that has expired."""
+
+    async def take(self, token_hash: str) -> bool:
+        """Delete it. False where it is not there (any more): of two works at once, one gets True."""
+
+    async def forget(self, account: str) -> None:
+        """Delete every link of the account."""
+
+    async def clean(self, now: datetime) -> None:
+        """Delete what has expired."""
+
+
+class LettersRead(Protocol):
+    """The outbox."""
+
+    async def waiting(self, now: datetime) -> bool:
+        """Whether a letter is due."""
+
+
+class Letters(LettersRead, Protocol):
+    """The outbox inside a unit of work."""
+
+    async def add(self, letter: Letter) -> None:
+        """Store a new letter."""
+
+    async def claim(self, now: datetime, until: datetime) -> Letter | None:
+        """The letter that has been due longest, which from now on is due at `until`; None where none is due.
+
+        Of several works at once each gets another one.
+        """
+
+    async def save(self, letter: Letter) -> None:
+        """Store attempts and time of a letter; nothing where it is gone."""
+
+    async def remove(self, letter_id: str) -> None:
+        """Delete a letter."""
+
+    async def forget(self, account: str) -> None:
+        """Delete the letters of the account that carry a link."""
+
+
 class Work(Protocol):
     """One unit of work: all of it is kept at `commit`, none of it otherwise.
 
@@ -300,6 +350,14 @@ class Work(Protocol):
     def signing_keys(self) -> SigningKeys:
         """The keys for access tokens."""
 
+    @property
+    def links(self) -> Links:
+        """Links that were sent."""
+
+    @property
+    def letters(self) -> Letters:
+        """The outbox."""
+
     async def commit(self) -> None:
         """Keep everything, durably, before returning. Raises `Unavailable` where that fails; then nothing is kept."""
 
@@ -318,6 +376,10 @@ class Store(Protocol):
     @property
     def sessions(self) -> SessionsRead:
         """Sessions as committed."""
+
+    @property
+    def letters(self) -> LettersRead:
+        """The outbox as committed."""
 
     def work(self) -> AbstractAsyncContextManager[Work]:
         """A unit of work; leaving it without `commit` undoes it."""
@@ -349,6 +411,31 @@ class Counters(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+
+
+# --- mail ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """Plain text to one address."""
+
+    id: str
+    """the letter's: the same at each attempt"""
+    to: str
+    subject: str
+    text: str = field(repr=False)
+
+
+class Undeliverable(FreeholdError):
+    """The mail was refused for good; the message tells a code, and nobody's address."""
+
+
+class Outgoing(Protocol):
+    """The way to a mail server."""
+
+    async def send(self, mail: Mail) -> None:
+        """Hand it over. Raises `Unavailable` where trying again may help, else `Undeliverable`."""
 
 
 # --- credentials ---------------------------------------------------------------------------

@@ -7,11 +7,13 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
+from application.mailing import Mailing
 from application.ports import Clock, Ids, Passwords, Store, Successors, Tokens, Work
 from application.throttles import Device, Throttles
 from domain.account import Account, accept_email, presented_password
 from domain.audit import Event
 from domain.errors import FieldError, Invalid, NotAuthenticated, NotFound
+from domain.mail import Kind
 from domain.ownership import Actor
 from domain.session import Outcome, Session
 from domain.values import ValueRefused
@@ -56,6 +58,7 @@ class SessionUseCases:
         tokens: Tokens,
         successors: Successors,
         throttles: Throttles,
+        mailing: Mailing,
     ) -> None:
         """Take the ports."""
         self._store = store
@@ -65,6 +68,7 @@ class SessionUseCases:
         self._tokens = tokens
         self._successors = successors
         self._throttles = throttles
+        self._mailing = mailing
 
     async def login(self, email: str, password: str, device: Device) -> SignedIn:
         """Sign in. Raises `NotAuthenticated`, `Invalid` for what no account can have, `TooManyRequests`, `Unavailable`.
@@ -94,7 +98,7 @@ class SessionUseCases:
                 await work.audit.add(Event.of("login_failed", known, now, address=device.address))
                 await work.commit()
                 # the same for an unknown address, a wrong password and a disabled account
-                raise NotAuthenticated("The address or the password is wrong.", code="wrong_credentials")
+                raise _wrong_credentials()
             if renewed is not None:
                 account = account.with_password(renewed)
                 await work.accounts.save(account)
@@ -104,10 +108,16 @@ class SessionUseCases:
             return answer
 
     async def start(self, work: Work, account: Account, device: Device, now: datetime) -> SignedIn:
-        """A new session with its first tokens, in somebody else's unit of work."""
+        """A new session with its first tokens, in somebody else's unit of work. Raises `NotAuthenticated`.
+
+        A new session waits for whoever disables the account right now. So that is asked once more, behind it.
+        """
         session = Session.start(self._ids.new(), account.id, device.name, device.address, now)
         refresh_token = _new_token()
         await work.sessions.add(session)
+        present = await work.accounts.get(account.id)
+        if present is None or present.disabled:
+            raise _wrong_credentials()
         await work.sessions.add_token(session.first_token(_hash(refresh_token)))
         answer = self._answer(account, session, refresh_token, now)
         return replace(answer, device_token=self._throttles.device_token(account.email))
@@ -149,6 +159,7 @@ class SessionUseCases:
             if rotation.outcome is Outcome.REUSED:
                 await work.sessions.save(rotation.session)
                 await work.audit.add(Event.of("refresh_reused", account.id, now, session.id, device.address))
+                await self._mailing.post(work, Kind.SESSION_ENDED, account.email, now, account.id)
                 # the request fails, yet this is kept
                 await work.commit()
         raise refused
@@ -211,6 +222,10 @@ def accepted(**asked: tuple[Callable[[str], str], str]) -> Iterator[str]:
     if errors:
         raise Invalid(errors=tuple(errors))
     return iter(found)
+
+
+def _wrong_credentials() -> NotAuthenticated:
+    return NotAuthenticated("The address or the password is wrong.", code="wrong_credentials")
 
 
 def _new_token() -> str:

@@ -10,9 +10,11 @@ from application.ports import Clock, Counters, Sealer
 from domain.errors import TooManyRequests, Unavailable
 from domain.ownership import Actor
 from domain.throttling import (
+    ADDRESS_MAILS,
     GUESSES_REMEMBERED,
     HEARD_AT_ONCE,
     KNOWN,
+    NETWORK_MAILS,
     NETWORK_REFRESHES,
     REGISTRATIONS,
     REQUESTS_SECONDS,
@@ -100,6 +102,11 @@ class Throttles:
     async def refreshing_session(self, session: str) -> None:
         """One more refresh of a session."""
         await self._take(SESSION_REFRESHES, "session's refreshes", session)
+
+    async def mailing(self, email: str, address: str) -> None:
+        """One more mail that somebody asks for; whether there is such an account makes no difference."""
+        await self._take(NETWORK_MAILS, "mails", network_of(address))
+        await self._take(ADDRESS_MAILS, "mails to", email)
 
     @asynccontextmanager
     async def signing_in_as(self, email: str, device: Device) -> AsyncIterator[None]:

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from unicodedata import normalize
 
+from domain.common_passwords import is_common
 from domain.values import EMAIL_PATTERN, ValueRefused, accept_text
 
 LONGEST_EMAIL = 254
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 256
 """characters (code points) after normalisation"""
+_SPECIAL = frozenset('"(),:;<>[\\]')
+"""what would have a meaning of its own in the head of a mail (RFC 5322, section 3.2.3)"""
 _WIDEST = 4
 """so many code points at most become one by NFC: what is longer by more need not be normalised to be refused"""
 
@@ -37,6 +40,10 @@ class Account:
         """The same account under another password, or the same one hashed in a newer way."""
         return replace(self, password_hash=password_hash)
 
+    def with_email(self, email: str) -> "Account":
+        """The same account under another address."""
+        return replace(self, email=email)
+
 
 def accept_email(text: str) -> str:
     """The normalised form of an address (NFC, no space around it, lower case), or `ValueRefused`."""
@@ -46,7 +53,7 @@ def accept_email(text: str) -> str:
     email = normalize("NFC", normalize("NFC", accept_text(text).strip()).lower())
     if len(email) > LONGEST_EMAIL:
         raise ValueRefused("length", f"This must have at most {LONGEST_EMAIL} characters.")
-    if not re.fullmatch(EMAIL_PATTERN, email):
+    if not re.fullmatch(EMAIL_PATTERN, email) or not _SPECIAL.isdisjoint(email):
         raise ValueRefused("not_an_email", "This must be an e-mail address.")
     return email
 
@@ -56,6 +63,8 @@ def accept_password(text: str) -> str:
     password = presented_password(text)
     if len(password) < SHORTEST_PASSWORD:
         raise ValueRefused("length", f"This must have at least {SHORTEST_PASSWORD} characters.")
+    if is_common(password):
+        raise ValueRefused("too_common", "This is one of the passwords that are guessed first.")
     return password
 
 

@@ -6,6 +6,7 @@
 | requests of anybody else, also with tokens that are not valid | the network |
 | sign-ins, refreshes, registrations | the network |
 | refreshes | the session |
+| links asked for by mail | the network; the address that they go to |
 | wrong passwords at a sign-in | a known device; else the account in a known network; else the account |
 | wrong passwords of somebody signed in | the session |
 
@@ -36,6 +37,8 @@ REGISTRATIONS = Limit(60, 3600)
 """of a network"""
 NETWORK_REFRESHES = Limit(300, 60)
 SESSION_REFRESHES = Limit(60, 300)
+NETWORK_MAILS = Limit(30, 3600)
+ADDRESS_MAILS = Limit(5, 3600)
 REQUESTS_SECONDS = 60
 """the window of requests; their number is a setting"""
 

@@ -5,10 +5,10 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 import uvicorn
@@ -17,15 +17,18 @@ from rich.console import Console
 
 from adapters.http.messages import encode
 from adapters.persistence.memory import MemoryStore
+from adapters.persistence.sql.pool import Server
 from adapters.specification_file import load
+from application.accounts import AccountUseCases
 from application.ports import SigningKey
-from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid, Unavailable
+from domain.errors import FreeholdError, Refusal, SchemaDiffers, SpecificationInvalid, Unavailable
 from domain.specification.model import Specification
 from entrypoints import asgi, developing, logs, projects, proving, reports
 from entrypoints.container import Container
 from entrypoints.settings import Settings
 
 FAILED, USAGE = 1, 2
+T = TypeVar("T")
 
 cli = typer.Typer(
     name="freehold",
@@ -34,6 +37,8 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+accounts = typer.Typer(help="What the operator does with accounts.", no_args_is_help=True)
+cli.add_typer(accounts, name="accounts")
 out = Console()
 err = Console(stderr=True)
 
@@ -41,6 +46,7 @@ signing_keys = typer.Typer(help="The keys that access tokens are signed with.", 
 cli.add_typer(signing_keys, name="signing-keys")
 
 Folder = Annotated[Path, typer.Argument(help="The project folder, or its freehold.yaml.")]
+Email = Annotated[str, typer.Argument(help="The account's address.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="The port.")]
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
@@ -100,6 +106,10 @@ def serve(
     if database is not None:
         os.environ["FREEHOLD_DATABASE_URL"] = database
     container = _container(folder, as_json)
+    try:
+        container.settings().require_mail()
+    except ValueError as error:
+        _fail(f"Not served. {error}.", as_json, USAGE)
     try:
         projects.require_same(container.database(), container.tables())
     except SchemaDiffers as error:
@@ -264,6 +274,61 @@ def prove(
     raise typer.Exit(code)
 
 
+@accounts.command()
+def invite(email: Email, folder: Folder = Path(), as_json: Json = False) -> None:
+    """Invite somebody to register: by mail, or where no mail server is set by a link that is printed."""
+    url = _operate(folder, as_json, lambda accounts: accounts.invite(email))
+    if as_json:
+        reports.print_json({"link": url})
+    else:
+        out.print(url or "The invitation goes out by mail.", highlight=False, soft_wrap=True, markup=False)
+
+
+@accounts.command()
+def disable(email: Email, folder: Folder = Path(), as_json: Json = False) -> None:
+    """Let nobody sign in or act as this account: its sessions end at once. Nothing is deleted."""
+    _set_disabled(email, folder, as_json, True)
+
+
+@accounts.command()
+def enable(email: Email, folder: Folder = Path(), as_json: Json = False) -> None:
+    """Let a disabled account sign in again."""
+    _set_disabled(email, folder, as_json, False)
+
+
+def _set_disabled(email: str, folder: Path, as_json: bool, disabled: bool) -> None:
+    _operate(folder, as_json, lambda accounts: accounts.set_disabled(email, disabled))
+    if as_json:
+        reports.print_json({"disabled": disabled})
+    else:
+        out.print("Disabled; its sessions have ended." if disabled else "Enabled.")
+
+
+def _operate(folder: Path, as_json: bool, use: Callable[[AccountUseCases], Awaitable[T]]) -> T:
+    """Something that the operator does, on PostgreSQL as the role that owns the tables."""
+    container = _container(folder, as_json)
+    database = container.database()
+    if isinstance(database, Server):
+        if container.settings().migration_url is None:
+            _fail("Set FREEHOLD_MIGRATION_URL: only the owner of the tables does this.", as_json, USAGE)
+        container.database.override(Server(database.owner_url))
+
+    async def run() -> T:
+        store = container.store()
+        try:
+            return await use(container.accounts())
+        finally:
+            await store.close()
+
+    try:
+        projects.require_current(database)
+        return asyncio.run(run())
+    except Refusal as error:
+        _fail("; ".join(each.message for each in error.errors) or error.detail, as_json)
+    except FreeholdError as error:
+        _fail(f"Nothing was done. {error}", as_json)
+
+
 def _container(folder: Path, as_json: bool) -> Container:
     """A container whose specification and settings are known to be right."""
     project = _folder(folder)
@@ -282,8 +347,14 @@ def _settings(as_json: bool) -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        wrong = "; ".join(f"FREEHOLD_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False))
+        wrong = "; ".join(map(_wrong_setting, error.errors(include_input=False)))
         _fail(f"Settings are wrong. {wrong}.", as_json, USAGE)
+
+
+def _wrong_setting(error: Any) -> str:
+    """What is about several of them names no one of them."""
+    name = f"FREEHOLD_{str(error['loc'][0]).upper()}: " if error["loc"] else ""
+    return f"{name}{error['msg']}"
 
 
 def _folder(given: Path) -> Path:

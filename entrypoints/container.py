@@ -13,6 +13,7 @@ from adapters.http.auth import auth_router
 from adapters.http.clients import Clients
 from adapters.http.identity import Identity
 from adapters.limits import LimitsCounters, SharedCounters, in_memory
+from adapters.mail import SmtpMail
 from adapters.passwords import PasslibPasswords
 from adapters.persistence.sql.pool import Limits, Server
 from adapters.persistence.sql.postgres import PostgresStore
@@ -21,13 +22,18 @@ from adapters.persistence.sql.tables import Tables, build
 from adapters.sealing import AesSealer, TokenSuccessors, service_secret
 from adapters.specification_file import load
 from adapters.tokens import JwtTokens
-from application.accounts import AccountUseCases
+from application.accounts import AccountUseCases, SignUp
+from application.mailing import Mailing
 from application.ports import Clock, Counters, Sealer
 from application.records import RecordUseCases
 from application.sessions import SessionUseCases
 from application.sharing import SharingUseCases
 from application.throttles import Throttles
-from entrypoints.settings import RateLimits, Settings, SignUp
+from domain.specification.model import Specification
+from entrypoints.settings import RateLimits, Settings
+
+LOCAL = "http://127.0.0.1:8000"
+"""where `freehold dev` and `serve` are by themselves"""
 
 
 def _secret(settings: Settings, folder: Path) -> bytes:
@@ -35,8 +41,21 @@ def _secret(settings: Settings, folder: Path) -> bytes:
     return service_secret(configured, folder)
 
 
-def _sign_up_open(settings: Settings) -> bool:
-    return settings.sign_up is SignUp.OPEN
+def _sign_up(settings: Settings) -> SignUp:
+    return settings.sign_up
+
+
+def _outgoing(settings: Settings, clock: Clock) -> SmtpMail | None:
+    server = settings.mail_server()
+    return None if server is None else SmtpMail(server, str(settings.mail_from), clock)
+
+
+def _public_url(settings: Settings) -> str:
+    return settings.public_url or LOCAL
+
+
+def _app_name(specification: Specification) -> str:
+    return specification.app
 
 
 def _issuer(settings: Settings) -> str:
@@ -105,9 +124,17 @@ class Container(containers.DeclarativeContainer):
     tables = providers.Singleton(build, specification)
     store = providers.Singleton(_store, database, tables, providers.Callable(_limits, settings))
 
+    outgoing = providers.Singleton(_outgoing, settings, clock)
+    public_url = providers.Singleton(_public_url, settings)
+    mailing = providers.Singleton(
+        Mailing, store, clock, ids, outgoing, public_url, providers.Callable(_app_name, specification)
+    )
+
     records = providers.Singleton(RecordUseCases, specification, store, clock, ids, cursors)
     sharing = providers.Singleton(SharingUseCases, records, store, clock)
-    sessions = providers.Singleton(SessionUseCases, store, clock, ids, passwords, tokens, successors, throttles)
+    sessions = providers.Singleton(
+        SessionUseCases, store, clock, ids, passwords, tokens, successors, throttles, mailing
+    )
     accounts = providers.Singleton(
         AccountUseCases,
         store,
@@ -116,7 +143,8 @@ class Container(containers.DeclarativeContainer):
         passwords,
         sessions,
         throttles,
-        sign_up_open=providers.Callable(_sign_up_open, settings),
+        mailing,
+        providers.Callable(_sign_up, settings),
     )
 
     allowed_origins = providers.Callable(_allowed_origins, settings)

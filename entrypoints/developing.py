@@ -5,16 +5,19 @@ import os
 import socket
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
 import uvicorn
+from dependency_injector import providers
 from rich.console import Console
 from uvicorn.supervisors import Multiprocess
 from watchfiles import awatch
 
 from adapters.http.connection import BoundedProtocol
+from adapters.mail import ConsoleMail
 from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid
 from entrypoints import asgi, projects, reports, tour
 from entrypoints.container import Container
@@ -94,18 +97,18 @@ async def open_keys(container: Container) -> None:
 async def serve(folder: Path, host: str, port: int, *, ask: bool, seed: bool, console: Console) -> None:
     """Serve until Ctrl-C. Raises `SchemaDiffers` where the first start would lose stored values."""
     url = f"http://{host}:{port}"
-    container = _prepare(folder, ask, console)
+    container = _prepare(folder, ask, console, url)
     await open_keys(container)
     listening = listen(host, port)
     if seed:
         console.print(await _seed(container, url), highlight=False, markup=False, soft_wrap=True)
-        container = _prepare(folder, ask, console)
+        container = _prepare(folder, ask, console, url)
     started = f"{container.specification().app} on {url}, try it on {url}/docs (Ctrl-C ends)"
     console.print(started, highlight=False, soft_wrap=True)
     sys.stdout.flush()
     while True:
         server = uvicorn.Server(server_config(container, host, port))
-        changed = asyncio.create_task(_next(folder, ask, console))
+        changed = asyncio.create_task(_next(folder, ask, console, url))
         changed.add_done_callback(lambda _, server=server: setattr(server, "should_exit", True))  # type: ignore[misc]
         await server.serve([listening.dup()])
         if not changed.done():
@@ -127,14 +130,14 @@ async def _seed(container: Container, url: str) -> str:
     return f"Mary and Bob are here already. For a new start, end this and remove {container.database()}."
 
 
-async def _next(folder: Path, ask: bool, console: Console) -> Container:
+async def _next(folder: Path, ask: bool, console: Console, url: str) -> Container:
     """Wait until the file changed to a specification that can be served; say why, as long as it cannot.
 
     Nothing is asked meanwhile: whoever is served would wait for the answer.
     """
     async for _ in awatch(folder, watch_filter=lambda _, path: Path(path).name == reports.FILE, recursive=False):
         try:
-            return _prepare(folder, False, console)
+            return _prepare(folder, False, console, url)
         except SpecificationInvalid as error:
             reports.print_problems(console, folder / reports.FILE, error)
         except SchemaDiffers as error:
@@ -143,9 +146,13 @@ async def _next(folder: Path, ask: bool, console: Console) -> Container:
     raise KeyboardInterrupt
 
 
-def _prepare(folder: Path, ask: bool, console: Console) -> Container:
-    """A container over the specification as it is now and a database that fits it."""
+def _prepare(folder: Path, ask: bool, console: Console, url: str) -> Container:
+    """A container over the specification as it is now and a database that fits it. Mail goes to the console."""
     container = Container(folder=folder)
+    if container.settings().smtp_url is None:
+        show = partial(console.print, highlight=False, soft_wrap=True, markup=False)
+        container.outgoing.override(providers.Object(ConsoleMail(show)))
+        container.public_url.override(providers.Object(container.settings().public_url or url))
     database, tables = container.database(), container.tables()
     try:
         projects.bring_up(database, tables, allow_losses=False)

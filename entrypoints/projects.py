@@ -70,18 +70,23 @@ def compare(database: Path | Server, tables: Tables) -> schema.Differences:
     return schema.compare(database, tables)
 
 
-def require_same(database: Path | Server, tables: Tables) -> None:
-    """Raise `SchemaDiffers` unless the database is exactly the specification's; changes nothing."""
+def require_current(database: Path | Server) -> None:
+    """Raise `SchemaDiffers` unless the built-in tables are there, as this version needs them; changes nothing."""
     if isinstance(database, Path) and not database.exists():
         raise SchemaDiffers(f"There is no database at {database}. `freehold migrate` makes one.")
+    if not migrating.is_current(_url(database)):
+        raise SchemaDiffers(
+            f"The built-in tables of {database} are of another version. `freehold migrate` upgrades them."
+        )
+
+
+def require_same(database: Path | Server, tables: Tables) -> None:
+    """Raise `SchemaDiffers` unless the database is exactly the specification's; changes nothing."""
     # as the role that serves: it may do no more than that
     serving = Server(database.url) if isinstance(database, Server) else database
     if isinstance(serving, Server) and (unfit := postgres_schema.unfit(serving.url)) is not None:
         raise SchemaDiffers(unfit)
-    if not migrating.is_current(_url(serving)):
-        raise SchemaDiffers(
-            f"The built-in tables of {database} are of another version. `freehold migrate` upgrades them."
-        )
+    require_current(serving)
     differences = compare(serving, tables)
     if differences:
         raise SchemaDiffers(

@@ -1,27 +1,26 @@
 """Settings from the environment, read once; `docs/settings.md` has the table."""
 
+import re
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from adapters.http.browsers import ORIGIN
 from adapters.limits import SCHEMES
+from adapters.mail import MailServer, read_url
 from adapters.persistence.sql.pool import Limits, Server
 from adapters.tokens import EDDSA, ES256
+from application.accounts import SignUp
+from domain.account import accept_email
+from domain.values import ValueRefused
 
 POSTGRESQL = ("postgresql", "postgres", "postgresql+asyncpg")
 """what a URL of PostgreSQL may begin with"""
-
-
-class SignUp(StrEnum):
-    """Who may register."""
-
-    OPEN = "open"
-    CLOSED = "closed"
+PUBLIC_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~/\-]*)?")
 
 
 class RateLimits(StrEnum):
@@ -67,7 +66,12 @@ class Settings(BaseSettings):
     secret: SecretStr | None = Field(
         None, description="seals cursors and keys, 32 characters or more; unset: a file in the project folder"
     )
-    sign_up: SignUp = Field(SignUp.OPEN, description="`open` or `closed`")
+    sign_up: SignUp = Field(SignUp.OPEN, description="`open`, `verified`, `invite` or `closed`")
+    public_url: str | None = Field(None, description="where people find the service; links in mails begin with it")
+    smtp_url: SecretStr | None = Field(
+        None, description="`smtp://user:password@host:port` (with STARTTLS) or `smtps://…`; unset: no mail is sent"
+    )
+    mail_from: str | None = Field(None, description="the address that mails come from")
     rate_limits: RateLimits = Field(RateLimits.ON, description="`on` or `off`")
     requests_per_minute: int = Field(6000, ge=1, description="of an account, or of a network without one")
     redis_url: SecretStr | None = Field(None, description="where several processes count together; unset: in memory")
@@ -107,6 +111,49 @@ class Settings(BaseSettings):
         if given is not None and (scheme not in SCHEMES or not found or not host):
             raise ValueError(f"must be {', '.join(f'{scheme}://host' for scheme in SCHEMES)}")
         return given
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, given: str | None) -> str | None:
+        """Nothing but a scheme, a host and a path."""
+        if given is not None and not PUBLIC_URL.fullmatch(given):
+            raise ValueError("must be like https://app.example.com")
+        return given
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, given: SecretStr | None) -> SecretStr | None:
+        if given is not None:
+            read_url(given.get_secret_value())
+        return given
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, given: str | None) -> str | None:
+        """An address as an account could have it."""
+        try:
+            return None if given is None else accept_email(given)
+        except ValueRefused as error:
+            raise ValueError("must be an e-mail address such as app@example.com") from error
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Settings":
+        """A mail needs a sender, and links that lead somewhere."""
+        if self.smtp_url is not None and (self.public_url is None or self.mail_from is None):
+            raise ValueError("FREEHOLD_SMTP_URL needs FREEHOLD_PUBLIC_URL and FREEHOLD_MAIL_FROM beside it")
+        return self
+
+    def require_mail(self) -> None:
+        """Raises `ValueError` where nobody could register for want of a mail server."""
+        if self.sign_up in (SignUp.VERIFIED, SignUp.INVITE) and self.smtp_url is None:
+            raise ValueError(
+                f"FREEHOLD_SIGN_UP={self.sign_up.value} sends mail. "
+                "Set FREEHOLD_SMTP_URL, FREEHOLD_MAIL_FROM and FREEHOLD_PUBLIC_URL"
+            )
+
+    def mail_server(self) -> MailServer | None:
+        """Where mail goes; None where none is sent."""
+        return None if self.smtp_url is None else read_url(self.smtp_url.get_secret_value())
 
     def database(self, folder: Path) -> Path | Server:
         """The SQLite file, or where PostgreSQL is. Raises `ValueError` for anything else."""

@@ -22,6 +22,8 @@ async def seed(container: Container) -> str | None:
         bob = await accounts.register("bob@example.com", password, _DEVICE)
     except Conflict:
         return None
+    if mary is None or bob is None:
+        return None
     actor = Actor(mary.account.id, mary.session)
     notebook = await records.create(actor, "notebook", {"title": "Garden"})
     note = await records.create(

@@ -4,11 +4,13 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from adapters.clock import UuidV7
 from adapters.limits import in_memory
 from adapters.persistence.memory import MemoryStore
 from adapters.sealing import AesSealer
 from adapters.specification_file import parse
-from application.ports import Claims
+from application.mailing import Mailing
+from application.ports import Claims, Mail, Outgoing, Store
 from application.throttles import Throttles
 from domain.errors import NotAuthenticated
 from domain.specification.model import Specification
@@ -74,6 +76,30 @@ class PlainTokens:
 def no_throttles() -> Throttles:
     """Throttles that let everybody go on."""
     return Throttles(in_memory(), SetClock(), AesSealer(b"a secret for tests", "devices"), on=False, requests=1)
+
+
+class Postbox:
+    """A way out for mail that keeps what it was given; with `away`, the server is."""
+
+    def __init__(self) -> None:
+        self.mails: list[Mail] = []
+        self.away: Exception | None = None
+
+    async def send(self, mail: Mail) -> None:
+        """See the port."""
+        await asyncio.sleep(0)
+        if self.away is not None:
+            raise self.away
+        self.mails.append(mail)
+
+    def token(self) -> str:
+        """Of the link in the last mail."""
+        return self.mails[-1].text.partition("#token=")[2].split()[0]
+
+
+def mailing(store: Store, clock: SetClock | None = None, outgoing: Outgoing | None = None) -> Mailing:
+    """The outbox of a store; without a way out, no mail is sent."""
+    return Mailing(store, clock or SetClock(), UuidV7(), outgoing, "https://notes.example.com", "notes")
 
 
 def notes() -> Specification:

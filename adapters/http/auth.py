@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from starlette.responses import JSONResponse
 
 from adapters.http.clients import Clients
 from adapters.http.cookies import (
@@ -39,6 +40,7 @@ Password = Annotated[str, WithJsonSchema({"type": "string", "maxLength": LONGEST
 NewPassword = Annotated[
     str, WithJsonSchema({"type": "string", "minLength": SHORTEST_PASSWORD, "maxLength": LONGEST_PASSWORD})
 ]
+LinkToken = Annotated[str, Field(max_length=512)]
 DEVICE_COOKIE = "__Host-freehold-device"
 """no credential: it only keeps wrong passwords from elsewhere from holding up this device"""
 REMEMBERED: dict[str, Any] = {
@@ -82,11 +84,12 @@ class Credentials(Body):
 
 
 class Registration(Body):
-    """A new account."""
+    """A new account; the token of an invitation where one is needed."""
 
     email: Email
     password: NewPassword
     cookie: Cookie = False
+    invitation: LinkToken | None = None
 
 
 class RefreshRequest(Body):
@@ -112,6 +115,38 @@ class AccountDeletion(Body):
     """The present password: nobody is deleted by a session alone."""
 
     password: Password
+
+
+class ForgottenPassword(Body):
+    """Where a link is to be sent."""
+
+    email: Email
+
+
+class PasswordReset(Body):
+    """The token of a link, to be used once, and the next password."""
+
+    token: LinkToken
+    password: NewPassword
+
+
+class EmailChange(Body):
+    """Another address, and the present password."""
+
+    email: Email
+    password: Password
+
+
+class LinkUse(Body):
+    """The token of a link, to be used once."""
+
+    token: LinkToken
+
+
+class MailAnswer(BaseModel):
+    """A mail may be on its way; whether it is nobody learns from this."""
+
+    detail: str = "If that can be done, a mail is on its way."
 
 
 class AccountAnswer(BaseModel):
@@ -216,15 +251,73 @@ def auth_router(
         operation_id="register",
         summary="Make an account and sign in",
         status_code=201,
+        response_model=TokenAnswer,
         response_model_exclude_none=True,
-        responses=problems(403, 409, *body_errors) | {201: REMEMBERED},
+        responses=problems(403, 409, *body_errors)
+        | {201: REMEMBERED, 202: {"model": MailAnswer, "description": "The address must be confirmed first."}},
         openapi_extra=reads(Registration),
     )
-    async def register(request: Request, response: Response) -> TokenAnswer:
+    async def register(request: Request, response: Response) -> TokenAnswer | Response:
         body = await _body(request, Registration)
         cookie = _asks_for_cookie(request, body)
-        found = await accounts.register(body["email"], body["password"], device(request))
+        invitation = body.get("invitation")
+        found = await accounts.register(body["email"], body["password"], device(request), invitation)
+        if found is None:
+            return JSONResponse(MailAnswer().model_dump(), 202, {"cache-control": "no-store"})
         return _signed_in(request, response, found, cookie)
+
+    @router.post(
+        "/auth/email/verify",
+        operation_id="verify_email",
+        summary="Use the link of a mail: the account exists, or has its new address",
+        status_code=204,
+        response_class=Response,
+        responses=problems(409, *body_errors),
+        openapi_extra=reads(LinkUse),
+    )
+    async def verify_email(request: Request) -> None:
+        body = await _body(request, LinkUse)
+        await accounts.verify(body["token"], device(request))
+
+    @router.post(
+        "/auth/email/change",
+        operation_id="change_email",
+        summary="Ask for another address; a link that is mailed there confirms it",
+        status_code=202,
+        responses=problems(401, 403, 409, *body_errors),
+        openapi_extra=reads(EmailChange) | signed_in,
+    )
+    async def change_email(request: Request, actor: Annotated[Actor, Depends(identity)]) -> MailAnswer:
+        await sessions.require(actor)
+        body = await _body(request, EmailChange)
+        await accounts.change_email(actor, body["email"], body["password"], device(request))
+        return MailAnswer()
+
+    @router.post(
+        "/auth/password/forgot",
+        operation_id="forgot_password",
+        summary="Ask for a link by which another password can be set",
+        status_code=202,
+        responses=problems(403, *body_errors),
+        openapi_extra=reads(ForgottenPassword),
+    )
+    async def forgot_password(request: Request) -> MailAnswer:
+        body = await _body(request, ForgottenPassword)
+        await accounts.forgot(body["email"], device(request))
+        return MailAnswer()
+
+    @router.post(
+        "/auth/password/reset",
+        operation_id="reset_password",
+        summary="Use the link of a mail to set another password; every session ends",
+        status_code=204,
+        response_class=Response,
+        responses=problems(*body_errors),
+        openapi_extra=reads(PasswordReset),
+    )
+    async def reset_password(request: Request) -> None:
+        body = await _body(request, PasswordReset)
+        await accounts.reset(body["token"], body["password"], device(request))
 
     @router.post(
         "/auth/login",
@@ -416,6 +509,10 @@ BODIES: list[type[BaseModel]] = [
     PasswordChange,
     AccountDeletion,
     GrantProblem,
+    ForgottenPassword,
+    PasswordReset,
+    EmailChange,
+    LinkUse,
 ]
 """the bodies' models, which OpenAPI names by reference"""
 

@@ -15,6 +15,7 @@ from adapters.persistence.memory_identity import (
     MemorySessions,
     MemorySigningKeys,
 )
+from adapters.persistence.memory_mail import MemoryLetters, MemoryLinks
 from application.ports import SORTED_CHARACTERS, Filter, Page, Query, Sort, View
 from domain.account import Account
 from domain.deletion import closing, obstacles
@@ -240,6 +241,8 @@ class MemoryWork:
         self.sessions = MemorySessions(self._state.identity)
         self.audit = MemoryAudit(self._state.identity)
         self.signing_keys = MemorySigningKeys(self._state.identity)
+        self.links = MemoryLinks(self._state.identity)
+        self.letters = MemoryLetters(self._state.identity)
 
     async def commit(self) -> None:
         """See the port."""
@@ -269,6 +272,11 @@ class MemoryStore:
     def sessions(self) -> MemorySessions:
         """See the port."""
         return MemorySessions(self.state.identity)
+
+    @property
+    def letters(self) -> MemoryLetters:
+        """See the port."""
+        return MemoryLetters(self.state.identity)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[MemoryWork]:

@@ -7,6 +7,7 @@ from application.ports import SigningKey
 from domain.account import Account
 from domain.audit import Event
 from domain.errors import Conflict
+from domain.mail import Letter, Link
 from domain.session import RefreshToken, Session
 
 
@@ -23,11 +24,21 @@ class IdentityState:
     events: list[Event] = field(default_factory=list)
     keys: dict[str, SigningKey] = field(default_factory=dict)
     """by kid"""
+    links: dict[str, Link] = field(default_factory=dict)
+    """by hash"""
+    letters: dict[str, Letter] = field(default_factory=dict)
+    """by id"""
 
     def copy(self) -> "IdentityState":
         """An independent state; the values themselves never change."""
         return IdentityState(
-            dict(self.accounts), dict(self.sessions), dict(self.tokens), list(self.events), dict(self.keys)
+            dict(self.accounts),
+            dict(self.sessions),
+            dict(self.tokens),
+            list(self.events),
+            dict(self.keys),
+            dict(self.links),
+            dict(self.letters),
         )
 
     def forget(self, account: str) -> None:
@@ -38,6 +49,9 @@ class IdentityState:
             del self.sessions[session]
         for token in [token for token in self.tokens.values() if token.session in ended]:
             del self.tokens[token.hash]
+        for mail in (self.links, self.letters):
+            for key in [key for key, each in mail.items() if each.account == account]:
+                del mail[key]
         self.events[:] = [replace(event, account=None) if event.account == account else event for event in self.events]
 
 

@@ -11,13 +11,13 @@ from adapters.clock import UuidV7
 from adapters.passwords import PasslibPasswords
 from adapters.persistence.memory import MemoryStore
 from adapters.sealing import TokenSuccessors
-from application.accounts import AccountUseCases
+from application.accounts import AccountUseCases, SignUp
 from application.sessions import Scope, SessionUseCases, SignedIn
 from application.throttles import Device
 from domain.account import Account
 from domain.errors import Conflict, Forbidden, Invalid, NotAuthenticated
 from domain.ownership import ANONYMOUS, Actor
-from tests.doubles import PlainPasswords, PlainTokens, SetClock, memory_store, no_throttles
+from tests.doubles import PlainPasswords, PlainTokens, SetClock, mailing, memory_store, no_throttles
 
 DEVICE = Device("Firefox", "192.0.2.1")
 
@@ -25,19 +25,21 @@ DEVICE = Device("Firefox", "192.0.2.1")
 class World:
     """The use cases and what they stand on."""
 
-    def __init__(self, *, sign_up_open: bool = True) -> None:
+    def __init__(self, sign_up: SignUp = SignUp.OPEN) -> None:
         self.store: MemoryStore = memory_store()
         clock, ids, self.passwords = SetClock(), UuidV7(), PlainPasswords()
-        throttles = no_throttles()
+        throttles, mail = no_throttles(), mailing(self.store)
         self.sessions = SessionUseCases(
-            self.store, clock, ids, self.passwords, PlainTokens(), TokenSuccessors(), throttles
+            self.store, clock, ids, self.passwords, PlainTokens(), TokenSuccessors(), throttles, mail
         )
         self.use_cases = AccountUseCases(
-            self.store, clock, ids, self.passwords, self.sessions, throttles, sign_up_open=sign_up_open
+            self.store, clock, ids, self.passwords, self.sessions, throttles, mail, sign_up
         )
 
-    async def register(self, email: str = "mary@example.com", password: str = "passw0rd") -> SignedIn:  # noqa: S107
-        return await self.use_cases.register(email, password, DEVICE)
+    async def register(self, email: str = "mary@example.com", password: str = "stone soup") -> SignedIn:  # noqa: S107
+        signed_in = await self.use_cases.register(email, password, DEVICE)
+        assert signed_in is not None
+        return signed_in
 
     def events(self) -> list[str]:
         return [event.kind for event in self.store.state.identity.events]
@@ -54,7 +56,7 @@ async def test_signing_up_signs_in() -> None:
     assert (account.email, account.staff, account.disabled) == ("mary@example.com", None, False)
     assert account == signed_in.account
     assert world.events() == ["registered"]
-    again = await world.sessions.login("mary@example.com", "passw0rd", DEVICE)
+    again = await world.sessions.login("mary@example.com", "stone soup", DEVICE)
     assert again.session != signed_in.session
     assert (await world.sessions.refresh(signed_in.refresh_token, DEVICE)).session == signed_in.session
 
@@ -80,41 +82,42 @@ async def test_wrong_content_names_its_fields() -> None:
 
 async def test_closed_sign_up() -> None:
     with pytest.raises(Forbidden) as caught:
-        await World(sign_up_open=False).register()
+        await World(SignUp.CLOSED).register()
     assert caught.value.code == "sign_up_closed"
 
 
 async def test_another_password_ends_the_other_sessions() -> None:
     world = World()
-    first, second = await world.register(), await world.sessions.login("mary@example.com", "passw0rd", DEVICE)
-    await world.use_cases.change_password(actor_of(first), "passw0rd", "another one")
+    first, second = await world.register(), await world.sessions.login("mary@example.com", "stone soup", DEVICE)
+    await world.use_cases.change_password(actor_of(first), "stone soup", "another one")
     await world.sessions.require(actor_of(first))
     with pytest.raises(NotAuthenticated):
         await world.sessions.require(actor_of(second))
     with pytest.raises(NotAuthenticated):
-        await world.sessions.login("mary@example.com", "passw0rd", DEVICE)
+        await world.sessions.login("mary@example.com", "stone soup", DEVICE)
     await world.sessions.login("mary@example.com", "another one", DEVICE)
     assert "password_changed" in world.events()
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "field"), [("Passw0rd", "another one", "old_password"), ("passw0rd", "short", "new_password")]
+    ("old", "new", "field"), [("Stone soup", "another one", "old_password"), ("stone soup", "short", "new_password")]
 )
 async def test_a_password_is_not_changed_wrongly(old: str, new: str, field: str) -> None:
     world = World()
-    first, second = await world.register(), await world.sessions.login("mary@example.com", "passw0rd", DEVICE)
+    first, second = await world.register(), await world.sessions.login("mary@example.com", "stone soup", DEVICE)
     with pytest.raises(Invalid) as caught:
         await world.use_cases.change_password(actor_of(first), old, new)
     assert [error.field for error in caught.value.errors] == [field]
     await world.sessions.require(actor_of(second))
-    await world.sessions.login("mary@example.com", "passw0rd", DEVICE)
+    await world.sessions.login("mary@example.com", "stone soup", DEVICE)
 
 
 async def test_of_two_changes_at_once_one_is_kept() -> None:
     world = World()
     actor = actor_of(await world.register())
     done = await asyncio.gather(
-        *(world.use_cases.change_password(actor, "passw0rd", f"another {i}") for i in range(5)), return_exceptions=True
+        *(world.use_cases.change_password(actor, "stone soup", f"another {i}") for i in range(5)),
+        return_exceptions=True,
     )
     assert sorted(type(each).__name__ for each in done) == ["Conflict"] * 4 + ["NoneType"]
 
@@ -127,27 +130,27 @@ async def test_without_a_live_session_there_is_no_me() -> None:
         with pytest.raises(NotAuthenticated):
             await world.use_cases.me(actor)
         with pytest.raises(NotAuthenticated):
-            await world.use_cases.change_password(actor, "passw0rd", "another one")
+            await world.use_cases.change_password(actor, "stone soup", "another one")
 
 
 async def test_an_account_deletes_itself() -> None:
     world = World()
-    first, second = await world.register(), await world.sessions.login("mary@example.com", "passw0rd", DEVICE)
-    await world.use_cases.delete(actor_of(second), "passw0rd")
+    first, second = await world.register(), await world.sessions.login("mary@example.com", "stone soup", DEVICE)
+    await world.use_cases.delete(actor_of(second), "stone soup")
     for signed_in in (first, second):
         with pytest.raises(NotAuthenticated):
             await world.use_cases.me(actor_of(signed_in))
         with pytest.raises(NotAuthenticated):
             await world.sessions.refresh(signed_in.refresh_token, DEVICE)
     with pytest.raises(NotAuthenticated):
-        await world.sessions.login("mary@example.com", "passw0rd", DEVICE)
+        await world.sessions.login("mary@example.com", "stone soup", DEVICE)
     assert world.events() == ["registered", "login", "account_deleted", "login_failed"]
     assert {event.account for event in world.store.state.identity.events} == {None}
     assert world.store.state.identity.accounts == {}
     assert (await world.register()).account.id != first.account.id, "the address is free again"
 
 
-@pytest.mark.parametrize(("password", "code"), [("Passw0rd", "wrong"), ("", "wrong"), ("x" * 257, "length")])
+@pytest.mark.parametrize(("password", "code"), [("Stone soup", "wrong"), ("", "wrong"), ("x" * 257, "length")])
 async def test_an_account_is_not_deleted_without_its_password(password: str, code: str) -> None:
     world = World()
     signed_in = await world.register()
@@ -161,7 +164,9 @@ async def test_an_account_is_not_deleted_without_its_password(password: str, cod
 async def test_of_many_deletions_at_once_one_is_done() -> None:
     world = World()
     actor = actor_of(await world.register())
-    done = await asyncio.gather(*(world.use_cases.delete(actor, "passw0rd") for _ in range(5)), return_exceptions=True)
+    done = await asyncio.gather(
+        *(world.use_cases.delete(actor, "stone soup") for _ in range(5)), return_exceptions=True
+    )
     assert sorted(type(each).__name__ for each in done) == ["NoneType"] + ["NotAuthenticated"] * 4
 
 
@@ -169,7 +174,7 @@ async def test_of_many_deletions_at_once_one_is_done() -> None:
 async def test_what_changes_while_the_password_is_verified_stops_a_deletion(meanwhile: str) -> None:
     world = World()
     actor = actor_of(await world.register())
-    deletion = asyncio.create_task(world.use_cases.delete(actor, "passw0rd"))
+    deletion = asyncio.create_task(world.use_cases.delete(actor, "stone soup"))
     await asyncio.sleep(0)
     assert world.passwords.verified
     async with world.store.work() as work:
@@ -192,7 +197,7 @@ async def test_without_a_live_session_nothing_is_deleted() -> None:
     await world.sessions.logout(actor_of(signed_in), Scope.CURRENT)
     for actor in (ANONYMOUS, actor_of(signed_in)):
         with pytest.raises(NotAuthenticated):
-            await world.use_cases.delete(actor, "passw0rd")
+            await world.use_cases.delete(actor, "stone soup")
 
 
 async def test_nobody_signs_in_or_registers_as_a_tombstone() -> None:
@@ -203,7 +208,7 @@ async def test_nobody_signs_in_or_registers_as_a_tombstone() -> None:
         await work.commit()
     for attempt in (
         world.sessions.login(tombstone.email, tombstone.password_hash, DEVICE),
-        world.use_cases.register(tombstone.email, "passw0rd", DEVICE),
+        world.use_cases.register(tombstone.email, "stone soup", DEVICE),
     ):
         with pytest.raises(Invalid) as caught:
             await attempt

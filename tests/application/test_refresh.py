@@ -16,7 +16,7 @@ from application.sessions import SessionUseCases
 from application.throttles import Device
 from domain.account import Account
 from domain.errors import NotAuthenticated
-from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, memory_store, no_throttles
+from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, mailing, memory_store, no_throttles
 
 DEVICE = Device("", "")
 GRACE, IDLE, ABSOLUTE = timedelta(minutes=10), timedelta(days=30), timedelta(days=90)
@@ -45,7 +45,14 @@ class Devices(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.clock, self.store, ids = SetClock(), memory_store(), UuidV7()
         self.use_cases = SessionUseCases(
-            self.store, self.clock, ids, PlainPasswords(), PlainTokens(), TokenSuccessors(), no_throttles()
+            self.store,
+            self.clock,
+            ids,
+            PlainPasswords(),
+            PlainTokens(),
+            TokenSuccessors(),
+            no_throttles(),
+            mailing(self.store),
         )
         account = Account(ids.new(), "mary@example.com", "new x", START)
 

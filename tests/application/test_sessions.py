@@ -15,9 +15,9 @@ from application.throttles import Device
 from domain.account import Account
 from domain.errors import Invalid, NotAuthenticated, NotFound, Refusal
 from domain.ownership import ANONYMOUS, Actor
-from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, memory_store, no_throttles
+from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, mailing, memory_store, no_throttles
 
-MARY = Account("mary's id", "mary@example.com", "new passw0rd", START)
+MARY = Account("mary's id", "mary@example.com", "new stone soup", START)
 DEVICE = Device("Firefox", "192.0.2.1")
 
 
@@ -29,7 +29,14 @@ class World:
         self.clock = SetClock()
         self.passwords = PlainPasswords()
         self.use_cases = SessionUseCases(
-            self.store, self.clock, UuidV7(), self.passwords, PlainTokens(), TokenSuccessors(), no_throttles()
+            self.store,
+            self.clock,
+            UuidV7(),
+            self.passwords,
+            PlainTokens(),
+            TokenSuccessors(),
+            no_throttles(),
+            mailing(self.store),
         )
         self.put(MARY)
 
@@ -37,7 +44,7 @@ class World:
         self.store.state.identity.accounts[account.id] = account
 
     async def login(self, device: Device = DEVICE) -> SignedIn:
-        return await self.use_cases.login("mary@example.com", "passw0rd", device)
+        return await self.use_cases.login("mary@example.com", "stone soup", device)
 
     async def refresh(self, token: str) -> SignedIn:
         return await self.use_cases.refresh(token, DEVICE)
@@ -67,7 +74,7 @@ async def is_alive(world: World, signed_in: SignedIn) -> bool:
 
 
 async def test_login_starts_a_session(world: World) -> None:
-    signed_in = await world.use_cases.login(" MARY@example.com ", "passw0rd", DEVICE)
+    signed_in = await world.use_cases.login(" MARY@example.com ", "stone soup", DEVICE)
     session = await world.use_cases.require(actor_of(signed_in))
     assert (session.account, session.device, session.address) == (MARY.id, "Firefox", "192.0.2.1")
     assert signed_in.access_token == f"{MARY.id} {session.id}"
@@ -81,7 +88,7 @@ async def test_what_is_stored_holds_no_token(world: World) -> None:
     stored = str({**vars(world.store.state.identity)}) + "".join(
         f"{token.hash}{token.successor}{token.concealed}" for token in world.store.state.identity.tokens.values()
     )
-    for secret in (signed_in.refresh_token, refreshed.refresh_token, "passw0rd"):
+    for secret in (signed_in.refresh_token, refreshed.refresh_token, "stone soup"):
         assert secret not in stored
         assert secret not in repr(refreshed)
     assert signed_in.access_token not in repr(signed_in)
@@ -95,9 +102,9 @@ async def refusal(world: World, email: str, password: str) -> Refusal:
 
 async def test_unknown_wrong_and_disabled_answer_alike_after_equal_work(world: World) -> None:
     world.put(replace(MARY, id="bob's id", email="bob@example.com", disabled=True))
-    unknown = await refusal(world, "nobody@example.com", "passw0rd")
-    wrong = await refusal(world, "mary@example.com", "Passw0rd")
-    disabled = await refusal(world, "bob@example.com", "passw0rd")
+    unknown = await refusal(world, "nobody@example.com", "stone soup")
+    wrong = await refusal(world, "mary@example.com", "Stone soup")
+    disabled = await refusal(world, "bob@example.com", "stone soup")
     assert {type(error) for error in (unknown, wrong, disabled)} == {NotAuthenticated}
     assert unknown.__dict__ == wrong.__dict__ == disabled.__dict__
     assert [stored is None for _, stored in world.passwords.verified] == [True, False, False]
@@ -109,7 +116,7 @@ async def test_unknown_wrong_and_disabled_answer_alike_after_equal_work(world: W
 @pytest.mark.parametrize(
     ("email", "password", "fields"),
     [
-        ("mary", "passw0rd", ["email"]),
+        ("mary", "stone soup", ["email"]),
         ("mary@example.com", "p" * 257, ["password"]),
         ("\ud800@example.com", "nul\x00", ["email", "password"]),
     ],
@@ -124,16 +131,16 @@ async def test_what_nobody_can_have_is_refused_before_hashing(
 
 
 async def test_an_old_hash_is_renewed(world: World) -> None:
-    world.put(replace(MARY, password_hash="old passw0rd"))
+    world.put(replace(MARY, password_hash="old stone soup"))
     await world.login()
-    assert world.store.state.identity.accounts[MARY.id].password_hash == "new passw0rd"
+    assert world.store.state.identity.accounts[MARY.id].password_hash == "new stone soup"
 
 
 async def test_two_sign_ins_at_once_may_renew_the_hash(world: World) -> None:
-    world.put(replace(MARY, password_hash="old passw0rd"))
+    world.put(replace(MARY, password_hash="old stone soup"))
     signed_in = await asyncio.gather(*(world.login() for _ in range(10)))
     assert len({each.session for each in signed_in}) == 10
-    assert world.store.state.identity.accounts[MARY.id].password_hash == "new passw0rd"
+    assert world.store.state.identity.accounts[MARY.id].password_hash == "new stone soup"
 
 
 async def test_a_password_changed_while_it_was_verified_does_not_sign_in(world: World) -> None:
@@ -145,7 +152,7 @@ async def test_a_password_changed_while_it_was_verified_does_not_sign_in(world: 
         return found
 
     world.passwords.verify = slowly  # type: ignore[method-assign]
-    assert (await refusal(world, "mary@example.com", "passw0rd")).code == "wrong_credentials"
+    assert (await refusal(world, "mary@example.com", "stone soup")).code == "wrong_credentials"
     assert not world.store.state.identity.sessions
 
 
@@ -222,7 +229,7 @@ async def test_logout(world: World, scope: Scope, alive: list[bool]) -> None:
 
 async def test_logout_leaves_other_accounts_alone(world: World) -> None:
     world.put(replace(MARY, id="bob's id", email="bob@example.com"))
-    bob = await world.use_cases.login("bob@example.com", "passw0rd", DEVICE)
+    bob = await world.use_cases.login("bob@example.com", "stone soup", DEVICE)
     await world.use_cases.logout(actor_of(await world.login()), Scope.ALL)
     assert await is_alive(world, bob)
 
@@ -235,7 +242,7 @@ async def test_the_list_shows_live_sessions_newest_first(world: World) -> None:
 
 async def test_one_can_be_revoked_once_and_only_ones_own(world: World) -> None:
     world.put(replace(MARY, id="bob's id", email="bob@example.com"))
-    bob = await world.use_cases.login("bob@example.com", "passw0rd", DEVICE)
+    bob = await world.use_cases.login("bob@example.com", "stone soup", DEVICE)
     mary, another = await world.login(), await world.login()
     for session in (bob.session, "no such session"):
         with pytest.raises(NotFound):

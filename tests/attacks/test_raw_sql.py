@@ -26,9 +26,9 @@ NOW, YESTERDAY = "2026-11-23 09:30:00+00", "2026-11-22 09:30:00+00"
 MARY, JOHN, EVE = (f"00000000-0000-7000-8000-00000000000{i}" for i in (1, 2, 3))
 PRIVATE, SHARED, HIDDEN, PUBLIC, BY_LINK = (f"00000000-0000-7000-8000-00000000001{i}" for i in range(5))
 SESSION, EVES_SESSION, NEW = (f"00000000-0000-7000-8000-00000000002{i}" for i in range(3))
-TOKEN = "a" * 64
+TOKEN, LINK = "a" * 64, "b" * 64
 SECRET = "the hidden treasure"
-BUILT_IN = ("accounts", "sessions", "refresh_tokens", "memberships", "audit", "signing_keys")
+BUILT_IN = ("accounts", "sessions", "refresh_tokens", "memberships", "audit", "signing_keys", "links", "letters")
 PEOPLE = f"""
 INSERT INTO freehold_accounts (id, email, password_hash, created_at, disabled) VALUES
   ('{MARY}', 'mary@example.com', 'hash of mary', '{NOW}', false),
@@ -41,6 +41,10 @@ INSERT INTO freehold_refresh_tokens (hash, session, created_at) VALUES ('{TOKEN}
 INSERT INTO freehold_audit (kind, account, at, data) VALUES ('signed_in', '{MARY}', '{NOW}', '{{}}');
 INSERT INTO freehold_signing_keys (kid, state, public, private_sealed, created_at, since)
   VALUES ('one', 'active', '{{}}', 'sealed', '{NOW}', '{NOW}');
+INSERT INTO freehold_links (hash, purpose, email, expires_at, account)
+  VALUES ('{LINK}', 'reset', 'mary@example.com', '2999-01-01', '{MARY}');
+INSERT INTO freehold_letters (id, kind, email, created_at, due_at, account, attempts)
+  VALUES ('{SESSION}', 'change', 'mary@example.org', '{NOW}', '{NOW}', '{MARY}', 0);
 """
 NOTES = f"""
 INSERT INTO notebooks (owner, id, title, archived, created_at, updated_at) VALUES
@@ -333,6 +337,26 @@ async def test_a_signing_key_cannot_be_changed_but_for_its_state_and_since_when(
         "UPDATE freehold_signing_keys SET private_sealed = ''",
         "UPDATE freehold_signing_keys SET kid = 'two'",
         "UPDATE freehold_signing_keys SET created_at = now()",
+    )
+
+
+async def test_a_link_is_its_holders_and_the_outbox_the_services(attacker: Attacker) -> None:
+    """Who asks for a mail learns from neither whether there is such an account."""
+    letter = f"INSERT INTO freehold_letters VALUES ('{NEW}', 'reset', 'x@example.com', now(), now(), NULL, NULL, 0)"
+    link = f"INSERT INTO freehold_links VALUES ('{TOKEN}', 'reset', 'mary@example.com', '2999-01-01', '{MARY}', NULL)"
+    for shown in ("", "%", LINK[:63], LINK.upper(), "mary@example.com", MARY, SESSION):
+        await attacker.be(EVE, shown)
+        for table in ("links", "letters"):
+            assert await attacker.rows(f"SELECT * FROM freehold_{table}") == []
+            assert await attacker.touches(f"DELETE FROM freehold_{table}") == 0
+        await attacker.refused(letter, link)
+    await attacker.be("", service="mail")
+    assert await attacker.rows("SELECT * FROM freehold_links") == [], "the service sees none that still counts"
+    await attacker.refused(
+        "UPDATE freehold_links SET expires_at = now()",
+        f"UPDATE freehold_links SET account = '{EVE}'",
+        "UPDATE freehold_letters SET email = 'eve@example.com'",
+        "UPDATE freehold_letters SET kind = 'invitation'",
     )
 
 

@@ -28,7 +28,7 @@ from domain.errors import Conflict, NotAuthenticated, Unavailable
 from domain.session import ABSOLUTE, IDLE, RefreshToken, Session
 from entrypoints import projects
 from tests.conftest import CHOSEN, tables_of
-from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, memory_store, no_throttles, notes
+from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, mailing, memory_store, no_throttles, notes
 
 IDS = UuidV7()
 NOTES = notes()
@@ -255,7 +255,9 @@ class Breaking:
 
 
 def use_cases(store: Any) -> SessionUseCases:
-    return SessionUseCases(store, SetClock(), IDS, PlainPasswords(), PlainTokens(), TokenSuccessors(), no_throttles())
+    return SessionUseCases(
+        store, SetClock(), IDS, PlainPasswords(), PlainTokens(), TokenSuccessors(), no_throttles(), mailing(store)
+    )
 
 
 async def sign_in(store: Store) -> SignedIn:

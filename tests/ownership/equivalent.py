@@ -171,6 +171,7 @@ WALL: dict[str, tuple[str, ...]] = {
         "freehold_sessions UPDATE check: everything",
         "freehold_refresh_tokens UPDATE check: everything",
         "freehold_signing_keys UPDATE check: everything",
+        "freehold_letters UPDATE check: everything",
     ),
 }
 """the same of kinds of `wall_mutation.py`"""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -35,8 +36,8 @@ from tests.postgres import APPLICATION
 MEMBERS = table_of(MembershipRow).name
 UNSAID = object()
 """the domain does not say it in these words"""
-SERVICES = ("", "audit", "signing keys")
-DELETED = ("freehold_signing_keys",)
+SERVICES = ("", "audit", "signing keys", "mail")
+DELETED = ("freehold_signing_keys", "freehold_links", "freehold_letters")
 """the built-in tables, but for memberships, of which the application deletes rows"""
 
 
@@ -403,7 +404,9 @@ class Questions:
 
     def _of_built_in(self) -> Iterator[Question]:
         """Everybody, with everything shown that a row is found by, for each service."""
-        raw, keys = self._raw, {"freehold_refresh_tokens": "hash", "freehold_signing_keys": "kid"}
+        raw, keys = self._raw, {
+            "freehold_refresh_tokens": "hash", "freehold_signing_keys": "kid", "freehold_links": "hash"
+        }  # fmt: skip
         identity = self._world.state.identity
         shown = ["", *identity.accounts, *identity.sessions, *(a.email for a in identity.accounts.values()), TOKEN]
         callers: list[tuple[Actor | None, str, str]] = [(None, "", service) for service in SERVICES]
@@ -425,7 +428,8 @@ class Questions:
     def _tries(self, name: str, key: str) -> Iterator[tuple[str, Callable[[], Any]]]:
         raw = self._raw
         changing = {"freehold_accounts": "password_hash", "freehold_sessions": "revoked_at",
-                    "freehold_refresh_tokens": "used_at", "freehold_signing_keys": "state"}.get(name)  # fmt: skip
+                    "freehold_refresh_tokens": "used_at", "freehold_signing_keys": "state",
+                    "freehold_letters": "attempts"}.get(name)  # fmt: skip
         yield "SELECT", lambda: sorted(str(row[0]) for row in raw.rows(f'SELECT "{key}" FROM {name}'))  # noqa: S608
         if changing:
             yield "UPDATE", lambda: raw.touches(f"UPDATE {name} SET {changing} = NULL")  # noqa: S608
@@ -454,16 +458,24 @@ class Questions:
                     "kid, state, public, private_sealed, created_at, since",
                     f"'x', 'retired', '', '', '{at}', '{at}'",
                 ),
+                "freehold_links": (
+                    "hash, purpose, email, expires_at, account",
+                    f"'{'b' * 64}', 'reset', 'x@example.org', '{at}', {who}",
+                ),
+                "freehold_letters": (
+                    "id, kind, email, created_at, due_at, account, attempts",
+                    f"'{NEW}', 'reset', 'x@example.org', '{at}', '{at}', {who}, 0",
+                ),
             }[name]
             yield f"INSERT INTO {name} ({columns}) VALUES ({values})"  # noqa: S608
 
 
 TOKEN = "f" * 64
-"""the hash of a refresh token"""
+"""the hash of a refresh token, and of a link"""
 
 
 def built_in_rows(world: World) -> Iterator[str]:
-    """What a world has none of: a token, events, and a key."""
+    """What a world has none of: tokens, events, a key, links, one of them expired, and letters."""
     at, (account, *_), (session, *_) = stored_time(NOW), world.state.identity.accounts, world.state.identity.sessions
     yield (
         "INSERT INTO freehold_refresh_tokens (hash, session, created_at) "  # noqa: S608
@@ -474,6 +486,16 @@ def built_in_rows(world: World) -> Iterator[str]:
     yield (
         "INSERT INTO freehold_signing_keys (kid, state, public, private_sealed, created_at, since) "  # noqa: S608
         f"VALUES ('a', 'active', '', '', '{at}', '{at}')"
+    )
+    later = stored_time(NOW + timedelta(minutes=30))
+    yield (
+        "INSERT INTO freehold_links (hash, purpose, email, expires_at, account) "  # noqa: S608
+        f"VALUES ('{TOKEN}', 'registration', '', '{later}', NULL), "
+        f"('{'e' * 64}', 'reset', '', '{later}', '{account}'), ('{'d' * 64}', 'registration', '', '{at}', NULL)"
+    )
+    yield (
+        "INSERT INTO freehold_letters (id, kind, email, created_at, due_at, account, attempts) "  # noqa: S608
+        f"VALUES ('{session}', 'reset', '', '{at}', '{at}', '{account}', 0)"
     )
 
 

@@ -47,7 +47,7 @@ def test_without_a_caller_there_is_nothing(raw: Raw) -> None:
     """Neither before anybody was named in a session, nor after a transaction in which somebody was."""
     world = raw.world
     tables = [f'"{resource.plural}"' for resource in world.specification.resources.values()]
-    built_in = ("accounts", "sessions", "refresh_tokens", "memberships", "audit", "signing_keys")
+    built_in = ("accounts", "sessions", "refresh_tokens", "memberships", "audit", "signing_keys", "links", "letters")
     tables += [f"freehold_{name}" for name in built_in]
     for _ in range(2):
         for table in tables:

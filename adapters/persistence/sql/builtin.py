@@ -1,4 +1,4 @@
-"""The built-in tables: accounts, sessions, memberships, the audit log and the signing keys.
+"""The built-in tables: accounts, sessions, memberships, the audit log, the signing keys, links and letters.
 
 Ids are UUIDs in their canonical text form, instants text of fixed width in UTC, which compares as they do. A change
 here needs a revision under `migrations/versions`; a test compares the two.
@@ -140,6 +140,36 @@ class SigningKeyRow(BuiltIn, table=True):
     private_sealed: str = Field(sa_type=TEXT)
     created_at: str = Field(sa_type=INSTANT)
     since: str = Field(sa_type=INSTANT)
+
+
+class LinkRow(BuiltIn, table=True):
+    """A link that was sent, by the hash of its token."""
+
+    __tablename__ = "freehold_links"
+    __table_args__ = (CheckConstraint("length(hash) = 64", name="hash"), *_instants("expires_at"))
+
+    hash: str = Field(primary_key=True, sa_type=String(64))
+    purpose: str = Field(sa_type=TEXT)
+    email: str = Field(sa_type=String(254))
+    expires_at: str = Field(sa_type=INSTANT)
+    account: str | None = Field(foreign_key="freehold_accounts.id", ondelete="CASCADE", index=True, sa_type=UUID)
+    password_hash: str | None = Field(sa_type=TEXT)
+
+
+class LetterRow(BuiltIn, table=True):
+    """A mail that is to be sent."""
+
+    __tablename__ = "freehold_letters"
+    __table_args__ = (*checks("length(id) = 36", None, name="id"), *_instants("created_at", "due_at"))
+
+    id: str = Field(primary_key=True, sa_type=UUID)
+    kind: str = Field(sa_type=TEXT)
+    email: str = Field(sa_type=String(254))
+    created_at: str = Field(sa_type=INSTANT)
+    due_at: str = Field(index=True, sa_type=INSTANT)
+    account: str | None = Field(foreign_key="freehold_accounts.id", ondelete="CASCADE", index=True, sa_type=UUID)
+    password_hash: str | None = Field(sa_type=TEXT)
+    attempts: int
 
 
 def table_of(row: type[BuiltIn]) -> Table:

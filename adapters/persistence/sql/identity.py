@@ -84,37 +84,40 @@ class IdentityStatements:
         self.ready = ready(select(_ACCOUNTS.c.id).limit(1), Principal())
         self.account = ready(select(_ACCOUNTS).where(_ACCOUNTS.c.id == key), shown)
         self.account_by_email = ready(select(_ACCOUNTS).where(_ACCOUNTS.c.email == key), shown)
-        self.add_account = ready(_insert(_ACCOUNTS, without="staff"), Principal("id"))
-        self.save_account = ready(_update(_ACCOUNTS, "email", "password_hash"), Principal("key"))
-        self.appoint_account = ready(_update(_ACCOUNTS, "staff", "disabled"), Principal("key"))
+        self.add_account = ready(inserting(_ACCOUNTS, without="staff"), Principal("id"))
+        self.save_account = ready(updating(_ACCOUNTS, "email", "password_hash"), Principal("key"))
+        # its own sessions' keys wait for this: whoever signs in meanwhile does so before, or sees what was decided
+        self.operated_account = held(select(_ACCOUNTS.c.id).where(_ACCOUNTS.c.id == key), Principal("key"))
+        self.appoint_account = ready(updating(_ACCOUNTS, "staff", "disabled"), Principal("key"))
         self.session = held(select(_SESSIONS).where(_SESSIONS.c.id == key), shown)
         of_account = select(_SESSIONS).where(_SESSIONS.c.account == key)
         self.sessions_of_account = held(of_account.order_by(_SESSIONS.c.id.desc()), Principal("key"))
-        self.add_session = ready(_insert(_SESSIONS), Principal("account"))
-        self.save_session = ready(_update(_SESSIONS, "last_used_at", "idle_end", "revoked_at"), shown)
+        self.add_session = ready(inserting(_SESSIONS), Principal("account"))
+        self.save_session = ready(updating(_SESSIONS, "last_used_at", "idle_end", "revoked_at"), shown)
         self.token = held(select(_TOKENS).where(_TOKENS.c.hash == key), shown)
-        self.add_token = ready(_insert(_TOKENS), Principal(presented=("session",)))
-        spend = _update(_TOKENS, "used_at", "successor", "concealed")
+        self.add_token = ready(inserting(_TOKENS), Principal(presented=("session",)))
+        spend = updating(_TOKENS, "used_at", "successor", "concealed")
         self.spend_token = ready(spend.where(_TOKENS.c.used_at.is_(None)), shown)
-        self.add_event = ready(_insert(_AUDIT, without="id"), Principal("account", service="audit"))
+        self.add_event = ready(inserting(_AUDIT, without="id"), Principal("account", service="audit"))
         events = select(_AUDIT).where(_AUDIT.c.account == key)
         self.events_of_account = ready(
             events.order_by(_AUDIT.c.id.desc()).limit(param("limit", Integer())), Principal("key")
         )
         self.signing_keys = ready(select(_KEYS).order_by(_KEYS.c.created_at, _KEYS.c.kid), keys)
-        self.add_signing_key = ready(_insert(_KEYS), keys)
+        self.add_signing_key = ready(inserting(_KEYS), keys)
         in_state = _KEYS.c.state == param("before")
-        self.save_signing_key = ready(_update(_KEYS, "state", "since").where(in_state), keys)
+        self.save_signing_key = ready(updating(_KEYS, "state", "since").where(in_state), keys)
         self.remove_signing_key = ready(delete(_KEYS).where(_KEYS.c.kid == key), keys)
 
 
-def _insert(table: Table, without: str | None = None) -> Any:
+def inserting(table: Table, without: str | None = None) -> Any:
+    """A new row, of values named as its columns."""
     values = {c.name: param(c.name, c.type) for c in table.c if c.name != without}
     # nothing is asked back: who writes an event need not be allowed to read it
     return insert(table).values(values).inline()
 
 
-def _update(table: Table, *columns: str) -> Update:
+def updating(table: Table, *columns: str) -> Update:
     """A change of some columns in the row whose primary key is `key`."""
     (primary,) = table.primary_key.columns
     return (
@@ -150,6 +153,7 @@ class SqlAccounts:
 
     async def appoint(self, account: Account) -> None:
         """See the port."""
+        await self._connection.rows(self._statements.operated_account, {"key": account.id})
         await self._connection.run(self._statements.appoint_account, account_values(account) | {"key": account.id})
 
     async def _write(self, prepared: Prepared, values: dict[str, Any]) -> None:
@@ -234,7 +238,7 @@ class SqlAudit:
         values = {"key": account_id, "limit": limit}
         rows = await self._connection.rows(self._statements.events_of_account, values)
         return [
-            Event(kind, account, _instant(at), session, address, json.loads(data))
+            Event(kind, account, instant(at), session, address, json.loads(data))
             for _, kind, account, at, session, address, data in rows
         ]
 
@@ -251,7 +255,7 @@ class SqlSigningKeys:
         """See the port."""
         rows = await self._connection.rows(self._statements.signing_keys, {})
         return [
-            SigningKey(kid, state, public, sealed, _instant(made), _instant(since))
+            SigningKey(kid, state, public, sealed, instant(made), instant(since))
             for kid, state, public, sealed, made, since in rows
         ]
 
@@ -295,7 +299,7 @@ def account_values(account: Account) -> dict[str, Any]:
 
 def _account(row: Row) -> Account:
     account_id, email, password_hash, created_at, staff, disabled = row
-    return Account(account_id, email, password_hash, _instant(created_at), staff, bool(disabled))
+    return Account(account_id, email, password_hash, instant(created_at), staff, bool(disabled))
 
 
 def _session(row: Row) -> Session:
@@ -303,20 +307,20 @@ def _session(row: Row) -> Session:
     return Session(
         session_id,
         account,
-        _instant(created_at),
-        _instant(last_used_at),
-        _instant(idle_end),
-        _instant(absolute_end),
+        instant(created_at),
+        instant(last_used_at),
+        instant(idle_end),
+        instant(absolute_end),
         device,
         address,
-        None if revoked_at is None else _instant(revoked_at),
+        None if revoked_at is None else instant(revoked_at),
     )
 
 
 def _token(row: Row) -> RefreshToken:
     token_hash, session, created_at, used_at, successor, concealed = row
-    used = None if used_at is None else _instant(used_at)
-    return RefreshToken(token_hash, session, _instant(created_at), used, successor, concealed)
+    used = None if used_at is None else instant(used_at)
+    return RefreshToken(token_hash, session, instant(created_at), used, successor, concealed)
 
 
 def _changing(session: Session) -> dict[str, Any]:
@@ -334,5 +338,6 @@ def _use(token: RefreshToken) -> dict[str, Any]:
     return {"used_at": used_at, "successor": token.successor, "concealed": token.concealed}
 
 
-def _instant(stored: str) -> datetime:
+def instant(stored: str) -> datetime:
+    """A stored instant."""
     return datetime.fromisoformat(stored)

@@ -27,6 +27,8 @@ from sqlalchemy import ColumnElement, Table, Text, and_, case, cast, delete, lit
 from adapters.persistence.sql.builtin import (
     AccountRow,
     AuditRow,
+    LetterRow,
+    LinkRow,
     MembershipRow,
     RefreshTokenRow,
     SessionRow,
@@ -334,6 +336,9 @@ def _both(table: str, condition: str, *commands: str) -> list[Policy]:
 
 _ACCOUNTS, _SESSIONS, _TOKENS = (table_of(row).name for row in (AccountRow, SessionRow, RefreshTokenRow))
 _AUDIT, _KEYS, _MEMBERS = (table_of(row).name for row in (AuditRow, SigningKeyRow, MembershipRow))
+_LINKS, _LETTERS = (table_of(row).name for row in (LinkRow, LetterRow))
+_MAIL = f"{_SERVICE} = 'mail'"
+_EXPIRED = f"({_MAIL} AND expires_at <= (SELECT freehold.moment()))"
 _BUILT_IN = [
     # whoever signs in shows an address; whoever shares shows an id
     *_both(_ACCOUNTS, f"id = {_CALLER} OR email = {SHOWN} OR CAST(id AS text) = {SHOWN}", "SELECT"),
@@ -345,6 +350,10 @@ _BUILT_IN = [
     *_both(_AUDIT, f"account = {_CALLER}", "SELECT"),
     *_both(_AUDIT, f"account = {_CALLER} OR (account IS NULL AND {_SERVICE} = 'audit')", "INSERT"),
     *_both(_KEYS, f"{_SERVICE} = 'signing keys'", "SELECT", "INSERT", "UPDATE", "DELETE"),
+    # a link is found by whoever has its token, and forgotten with its account
+    *_both(_LINKS, f"hash = {SHOWN} OR account = {_CALLER} OR {_EXPIRED}", "SELECT", "DELETE"),
+    *_both(_LINKS, _MAIL, "INSERT"),
+    *_both(_LETTERS, _MAIL, "SELECT", "INSERT", "UPDATE", "DELETE"),
 ]
 _GRANTED = [
     # neither staff roles nor whether an account is disabled: those are the operator's
@@ -360,4 +369,6 @@ _GRANTED = [
     # who chose an event's number could take those to come
     Grants(_AUDIT, ("SELECT",), inserted=("kind", "account", "at", "session", "address", "data")),
     Grants(_KEYS, ("SELECT", "INSERT", "DELETE"), ("state", "since")),
+    Grants(_LINKS, ("SELECT", "INSERT", "DELETE")),
+    Grants(_LETTERS, ("SELECT", "INSERT", "DELETE"), ("due_at", "attempts")),
 ]

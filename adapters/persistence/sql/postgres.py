@@ -17,6 +17,7 @@ from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.connection import Broken, Prepared, Row
 from adapters.persistence.sql.identity import IdentityStatements, SqlAccounts, SqlAudit, SqlSessions, SqlSigningKeys
+from adapters.persistence.sql.mail import MailStatements, SqlLetters, SqlLinks
 from adapters.persistence.sql.pool import ERRORS, Limits, Pool, is_away, is_lost
 from adapters.persistence.sql.postgres_statements import PostgresStatements
 from adapters.persistence.sql.records import MembershipStatements, SqlRecords
@@ -225,6 +226,8 @@ class PostgresWork:
         self.sessions = SqlSessions(store.identity, turn)
         self.audit = SqlAudit(store.identity, turn)
         self.signing_keys = SqlSigningKeys(store.identity, turn)
+        self.links = SqlLinks(store.mail, turn)
+        self.letters = SqlLetters(store.mail, turn)
 
     async def commit(self) -> None:
         """See the port."""
@@ -243,6 +246,7 @@ class PostgresStore:
         self._tells_time = tells_time
         self.memberships = MembershipStatements(DIALECT)
         self.identity = IdentityStatements(DIALECT)
+        self.mail = MailStatements(DIALECT)
         self._pool = Pool(url, limits or Limits())
         self._reader = Reader(self._pool, tells_time)
         self._works: set[Turn] = set()
@@ -253,6 +257,7 @@ class PostgresStore:
         self.records = SqlRecords(self.statements, self.memberships, self._reader)
         self.accounts = SqlAccounts(self.identity, self._reader)
         self.sessions = SqlSessions(self.identity, self._reader)
+        self.letters = SqlLetters(self.mail, self._reader)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[PostgresWork]:

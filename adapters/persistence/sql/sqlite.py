@@ -26,6 +26,7 @@ from adapters.persistence.sql.connection import Broken, Prepared, Row
 from adapters.persistence.sql.dialects import DECIMAL_COLLATION
 from adapters.persistence.sql.filling import emptying, filling
 from adapters.persistence.sql.identity import IdentityStatements, SqlAccounts, SqlAudit, SqlSessions, SqlSigningKeys
+from adapters.persistence.sql.mail import MailStatements, SqlLetters, SqlLinks
 from adapters.persistence.sql.records import MembershipStatements, SqlRecords
 from adapters.persistence.sql.statements import Statements
 from adapters.persistence.sql.tables import Tables
@@ -303,6 +304,8 @@ class SqliteWork:
         self.sessions = SqlSessions(store.identity, turn)
         self.audit = SqlAudit(store.identity, turn)
         self.signing_keys = SqlSigningKeys(store.identity, turn)
+        self.links = SqlLinks(store.mail, turn)
+        self.letters = SqlLetters(store.mail, turn)
 
     async def commit(self) -> None:
         """See the port."""
@@ -319,6 +322,7 @@ class SqliteStore:
         self.statements = Statements(tables, DIALECT)
         self.memberships = MembershipStatements(DIALECT)
         self.identity = IdentityStatements(DIALECT)
+        self.mail = MailStatements(DIALECT)
         self._writer = Writer(path)
         self._reader = Reader(path)
         for resource, prepared in self.statements.most_asked():
@@ -326,6 +330,7 @@ class SqliteStore:
         self.records = SqlRecords(self.statements, self.memberships, self._reader)
         self.accounts = SqlAccounts(self.identity, self._reader)
         self.sessions = SqlSessions(self.identity, self._reader)
+        self.letters = SqlLetters(self.mail, self._reader)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[SqliteWork]:
