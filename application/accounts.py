@@ -1,6 +1,8 @@
 """Accounts: sign up, see oneself, change the password, leave for good. Each use case commits itself."""
 
-from application.ports import Clock, Ids, Passwords, Store
+from datetime import datetime
+
+from application.ports import Clock, Ids, Passwords, Store, Work
 from application.sessions import Scope, SessionUseCases, SignedIn, accepted
 from application.throttles import Device, Throttles
 from domain.account import Account, accept_email, accept_password, presented_password
@@ -72,12 +74,7 @@ class AccountUseCases:
         password_hash = await self._passwords.hash(new)
         now = self._clock.now()
         async with self._store.work() as work:
-            session = await work.sessions.get(str(actor.session))
-            if session is None or not session.alive(now):
-                raise NotAuthenticated
-            account = await work.accounts.get(found.id)
-            if account is None or account.password_hash != found.password_hash:
-                raise Conflict("The password was changed in the meantime.", code="changed")
+            account = await self.still(work, actor, found, now)
             await work.accounts.save(account.with_password(password_hash))
             await self._sessions.end(work, actor, Scope.OTHERS, now)
             await work.audit.add(Event.of("password_changed", account.id, now, actor.session))
@@ -85,21 +82,34 @@ class AccountUseCases:
 
     async def delete(self, actor: Actor, password: str) -> None:
         """Delete the caller's account and all that it owns but what is kept. Raises `Invalid` for a wrong password."""
-        found = await self.me(actor)
-        (password,) = accepted(password=(presented_password, password))
-        await self._ask_again(actor, password, found, "password")
+        found = await self.require_password(actor, password)
         now = self._clock.now()
         async with self._store.work() as work:
-            account = await work.accounts.get(found.id)
-            session = await work.sessions.get(str(actor.session))
-            if account is None or session is None or not session.alive(now):
-                raise NotAuthenticated
-            if account.password_hash != found.password_hash:
-                raise Conflict("The password was changed in the meantime.", code="changed")
+            account = await self.still(work, actor, found, now)
             await work.records.close_account(account.id, Account.tombstone(self._ids.new(), now), now)
             # in nobody's log: what the account did before is no longer told to be its own either
             await work.audit.add(Event.of("account_deleted", None, now))
             await work.commit()
+
+    async def require_password(self, actor: Actor, password: str) -> Account:
+        """The caller's account, whose password it knows. Raises `Invalid` for a wrong one, `TooManyRequests`.
+
+        What follows begins with `still` in its unit of work: hashing takes place outside of it.
+        """
+        found = await self.me(actor)
+        (password,) = accepted(password=(presented_password, password))
+        await self._ask_again(actor, password, found, "password")
+        return found
+
+    async def still(self, work: Work, actor: Actor, found: Account, now: datetime) -> Account:
+        """The account as it is now. Raises `NotAuthenticated` where the session ended, `Conflict` (`changed`)."""
+        account = await work.accounts.get(found.id)
+        session = await work.sessions.get(str(actor.session))
+        if account is None or session is None or not session.alive(now):
+            raise NotAuthenticated
+        if account.password_hash != found.password_hash:
+            raise Conflict("The password was changed in the meantime.", code="changed")
+        return account
 
     async def _ask_again(self, actor: Actor, password: str, account: Account, field: str) -> None:
         """Hold a password against the present one. Raises `Invalid` naming the field, or `TooManyRequests`."""

@@ -11,8 +11,10 @@ from adapters.clock import SystemClock, UuidV7
 from adapters.http.app import build_app
 from adapters.http.auth import auth_router
 from adapters.http.clients import Clients
+from adapters.http.credentials import credentials_router
 from adapters.http.identity import Identity
 from adapters.limits import LimitsCounters, SharedCounters, in_memory
+from adapters.one_time_codes import Totp
 from adapters.passwords import PasslibPasswords
 from adapters.persistence.sql.pool import Limits, Server
 from adapters.persistence.sql.postgres import PostgresStore
@@ -22,11 +24,15 @@ from adapters.sealing import AesSealer, TokenSuccessors, service_secret
 from adapters.specification_file import load
 from adapters.tokens import JwtTokens
 from application.accounts import AccountUseCases
+from application.api_keys import ApiKeyUseCases
+from application.history import HistoryUseCases
 from application.ports import Clock, Counters, Sealer
 from application.records import RecordUseCases
+from application.second_factors import SecondFactorUseCases
 from application.sessions import SessionUseCases
 from application.sharing import SharingUseCases
 from application.throttles import Throttles
+from domain.specification.model import Specification
 from entrypoints.settings import RateLimits, Settings, SignUp
 
 
@@ -41,6 +47,10 @@ def _sign_up_open(settings: Settings) -> bool:
 
 def _issuer(settings: Settings) -> str:
     return settings.issuer
+
+
+def _app_name(specification: Specification) -> str:
+    return specification.app
 
 
 def _allowed_origins(settings: Settings) -> tuple[str, ...]:
@@ -92,6 +102,8 @@ class Container(containers.DeclarativeContainer):
 
     counters = providers.Singleton(_counters, settings)
     devices = providers.Singleton(AesSealer, secret, "devices")
+    challenges = providers.Singleton(AesSealer, secret, "challenges")
+    factor_sealer = providers.Singleton(AesSealer, secret, "second factors")
     throttles = providers.Singleton(_throttles, settings, counters, clock, devices)
     clients = providers.Singleton(_clients, settings)
 
@@ -101,7 +113,9 @@ class Container(containers.DeclarativeContainer):
 
     records = providers.Singleton(RecordUseCases, specification, store, clock, ids, cursors)
     sharing = providers.Singleton(SharingUseCases, records, store, clock)
-    sessions = providers.Singleton(SessionUseCases, store, clock, ids, passwords, tokens, successors, throttles)
+    sessions = providers.Singleton(
+        SessionUseCases, store, clock, ids, passwords, tokens, successors, throttles, challenges
+    )
     accounts = providers.Singleton(
         AccountUseCases,
         store,
@@ -114,6 +128,15 @@ class Container(containers.DeclarativeContainer):
     )
 
     allowed_origins = providers.Callable(_allowed_origins, settings)
-    identity = providers.Singleton(Identity, tokens, clock, clients, throttles)
-    auth = providers.Singleton(auth_router, identity, accounts, sessions, tokens, clients)
-    app = providers.Singleton(build_app, specification, identity, auth, records, sharing, store, allowed_origins)
+    codes = providers.Singleton(Totp, providers.Callable(_app_name, specification))
+    second_factors = providers.Singleton(
+        SecondFactorUseCases, store, clock, accounts, sessions, codes, factor_sealer, throttles
+    )
+    keys = providers.Singleton(ApiKeyUseCases, specification, store, clock, ids, accounts, sessions)
+    history = providers.Singleton(HistoryUseCases, specification, store, clock, sessions, cursors)
+    identity = providers.Singleton(Identity, tokens, clock, clients, throttles, keys)
+    auth = providers.Singleton(auth_router, identity, accounts, sessions, tokens, clients, second_factors)
+    credentials = providers.Singleton(credentials_router, identity, second_factors, keys, history)
+    app = providers.Singleton(
+        build_app, specification, identity, auth, credentials, records, sharing, store, allowed_origins
+    )

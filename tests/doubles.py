@@ -76,6 +76,11 @@ def no_throttles() -> Throttles:
     return Throttles(in_memory(), SetClock(), AesSealer(b"a secret for tests", "devices"), on=False, requests=1)
 
 
+def challenges() -> AesSealer:
+    """What carries a sign-in from the password to the code."""
+    return AesSealer(b"a secret for tests", "challenges")
+
+
 def notes() -> Specification:
     """A small specification."""
     return parse("app: notes\nresources:\n  note:\n    owner: account\n    fields:\n      title: text\n")

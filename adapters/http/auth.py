@@ -7,13 +7,15 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from adapters.http.clients import Clients
+from adapters.http.errors import PROBLEM
 from adapters.http.identity import Identity
 from adapters.http.messages import read_object, read_text
-from adapters.http.openapi import problems
+from adapters.http.openapi import Problem, Responses, problems
 from adapters.http.schemas import INSTANT, UUID, check
 from application.accounts import AccountUseCases
 from application.ports import Tokens
-from application.sessions import Scope, SessionUseCases, SignedIn
+from application.second_factors import LONGEST_CODE, SecondFactorUseCases
+from application.sessions import LONGEST_CHALLENGE, Scope, SessionUseCases, SignedIn
 from application.throttles import Device
 from domain.account import LONGEST_EMAIL, LONGEST_PASSWORD, SHORTEST_PASSWORD, Account
 from domain.errors import Invalid, Malformed
@@ -58,6 +60,13 @@ class Registration(Body):
     password: NewPassword
 
 
+class MfaLogin(Body):
+    """What a sign-in was answered with, and a code by time or a recovery code."""
+
+    challenge: str = Field(max_length=LONGEST_CHALLENGE)
+    code: str = Field(max_length=LONGEST_CODE)
+
+
 class RefreshRequest(Body):
     """A refresh token, to be used once."""
 
@@ -94,6 +103,26 @@ class AccountAnswer(BaseModel):
     def of(account: Account) -> "AccountAnswer":
         """Show an account."""
         return AccountAnswer(id=account.id, email=account.email, created_at=instant_text(account.created_at))
+
+
+class MeAnswer(AccountAnswer):
+    """My account; `mfa`: whether it asks for a second factor."""
+
+    mfa: bool
+
+
+class MfaProblem(Problem):
+    """The password was right; send the challenge with a code to `/auth/login/mfa` within five minutes."""
+
+    challenge: str
+
+
+def challenged(*statuses: int) -> Responses:
+    """The declared errors of a sign-in with a password."""
+    found = problems(401, *statuses)
+    either = [{"$ref": f"#/components/schemas/{model.__name__}"} for model in (MfaProblem, Problem)]
+    found[401]["content"] = {PROBLEM: {"schema": {"anyOf": either}}}
+    return found
 
 
 class TokenAnswer(BaseModel):
@@ -150,7 +179,12 @@ class SessionList(BaseModel):
 
 
 def auth_router(
-    identity: Identity, accounts: AccountUseCases, sessions: SessionUseCases, tokens: Tokens, clients: Clients
+    identity: Identity,
+    accounts: AccountUseCases,
+    sessions: SessionUseCases,
+    tokens: Tokens,
+    clients: Clients,
+    second_factors: SecondFactorUseCases,
 ) -> APIRouter:
     """The routes of `/auth`, and the public keys.
 
@@ -165,10 +199,6 @@ def auth_router(
         name = device_of(request.headers.get("user-agent"))
         return Device(name, clients.address(request.scope), request.cookies.get(DEVICE_COOKIE))
 
-    def reads(model: type[Body], required: bool = True) -> dict[str, Any]:
-        schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-        return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
-
     @router.post(
         "/auth/register",
         operation_id="register",
@@ -178,19 +208,31 @@ def auth_router(
         openapi_extra=reads(Registration),
     )
     async def register(request: Request, response: Response) -> TokenAnswer:
-        body = await _body(request, Registration)
+        body = await read_body(request, Registration)
         return _signed_in(response, await accounts.register(body["email"], body["password"], device(request)))
 
     @router.post(
         "/auth/login",
         operation_id="login",
         summary="Sign in",
-        responses=problems(401, *body_errors) | {200: REMEMBERED},
+        responses=challenged(*body_errors) | {200: REMEMBERED},
         openapi_extra=reads(Credentials),
     )
     async def login(request: Request, response: Response) -> TokenAnswer:
-        body = await _body(request, Credentials)
+        body = await read_body(request, Credentials)
         return _signed_in(response, await sessions.login(body["email"], body["password"], device(request)))
+
+    @router.post(
+        "/auth/login/mfa",
+        operation_id="login_mfa",
+        summary="Complete a sign-in with a code",
+        responses=problems(401, *body_errors) | {200: REMEMBERED},
+        openapi_extra=reads(MfaLogin),
+    )
+    async def login_mfa(request: Request, response: Response) -> TokenAnswer:
+        body = await read_body(request, MfaLogin)
+        found = await second_factors.login(body["challenge"], body["code"], device(request))
+        return _signed_in(response, found)
 
     @router.post(
         "/auth/refresh",
@@ -200,14 +242,14 @@ def auth_router(
         openapi_extra=reads(RefreshRequest),
     )
     async def refresh(request: Request, response: Response) -> TokenAnswer:
-        body = await _body(request, RefreshRequest)
+        body = await read_body(request, RefreshRequest)
         return _signed_in(response, await sessions.refresh(body["refresh_token"], device(request)))
 
     @router.post(
         "/auth/token",
         operation_id="token",
         summary="The OAuth 2 token endpoint: grants `password` and `refresh_token`",
-        responses=problems(401, *body_errors) | {200: REMEMBERED},
+        responses=challenged(*body_errors) | {200: REMEMBERED},
         openapi_extra={
             "requestBody": {
                 "required": True,
@@ -248,20 +290,25 @@ def auth_router(
         summary="End this session, the others, or all",
         status_code=204,
         response_class=Response,
-        responses=problems(401, *body_errors),
+        responses=problems(401, 403, *body_errors),
         openapi_extra=reads(LogoutRequest, required=False) | signed_in,
     )
     async def logout(request: Request, actor: Annotated[Actor, Depends(identity)]) -> None:
         await sessions.require(actor)
-        body = await _body(request, LogoutRequest) if _has_body(request) else {}
+        body = await read_body(request, LogoutRequest) if _has_body(request) else {}
         await sessions.logout(actor, Scope(body.get("scope", "current")))
 
     @router.get(
-        "/auth/me", operation_id="me", summary="My account", responses=problems(401, 429, 503), openapi_extra=signed_in
+        "/auth/me",
+        operation_id="me",
+        summary="My account",
+        responses=problems(401, 403, 429, 503),
+        openapi_extra=signed_in,
     )
-    async def me(response: Response, actor: Annotated[Actor, Depends(identity)]) -> AccountAnswer:
+    async def me(response: Response, actor: Annotated[Actor, Depends(identity)]) -> MeAnswer:
         response.headers["cache-control"] = "no-store"
-        return AccountAnswer.of(await accounts.me(actor))
+        account = AccountAnswer.of(await accounts.me(actor))
+        return MeAnswer(**account.model_dump(), mfa=await second_factors.confirmed(actor))
 
     @router.delete(
         "/auth/me",
@@ -269,12 +316,12 @@ def auth_router(
         summary="Delete my account and what it owns, for good",
         status_code=204,
         response_class=Response,
-        responses=problems(401, 409, *body_errors),
+        responses=problems(401, 403, 409, *body_errors),
         openapi_extra=reads(AccountDeletion) | signed_in,
     )
     async def delete_account(request: Request, actor: Annotated[Actor, Depends(identity)]) -> None:
         await sessions.require(actor)
-        body = await _body(request, AccountDeletion)
+        body = await read_body(request, AccountDeletion)
         await accounts.delete(actor, body["password"])
 
     @router.post(
@@ -283,19 +330,19 @@ def auth_router(
         summary="Set another password; every other session ends",
         status_code=204,
         response_class=Response,
-        responses=problems(401, 409, *body_errors),
+        responses=problems(401, 403, 409, *body_errors),
         openapi_extra=reads(PasswordChange) | signed_in,
     )
     async def change_password(request: Request, actor: Annotated[Actor, Depends(identity)]) -> None:
         await sessions.require(actor)
-        body = await _body(request, PasswordChange)
+        body = await read_body(request, PasswordChange)
         await accounts.change_password(actor, body["old_password"], body["new_password"])
 
     @router.get(
         "/auth/sessions",
         operation_id="list_sessions",
         summary="My sessions",
-        responses=problems(401, 429, 503),
+        responses=problems(401, 403, 429, 503),
         openapi_extra=signed_in,
     )
     async def list_sessions(response: Response, actor: Annotated[Actor, Depends(identity)]) -> SessionList:
@@ -308,7 +355,7 @@ def auth_router(
         summary="End one of my sessions",
         status_code=204,
         response_class=Response,
-        responses=problems(401, 404, 429, 503),
+        responses=problems(401, 403, 404, 429, 503),
         openapi_extra=signed_in | {"parameters": [{"name": "id", "in": "path", "required": True, "schema": UUID}]},
     )
     async def revoke_session(request: Request, actor: Annotated[Actor, Depends(identity)]) -> None:
@@ -325,6 +372,8 @@ def auth_router(
 BODIES: list[type[BaseModel]] = [
     Registration,
     Credentials,
+    MfaLogin,
+    MfaProblem,
     RefreshRequest,
     LogoutRequest,
     PasswordChange,
@@ -333,11 +382,17 @@ BODIES: list[type[BaseModel]] = [
 """the bodies' models, which OpenAPI names by reference"""
 
 
-async def _body(request: Request, model: type[Body]) -> dict[str, Any]:
+async def read_body(request: Request, model: type[Body]) -> dict[str, Any]:
     """A strict JSON object that fits the model."""
     found = await read_object(request.scope, request.receive)
     check(model, found)
     return found
+
+
+def reads(model: type[Body], required: bool = True) -> dict[str, Any]:
+    """What OpenAPI says of a body."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
 def _has_body(request: Request) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from domain.errors import (
     PreconditionFailed,
     PreconditionRequired,
     Refusal,
+    SecondFactorRequired,
     TooManyRequests,
     Unavailable,
 )
@@ -46,6 +48,7 @@ class ContentTooLarge(Refusal):
 STATUS: Mapping[type[Refusal], HTTPStatus] = {
     Malformed: HTTPStatus.BAD_REQUEST,
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
+    SecondFactorRequired: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
@@ -68,8 +71,9 @@ def problem(
     path: str,
     request_id: str,
     errors: tuple[FieldError, ...] = (),
+    further: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
-    """The document; `message` repeats the detail for admin frameworks that look for it."""
+    """The document; `message` repeats the detail for admin frameworks that look for it; `further` are extensions."""
     return msgspec.json.encode(
         {
             "type": f"urn:freehold:error:{code}",
@@ -81,6 +85,7 @@ def problem(
             "message": detail,
             "errors": [{"field": _clean(e.field), "code": e.code, "message": e.message} for e in errors],
             "request_id": request_id,
+            **further,
         }
     )
 
@@ -100,7 +105,7 @@ def refusal(error: Refusal, path: str, request_id: str) -> tuple[HTTPStatus, byt
         headers.append((b"retry-after", str(error.wait).encode()))
     if isinstance(error, TooManyRequests):
         headers += [(name, str(number).encode()) for name, number in _limit(error)]
-    return status, problem(status, error.code, error.detail, path, request_id, error.errors), headers
+    return status, problem(status, error.code, error.detail, path, request_id, error.errors, error.further), headers
 
 
 def _limit(error: TooManyRequests) -> tuple[tuple[bytes, int], ...]:

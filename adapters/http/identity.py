@@ -3,6 +3,7 @@
 from fastapi import Request
 
 from adapters.http.clients import Clients
+from application.api_keys import PREFIX, ApiKeyUseCases
 from application.ports import Clock, Tokens
 from application.throttles import Throttles
 from domain.errors import NotAuthenticated
@@ -13,32 +14,38 @@ class Identity:
     """A request's `Authorization: Bearer` as an `Actor`; nobody without one.
 
     A token that is not valid is refused, not ignored. That its session has not ended is asked of the database by
-    every statement on records, and by the use cases of accounts and sessions.
+    every statement on records, and by the use cases of accounts and sessions. Of an API key it is asked here.
     """
 
-    def __init__(self, tokens: Tokens, clock: Clock, clients: Clients, throttles: Throttles) -> None:
+    def __init__(
+        self, tokens: Tokens, clock: Clock, clients: Clients, throttles: Throttles, keys: ApiKeyUseCases
+    ) -> None:
         """Take the ports."""
         self._tokens = tokens
         self._clock = clock
         self._clients = clients
         self._throttles = throttles
+        self._keys = keys
 
     async def __call__(self, request: Request) -> Actor:
         """The acting caller. Raises `NotAuthenticated` or `TooManyRequests`."""
         try:
-            actor = self._actor(request)
+            actor = await self._actor(request)
         except NotAuthenticated:
             await self._throttles.request(ANONYMOUS, self._clients.address(request.scope))
             raise
         await self._throttles.request(actor, "" if actor.account else self._clients.address(request.scope))
         return actor
 
-    def _actor(self, request: Request) -> Actor:
+    async def _actor(self, request: Request) -> Actor:
         given = [value for name, value in request.scope["headers"] if name == b"authorization"]
         if not given:
             return ANONYMOUS
         scheme, _, token = given[0].partition(b" ")
         if len(given) > 1 or scheme.lower() != b"bearer" or not token.isascii():
             raise NotAuthenticated("Send one `Authorization: Bearer` header.", code="bad_token")
-        claims = self._tokens.verify(token.strip().decode(), self._clock.now())
+        shown = token.strip().decode()
+        if shown.startswith(PREFIX):
+            return await self._keys.actor(shown)
+        claims = self._tokens.verify(shown, self._clock.now())
         return Actor(claims.account, claims.session)

@@ -15,7 +15,7 @@ from application.throttles import Device
 from domain.account import Account
 from domain.errors import Invalid, NotAuthenticated, NotFound, Refusal
 from domain.ownership import ANONYMOUS, Actor
-from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, memory_store, no_throttles
+from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, challenges, memory_store, no_throttles
 
 MARY = Account("mary's id", "mary@example.com", "new passw0rd", START)
 DEVICE = Device("Firefox", "192.0.2.1")
@@ -29,7 +29,14 @@ class World:
         self.clock = SetClock()
         self.passwords = PlainPasswords()
         self.use_cases = SessionUseCases(
-            self.store, self.clock, UuidV7(), self.passwords, PlainTokens(), TokenSuccessors(), no_throttles()
+            self.store,
+            self.clock,
+            UuidV7(),
+            self.passwords,
+            PlainTokens(),
+            TokenSuccessors(),
+            no_throttles(),
+            challenges(),
         )
         self.put(MARY)
 

@@ -25,7 +25,15 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from adapters.persistence.sql.connection import Broken, Prepared, Row
 from adapters.persistence.sql.dialects import DECIMAL_COLLATION
 from adapters.persistence.sql.filling import emptying, filling
-from adapters.persistence.sql.identity import IdentityStatements, SqlAccounts, SqlAudit, SqlSessions, SqlSigningKeys
+from adapters.persistence.sql.identity import (
+    IdentityStatements,
+    SqlAccounts,
+    SqlApiKeys,
+    SqlAudit,
+    SqlSecondFactors,
+    SqlSessions,
+    SqlSigningKeys,
+)
 from adapters.persistence.sql.records import MembershipStatements, SqlRecords
 from adapters.persistence.sql.statements import Statements
 from adapters.persistence.sql.tables import Tables
@@ -301,6 +309,8 @@ class SqliteWork:
         self.records = SqlRecords(store.statements, store.memberships, turn)
         self.accounts = SqlAccounts(store.identity, turn)
         self.sessions = SqlSessions(store.identity, turn)
+        self.second_factors = SqlSecondFactors(store.identity, turn)
+        self.api_keys = SqlApiKeys(store.identity, turn)
         self.audit = SqlAudit(store.identity, turn)
         self.signing_keys = SqlSigningKeys(store.identity, turn)
 
@@ -326,6 +336,9 @@ class SqliteStore:
         self.records = SqlRecords(self.statements, self.memberships, self._reader)
         self.accounts = SqlAccounts(self.identity, self._reader)
         self.sessions = SqlSessions(self.identity, self._reader)
+        self.second_factors = SqlSecondFactors(self.identity, self._reader)
+        self.api_keys = SqlApiKeys(self.identity, self._reader)
+        self.audit = SqlAudit(self.identity, self._reader)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[SqliteWork]:
