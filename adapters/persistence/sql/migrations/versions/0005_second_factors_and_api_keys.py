@@ -58,8 +58,9 @@ def upgrade() -> None:
         sa.Column("last_used_at", INSTANT, nullable=True),
         sa.Column("revoked_at", INSTANT, nullable=True),
         sa.PrimaryKeyConstraint("id", name=f"pk_{KEYS}"),
+        *_long(KEYS, id=36),
         sa.CheckConstraint("length(hash) = 64", name=op.f(f"ck_{KEYS}_hash")),
-        *_long(KEYS, id=36, created_at=27, expires_at=27, last_used_at=27, revoked_at=27),
+        *_long(KEYS, created_at=27, expires_at=27, last_used_at=27, revoked_at=27),
         _account(KEYS),
         sa.UniqueConstraint("hash", name=f"uq_{KEYS}_hash"),
     )
