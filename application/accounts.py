@@ -160,12 +160,7 @@ class AccountUseCases:
         password_hash = await self._passwords.hash(new)
         now = self._clock.now()
         async with self._store.work() as work:
-            session = await work.sessions.get(str(actor.session))
-            if session is None or not session.alive(now):
-                raise NotAuthenticated
-            account = await work.accounts.get(found.id)
-            if account is None or account.password_hash != found.password_hash:
-                raise Conflict("The password was changed in the meantime.", code="changed")
+            account = await self.still(work, actor, found, now)
             await work.accounts.save(account.with_password(password_hash))
             await self._sessions.end(work, actor, Scope.OTHERS, now)
             await self._password_changed(work, account, now)
@@ -224,12 +219,7 @@ class AccountUseCases:
         await self._throttles.mailing(email, device.address)
         now = self._clock.now()
         async with self._store.work() as work:
-            session = await work.sessions.get(str(actor.session))
-            account = await work.accounts.get(found.id)
-            if account is None or session is None or not session.alive(now):
-                raise NotAuthenticated
-            if account.password_hash != found.password_hash:
-                raise Conflict("The password was changed in the meantime.", code="changed")
+            account = await self.still(work, actor, found, now)
             await self._mailing.post(work, Kind.CHANGE, email, now, account.id)
             await self._mailing.post(work, Kind.CHANGE_ASKED, account.email, now, account.id)
             await work.audit.add(Event.of("email_change_asked", account.id, now, actor.session, device.address))
@@ -237,21 +227,34 @@ class AccountUseCases:
 
     async def delete(self, actor: Actor, password: str) -> None:
         """Delete the caller's account and all that it owns but what is kept. Raises `Invalid` for a wrong password."""
-        found = await self.me(actor)
-        (password,) = accepted(password=(presented_password, password))
-        await self._ask_again(actor, password, found, "password")
+        found = await self.require_password(actor, password)
         now = self._clock.now()
         async with self._store.work() as work:
-            account = await work.accounts.get(found.id)
-            session = await work.sessions.get(str(actor.session))
-            if account is None or session is None or not session.alive(now):
-                raise NotAuthenticated
-            if account.password_hash != found.password_hash:
-                raise Conflict("The password was changed in the meantime.", code="changed")
+            account = await self.still(work, actor, found, now)
             await work.records.close_account(account.id, Account.tombstone(self._ids.new(), now), now)
             # in nobody's log: what the account did before is no longer told to be its own either
             await work.audit.add(Event.of("account_deleted", None, now))
             await work.commit()
+
+    async def require_password(self, actor: Actor, password: str) -> Account:
+        """The caller's account, whose password it knows. Raises `Invalid` for a wrong one, `TooManyRequests`.
+
+        What follows begins with `still` in its unit of work: hashing takes place outside of it.
+        """
+        found = await self.me(actor)
+        (password,) = accepted(password=(presented_password, password))
+        await self._ask_again(actor, password, found, "password")
+        return found
+
+    async def still(self, work: Work, actor: Actor, found: Account, now: datetime) -> Account:
+        """The account as it is now. Raises `NotAuthenticated` where the session ended, `Conflict` (`changed`)."""
+        account = await work.accounts.get(found.id)
+        session = await work.sessions.get(str(actor.session))
+        if account is None or session is None or not session.alive(now):
+            raise NotAuthenticated
+        if account.password_hash != found.password_hash:
+            raise Conflict("The password was changed in the meantime.", code="changed")
+        return account
 
     async def _ask_again(self, actor: Actor, password: str, account: Account, field: str) -> None:
         """Hold a password against the present one. Raises `Invalid` naming the field, or `TooManyRequests`."""

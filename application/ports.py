@@ -11,12 +11,14 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from domain.account import Account
+from domain.api_key import ApiKey
 from domain.audit import Event
 from domain.errors import FreeholdError
 from domain.mail import Letter, Link
 from domain.membership import Membership
 from domain.ownership import Actor, Facts
 from domain.record import Record
+from domain.second_factor import SecondFactor
 from domain.session import RefreshToken, Session
 
 View = dict[str, Any]
@@ -235,14 +237,58 @@ class Sessions(SessionsRead, Protocol):
         """Store that a refresh token was used. Raises `Conflict` where it was before: that happens once."""
 
 
-class Audit(Protocol):
-    """The append-only log of what happened to accounts."""
+class SecondFactorsRead(Protocol):
+    """Second factors, of an account by its own hand."""
+
+    async def get(self, account_id: str) -> SecondFactor | None:
+        """The account's, begun or confirmed, or None."""
+
+
+class SecondFactors(SecondFactorsRead, Protocol):
+    """Second factors inside a unit of work: what was got stays as it is until the work ends."""
+
+    async def add(self, factor: SecondFactor) -> None:
+        """Store a new one. Raises `Conflict` where the account has one."""
+
+    async def save(self, factor: SecondFactor) -> None:
+        """Store a changed one."""
+
+    async def remove(self, account_id: str) -> None:
+        """Remove the account's."""
+
+
+class ApiKeysRead(Protocol):
+    """API keys."""
+
+    async def by_hash(self, key_hash: str) -> ApiKey | None:
+        """The key with this SHA-256 (hex), or None."""
+
+    async def of_account(self, account_id: str) -> Sequence[ApiKey]:
+        """All keys of the account, newest first, ended ones included."""
+
+
+class ApiKeys(ApiKeysRead, Protocol):
+    """API keys inside a unit of work."""
+
+    async def add(self, key: ApiKey) -> None:
+        """Store a new key."""
+
+    async def save(self, key: ApiKey) -> None:
+        """Store what changes of a key: its last use, and that it was revoked."""
+
+
+class AuditRead(Protocol):
+    """The log of what happened to accounts."""
+
+    async def of_account(self, account_id: str, limit: int, before: int | None = None) -> Sequence[Event]:
+        """The account's newest events first, each with its number; of those with a smaller one than `before`."""
+
+
+class Audit(AuditRead, Protocol):
+    """The log is append-only: nothing changes an event or deletes it."""
 
     async def add(self, event: Event) -> None:
         """Append an event."""
-
-    async def of_account(self, account_id: str, limit: int) -> Sequence[Event]:
-        """The account's newest events first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +389,14 @@ class Work(Protocol):
         """Sessions."""
 
     @property
+    def second_factors(self) -> SecondFactors:
+        """Second factors."""
+
+    @property
+    def api_keys(self) -> ApiKeys:
+        """API keys."""
+
+    @property
     def audit(self) -> Audit:
         """The audit log."""
 
@@ -380,6 +434,18 @@ class Store(Protocol):
     @property
     def letters(self) -> LettersRead:
         """The outbox as committed."""
+
+    @property
+    def second_factors(self) -> SecondFactorsRead:
+        """Second factors as committed."""
+
+    @property
+    def api_keys(self) -> ApiKeysRead:
+        """API keys as committed."""
+
+    @property
+    def audit(self) -> AuditRead:
+        """The audit log as committed."""
 
     def work(self) -> AbstractAsyncContextManager[Work]:
         """A unit of work; leaving it without `commit` undoes it."""
@@ -499,6 +565,16 @@ class Tokens(Protocol):
 
     def public_keys(self) -> dict[str, Any]:
         """The JSON Web Key Set that verifies the tokens."""
+
+
+class OneTimeCodes(Protocol):
+    """Codes by time: RFC 6238 with SHA-1, 30 seconds and 6 digits, which every authenticator app knows."""
+
+    def step(self, secret: bytes, code: str, now: datetime) -> int | None:
+        """The step of 30 seconds since 1970 whose code this is: of now, the one before or after; None for none."""
+
+    def uri(self, secret: bytes, account: str) -> str:
+        """What an authenticator app reads as a QR code; `account` is what it shows."""
 
 
 class Sealer(Protocol):

@@ -10,6 +10,7 @@ from application.ports import Clock, Filter, Ids, Query, Sealer, Sort, Store, Vi
 from domain.errors import (
     Conflict,
     FieldError,
+    Forbidden,
     Invalid,
     Malformed,
     NotAuthenticated,
@@ -58,7 +59,13 @@ class RecordUseCases:
         }
 
     def admit(self, actor: Actor, resource: str, action: str) -> None:
-        """Turn away an anonymous caller where no grant of the action could ever match one (`NotAuthenticated`)."""
+        """The one door of every use case on records and members.
+
+        Raises `NotAuthenticated` for an anonymous caller where no grant of the action could ever match one,
+        `Forbidden` (`out_of_scope`) for an API key that is not for this.
+        """
+        if actor.key is not None and not actor.key.covers(resource, action):
+            raise Forbidden("This API key is not for this.", code="out_of_scope")
         if actor.account is None and not actor.engine and not self._anonymous_may[resource, action]:
             raise NotAuthenticated
 

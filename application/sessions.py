@@ -1,18 +1,19 @@
 """Sessions: sign in, stay signed in, sign out. Each use case commits itself."""
 
+import json
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 
 from application.mailing import Mailing
-from application.ports import Clock, Ids, Passwords, Store, Successors, Tokens, Work
+from application.ports import Clock, Ids, Passwords, Sealer, Store, Successors, Tokens, Work
 from application.throttles import Device, Throttles
 from domain.account import Account, accept_email, presented_password
 from domain.audit import Event
-from domain.errors import FieldError, Invalid, NotAuthenticated, NotFound
+from domain.errors import FieldError, Forbidden, Invalid, NotAuthenticated, NotFound, SecondFactorRequired
 from domain.mail import Kind
 from domain.ownership import Actor
 from domain.session import Outcome, Session
@@ -21,6 +22,9 @@ from domain.values import ValueRefused
 REFRESH_TOKEN_BYTES = 32
 LONGEST_REFRESH_TOKEN = 128
 """characters of a presented one; ours have 43"""
+CHALLENGE_LIFE = timedelta(minutes=5)
+LONGEST_CHALLENGE = 1024
+_CHALLENGE = b"challenge"
 
 
 class Scope(StrEnum):
@@ -46,6 +50,14 @@ class SignedIn:
     """after a sign-in: what the device may show the next time, so that others' wrong passwords do not hold it up"""
 
 
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What somebody has shown who knows the password: whose it was, and which."""
+
+    account: str
+    password_hash: str = field(repr=False)
+
+
 class SessionUseCases:
     """What a caller may do with sessions."""
 
@@ -59,8 +71,9 @@ class SessionUseCases:
         successors: Successors,
         throttles: Throttles,
         mailing: Mailing,
+        challenges: Sealer,
     ) -> None:
-        """Take the ports."""
+        """`challenges` carry a sign-in from the password to the code: nothing is kept of it meanwhile."""
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -69,10 +82,13 @@ class SessionUseCases:
         self._successors = successors
         self._throttles = throttles
         self._mailing = mailing
+        self._sealer = challenges
 
     async def login(self, email: str, password: str, device: Device) -> SignedIn:
         """Sign in. Raises `NotAuthenticated`, `Invalid` for what no account can have, `TooManyRequests`, `Unavailable`.
 
+        Raises `SecondFactorRequired` where the account has one: that counts as a wrong password until a code follows,
+        so that whoever knows the password cannot make wrong codes forgotten.
         Hashing takes place outside the unit of work, which others wait for; the work is the same whoever asks.
         """
         await self._throttles.signing_in(device.address)
@@ -102,10 +118,26 @@ class SessionUseCases:
             if renewed is not None:
                 account = account.with_password(renewed)
                 await work.accounts.save(account)
+            factor = await work.second_factors.get(account.id)
+            if factor is not None and factor.confirmed_at is not None:
+                await work.commit()
+                raise SecondFactorRequired(self._challenge(account, now))
             answer = await self.start(work, account, device, now)
             await work.audit.add(Event.of("login", account.id, now, answer.session, device.address))
             await work.commit()
             return answer
+
+    def _challenge(self, account: Account, now: datetime) -> str:
+        said = [account.id, account.password_hash, (now + CHALLENGE_LIFE).isoformat()]
+        return self._sealer.seal(json.dumps(said).encode(), _CHALLENGE)
+
+    def open_challenge(self, challenge: str, now: datetime) -> Challenge | None:
+        """What a challenge says; None where it is none of ours, or too old."""
+        plain = None if len(challenge) > LONGEST_CHALLENGE else self._sealer.open(challenge, _CHALLENGE)
+        if plain is None:
+            return None
+        account, password_hash, ends = json.loads(plain)
+        return Challenge(account, password_hash) if now < datetime.fromisoformat(ends) else None
 
     async def start(self, work: Work, account: Account, device: Device, now: datetime) -> SignedIn:
         """A new session with its first tokens, in somebody else's unit of work. Raises `NotAuthenticated`.
@@ -165,7 +197,12 @@ class SessionUseCases:
         raise refused
 
     async def require(self, actor: Actor) -> Session:
-        """The caller's session. Raises `NotAuthenticated` where there is none or it has ended."""
+        """The caller's session. Raises `NotAuthenticated` where there is none or it has ended.
+
+        Raises `Forbidden` (`session_required`) for an API key: no program manages the account.
+        """
+        if actor.key is not None:
+            raise Forbidden("An API key cannot do this: sign in.", code="session_required")
         session = None if actor.session is None else await self._store.sessions.get(actor.session)
         if session is None or session.account != actor.account or not session.alive(self._clock.now()):
             raise NotAuthenticated

@@ -53,6 +53,7 @@ class SharingUseCases:
         """Take the weakest role of a ladder with `join: open`. Raises `Invalid` where joining is not open."""
         if actor.account is None:
             raise NotAuthenticated
+        self.admit_sharer(actor, resource)
         now = self._clock.now()
         async with self._store.work() as work:
             facts = await self._open(work, actor, resource, record_id, now)
@@ -93,8 +94,7 @@ class SharingUseCases:
 
     async def remove(self, actor: Actor, resource: str, record_id: str, account: str) -> None:
         """End a membership: one's own always (also where the record cannot be opened), another's within the cap."""
-        if actor.account != account:
-            self.admit_sharer(actor, resource)
+        self.admit_sharer(actor, resource)
         now = self._clock.now()
         async with self._store.work() as work:
             if actor.account == account:
@@ -175,4 +175,7 @@ def _expiry(ladder: Ladder, asked: datetime | None, now: datetime) -> datetime |
 
 def _event(kind: str, actor: Actor, membership: Membership, now: datetime) -> Event:
     """An entry for the acting account's log."""
-    return Event.of(kind, actor.account, now, resource=membership.resource, record=membership.record)
+    by = {} if actor.key is None else {"key": actor.key.key}
+    return Event.of(
+        kind, actor.account, now, actor.session, resource=membership.resource, record=membership.record, **by
+    )

@@ -18,6 +18,8 @@ class Event:
     address: str | None = None
     data: Mapping[str, str] = field(default_factory=dict)
     """a few ids and names"""
+    number: int = field(default=0, compare=False)
+    """its place in the log, once the log has it: later ones have larger numbers"""
 
     @classmethod
     def of(

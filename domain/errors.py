@@ -5,6 +5,7 @@ FreeholdError
 ├── SchemaDiffers             the database is not what the specification says
 └── Refusal                   an answer to a caller
     ├── NotAuthenticated      nobody, or a token that is not valid (any more)
+    ├── SecondFactorRequired  the password was right; a code completes the sign-in
     ├── Forbidden             seen, but not allowed; may name fields
     ├── NotFound              missing or hidden: the same answer
     ├── Invalid               a well-formed message with wrong content; names fields
@@ -16,6 +17,7 @@ FreeholdError
     └── Unavailable           the database or a worker is away or overloaded; try again
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -59,6 +61,8 @@ class Refusal(FreeholdError):
 
     code = "refused"
     detail = "This was refused."
+    further: Mapping[str, str] = {}
+    """what a program needs to go on, by name"""
 
     def __init__(
         self, detail: str | None = None, *, code: str | None = None, errors: tuple[FieldError, ...] = ()
@@ -75,6 +79,18 @@ class NotAuthenticated(Refusal):
 
     code = "not_authenticated"
     detail = "Sign in to do this."
+
+
+class SecondFactorRequired(Refusal):
+    """The password was right; the challenge, sent with a code, completes the sign-in."""
+
+    code = "mfa_required"
+    detail = "Send this challenge with a code to /auth/login/mfa."
+
+    def __init__(self, challenge: str) -> None:
+        """Hand over what the sign-in goes on with."""
+        super().__init__()
+        self.further = {"challenge": challenge}
 
 
 class Forbidden(Refusal):

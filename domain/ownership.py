@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
+from domain.api_key import KeyScope
 from domain.record import Record
 from domain.specification.model import (
     ENGINE_FIELDS,
@@ -38,11 +39,13 @@ from domain.values import instant_text, to_json
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks: an account (by a session), nobody, or the engine."""
+    """Who asks: an account (by a session or an API key), nobody, or the engine."""
 
     account: str | None = None
     session: str | None = None
     engine: bool = False
+    key: KeyScope | None = None
+    """of a program: how far its key reaches; asked at the door of the use cases (`RecordUseCases.admit`)"""
 
 
 ANONYMOUS = Actor()

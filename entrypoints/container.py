@@ -11,9 +11,11 @@ from adapters.clock import SystemClock, UuidV7
 from adapters.http.app import build_app
 from adapters.http.auth import auth_router
 from adapters.http.clients import Clients
+from adapters.http.credentials import credentials_router
 from adapters.http.identity import Identity
 from adapters.limits import LimitsCounters, SharedCounters, in_memory
 from adapters.mail import SmtpMail
+from adapters.one_time_codes import Totp
 from adapters.passwords import PasslibPasswords
 from adapters.persistence.sql.pool import Limits, Server
 from adapters.persistence.sql.postgres import PostgresStore
@@ -23,9 +25,12 @@ from adapters.sealing import AesSealer, TokenSuccessors, service_secret
 from adapters.specification_file import load
 from adapters.tokens import JwtTokens
 from application.accounts import AccountUseCases, SignUp
+from application.api_keys import ApiKeyUseCases
+from application.history import HistoryUseCases
 from application.mailing import Mailing
 from application.ports import Clock, Counters, Sealer
 from application.records import RecordUseCases
+from application.second_factors import SecondFactorUseCases
 from application.sessions import SessionUseCases
 from application.sharing import SharingUseCases
 from application.throttles import Throttles
@@ -117,6 +122,8 @@ class Container(containers.DeclarativeContainer):
 
     counters = providers.Singleton(_counters, settings)
     devices = providers.Singleton(AesSealer, secret, "devices")
+    challenges = providers.Singleton(AesSealer, secret, "challenges")
+    factor_sealer = providers.Singleton(AesSealer, secret, "second factors")
     throttles = providers.Singleton(_throttles, settings, counters, clock, devices)
     clients = providers.Singleton(_clients, settings)
 
@@ -133,7 +140,7 @@ class Container(containers.DeclarativeContainer):
     records = providers.Singleton(RecordUseCases, specification, store, clock, ids, cursors)
     sharing = providers.Singleton(SharingUseCases, records, store, clock)
     sessions = providers.Singleton(
-        SessionUseCases, store, clock, ids, passwords, tokens, successors, throttles, mailing
+        SessionUseCases, store, clock, ids, passwords, tokens, successors, throttles, mailing, challenges
     )
     accounts = providers.Singleton(
         AccountUseCases,
@@ -148,6 +155,15 @@ class Container(containers.DeclarativeContainer):
     )
 
     allowed_origins = providers.Callable(_allowed_origins, settings)
-    identity = providers.Singleton(Identity, tokens, clock, clients, throttles)
-    auth = providers.Singleton(auth_router, identity, accounts, sessions, tokens, clients, clock)
-    app = providers.Singleton(build_app, specification, identity, auth, records, sharing, store, allowed_origins)
+    codes = providers.Singleton(Totp, providers.Callable(_app_name, specification))
+    second_factors = providers.Singleton(
+        SecondFactorUseCases, store, clock, accounts, sessions, codes, factor_sealer, throttles
+    )
+    keys = providers.Singleton(ApiKeyUseCases, specification, store, clock, ids, accounts, sessions)
+    history = providers.Singleton(HistoryUseCases, specification, store, clock, sessions, cursors)
+    identity = providers.Singleton(Identity, tokens, clock, clients, throttles, keys)
+    auth = providers.Singleton(auth_router, identity, accounts, sessions, tokens, clients, clock, second_factors)
+    credentials = providers.Singleton(credentials_router, identity, second_factors, keys, history)
+    app = providers.Singleton(
+        build_app, specification, identity, auth, credentials, records, sharing, store, allowed_origins
+    )

@@ -102,6 +102,11 @@ def mailing(store: Store, clock: SetClock | None = None, outgoing: Outgoing | No
     return Mailing(store, clock or SetClock(), UuidV7(), outgoing, "https://notes.example.com", "notes")
 
 
+def challenges() -> AesSealer:
+    """What carries a sign-in from the password to the code."""
+    return AesSealer(b"a secret for tests", "challenges")
+
+
 def notes() -> Specification:
     """A small specification."""
     return parse("app: notes\nresources:\n  note:\n    owner: account\n    fields:\n      title: text\n")

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from adapters.http import errors, openapi
 from adapters.http.auth import BODIES
 from adapters.http.browsers import POLICY, STRICTEST, Origins, protective
+from adapters.http.credentials import CREDENTIAL_BODIES
 from adapters.http.identity import Identity
 from adapters.http.members import MemberHandlers, MemberModels, member_models
 from adapters.http.messages import encode
@@ -32,6 +33,7 @@ def build_app(
     specification: Specification,
     identity: Identity,
     auth: APIRouter,
+    credentials: APIRouter,
     records: RecordUseCases,
     sharing: SharingUseCases,
     store: Store,
@@ -71,9 +73,9 @@ def build_app(
             member = f"{members.path}/{{account}}"
             add_route(router, identity, "PATCH", member, members.change, operations.change_member())
             add_route(router, identity, "DELETE", member, members.remove, operations.remove_member())
-    app.router.routes.extend([*auth.routes, *service_router(specification, store.ready).routes])
+    app.router.routes.extend([*auth.routes, *credentials.routes, *service_router(specification, store.ready).routes])
     openapi_route(app, encode)
-    openapi.install(app, specification, resources, shared, BODIES)
+    openapi.install(app, specification, resources, shared, [*BODIES, *CREDENTIAL_BODIES])
     errors.install(app)
     app.add_middleware(Outermost, origins=Origins(allowed_origins))
     return app

@@ -20,14 +20,15 @@ from adapters.http.cookies import (
 from adapters.http.errors import PROBLEM, GrantRefused
 from adapters.http.identity import Identity
 from adapters.http.messages import read_object, read_text
-from adapters.http.openapi import BEARER, GrantProblem, Responses, problems
+from adapters.http.openapi import BEARER, GrantProblem, Problem, Responses, problems
 from adapters.http.schemas import INSTANT, UUID, check
 from application.accounts import AccountUseCases
 from application.ports import Clock, Tokens
-from application.sessions import Scope, SessionUseCases, SignedIn
+from application.second_factors import LONGEST_CODE, SecondFactorUseCases
+from application.sessions import LONGEST_CHALLENGE, Scope, SessionUseCases, SignedIn
 from application.throttles import Device
 from domain.account import LONGEST_EMAIL, LONGEST_PASSWORD, SHORTEST_PASSWORD, Account
-from domain.errors import Invalid, Malformed, NotAuthenticated
+from domain.errors import Invalid, Malformed, NotAuthenticated, SecondFactorRequired
 from domain.ownership import Actor
 from domain.session import Session, device_of
 from domain.throttling import KNOWN
@@ -90,6 +91,14 @@ class Registration(Body):
     password: NewPassword
     cookie: Cookie = False
     invitation: LinkToken | None = None
+
+
+class MfaLogin(Body):
+    """What a sign-in was answered with, and a code by time or a recovery code."""
+
+    challenge: str = Field(max_length=LONGEST_CHALLENGE)
+    code: str = Field(max_length=LONGEST_CODE)
+    cookie: Cookie = False
 
 
 class RefreshRequest(Body):
@@ -162,6 +171,26 @@ class AccountAnswer(BaseModel):
         return AccountAnswer(id=account.id, email=account.email, created_at=instant_text(account.created_at))
 
 
+class MeAnswer(AccountAnswer):
+    """My account; `mfa`: whether it asks for a second factor."""
+
+    mfa: bool
+
+
+class MfaProblem(Problem):
+    """The password was right; send the challenge with a code to `/auth/login/mfa` within five minutes."""
+
+    challenge: str
+
+
+def challenged(*statuses: int) -> Responses:
+    """The declared errors of a sign-in with a password."""
+    found = problems(401, *statuses)
+    either = [{"$ref": f"#/components/schemas/{model.__name__}"} for model in (MfaProblem, Problem)]
+    found[401]["content"] = {PROBLEM: {"schema": {"anyOf": either}}}
+    return found
+
+
 class TokenAnswer(BaseModel):
     """What a client needs to act for an account; `expires_in` in seconds."""
 
@@ -223,6 +252,7 @@ def auth_router(
     tokens: Tokens,
     clients: Clients,
     clock: Clock,
+    second_factors: SecondFactorUseCases,
 ) -> APIRouter:
     """The routes of `/auth`, and the public keys.
 
@@ -242,10 +272,6 @@ def auth_router(
         name = device_of(request.headers.get("user-agent"))
         return Device(name, clients.address(request.scope), request.cookies.get(DEVICE_COOKIE))
 
-    def reads(model: type[Body], required: bool = True) -> dict[str, Any]:
-        schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-        return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
-
     @router.post(
         "/auth/register",
         operation_id="register",
@@ -258,7 +284,7 @@ def auth_router(
         openapi_extra=reads(Registration),
     )
     async def register(request: Request, response: Response) -> TokenAnswer | Response:
-        body = await _body(request, Registration)
+        body = await read_body(request, Registration)
         cookie = _asks_for_cookie(request, body)
         invitation = body.get("invitation")
         found = await accounts.register(body["email"], body["password"], device(request), invitation)
@@ -276,7 +302,7 @@ def auth_router(
         openapi_extra=reads(LinkUse),
     )
     async def verify_email(request: Request) -> None:
-        body = await _body(request, LinkUse)
+        body = await read_body(request, LinkUse)
         await accounts.verify(body["token"], device(request))
 
     @router.post(
@@ -289,7 +315,7 @@ def auth_router(
     )
     async def change_email(request: Request, actor: Annotated[Actor, Depends(identity)]) -> MailAnswer:
         await sessions.require(actor)
-        body = await _body(request, EmailChange)
+        body = await read_body(request, EmailChange)
         await accounts.change_email(actor, body["email"], body["password"], device(request))
         return MailAnswer()
 
@@ -302,7 +328,7 @@ def auth_router(
         openapi_extra=reads(ForgottenPassword),
     )
     async def forgot_password(request: Request) -> MailAnswer:
-        body = await _body(request, ForgottenPassword)
+        body = await read_body(request, ForgottenPassword)
         await accounts.forgot(body["email"], device(request))
         return MailAnswer()
 
@@ -316,7 +342,7 @@ def auth_router(
         openapi_extra=reads(PasswordReset),
     )
     async def reset_password(request: Request) -> None:
-        body = await _body(request, PasswordReset)
+        body = await read_body(request, PasswordReset)
         await accounts.reset(body["token"], body["password"], device(request))
 
     @router.post(
@@ -324,13 +350,27 @@ def auth_router(
         operation_id="login",
         summary="Sign in",
         response_model_exclude_none=True,
-        responses=problems(401, 403, *body_errors) | {200: REMEMBERED},
+        responses=challenged(403, *body_errors) | {200: REMEMBERED},
         openapi_extra=reads(Credentials),
     )
     async def login(request: Request, response: Response) -> TokenAnswer:
-        body = await _body(request, Credentials)
+        body = await read_body(request, Credentials)
         cookie = _asks_for_cookie(request, body)
         found = await sessions.login(body["email"], body["password"], device(request))
+        return _signed_in(request, response, found, cookie)
+
+    @router.post(
+        "/auth/login/mfa",
+        operation_id="login_mfa",
+        summary="Complete a sign-in with a code",
+        response_model_exclude_none=True,
+        responses=problems(401, 403, *body_errors) | {200: REMEMBERED},
+        openapi_extra=reads(MfaLogin),
+    )
+    async def login_mfa(request: Request, response: Response) -> TokenAnswer:
+        body = await read_body(request, MfaLogin)
+        cookie = _asks_for_cookie(request, body)
+        found = await second_factors.login(body["challenge"], body["code"], device(request))
         return _signed_in(request, response, found, cookie)
 
     @router.post(
@@ -344,7 +384,7 @@ def auth_router(
     async def refresh(request: Request, response: Response) -> TokenAnswer:
         cookie = held(request)
         if cookie is None or _has_body(request):
-            body = await _body(request, RefreshRequest)
+            body = await read_body(request, RefreshRequest)
             if cookie is not None:
                 raise Malformed("Send one refresh token: in the body or as the cookie.", code="two_refresh_tokens")
             return _signed_in(request, response, await sessions.refresh(body["refresh_token"], device(request)))
@@ -395,6 +435,8 @@ def auth_router(
                     raise GrantRefused(_GRANTS, code="unsupported_grant_type")
         except Malformed as error:
             raise GrantRefused(error.detail, code="invalid_request") from error
+        except SecondFactorRequired as error:
+            raise GrantRefused(error.detail, code=error.code, further=error.further) from error
         except (NotAuthenticated, Invalid) as error:
             raise GrantRefused(error.detail) from error
         response.headers["pragma"] = "no-cache"  # RFC 6749, section 5.1
@@ -416,7 +458,7 @@ def auth_router(
             await sessions.require(actor)
         else:
             require_own_page(request)
-        body = await _body(request, LogoutRequest) if _has_body(request) else {}
+        body = await read_body(request, LogoutRequest) if _has_body(request) else {}
         scope = Scope(body.get("scope", "current"))
         if by_cookie is not None:
             # it counts as it does for a refresh: one that was stolen and used before ends its session, and no other
@@ -429,11 +471,16 @@ def auth_router(
             _sign_out(response)
 
     @router.get(
-        "/auth/me", operation_id="me", summary="My account", responses=problems(401, 429, 503), openapi_extra=signed_in
+        "/auth/me",
+        operation_id="me",
+        summary="My account",
+        responses=problems(401, 403, 429, 503),
+        openapi_extra=signed_in,
     )
-    async def me(response: Response, actor: Annotated[Actor, Depends(identity)]) -> AccountAnswer:
+    async def me(response: Response, actor: Annotated[Actor, Depends(identity)]) -> MeAnswer:
         response.headers["cache-control"] = "no-store"
-        return AccountAnswer.of(await accounts.me(actor))
+        account = AccountAnswer.of(await accounts.me(actor))
+        return MeAnswer(**account.model_dump(), mfa=await second_factors.confirmed(actor))
 
     @router.delete(
         "/auth/me",
@@ -441,12 +488,12 @@ def auth_router(
         summary="Delete my account and what it owns, for good",
         status_code=204,
         response_class=Response,
-        responses=problems(401, 409, *body_errors) | {204: SIGNED_OUT},
+        responses=problems(401, 403, 409, *body_errors) | {204: SIGNED_OUT},
         openapi_extra=reads(AccountDeletion) | signed_in,
     )
     async def delete_account(request: Request, response: Response, actor: Annotated[Actor, Depends(identity)]) -> None:
         await sessions.require(actor)
-        body = await _body(request, AccountDeletion)
+        body = await read_body(request, AccountDeletion)
         await accounts.delete(actor, body["password"])
         if held(request) is not None:
             _sign_out(response)
@@ -457,19 +504,19 @@ def auth_router(
         summary="Set another password; every other session ends",
         status_code=204,
         response_class=Response,
-        responses=problems(401, 409, *body_errors),
+        responses=problems(401, 403, 409, *body_errors),
         openapi_extra=reads(PasswordChange) | signed_in,
     )
     async def change_password(request: Request, actor: Annotated[Actor, Depends(identity)]) -> None:
         await sessions.require(actor)
-        body = await _body(request, PasswordChange)
+        body = await read_body(request, PasswordChange)
         await accounts.change_password(actor, body["old_password"], body["new_password"])
 
     @router.get(
         "/auth/sessions",
         operation_id="list_sessions",
         summary="My sessions",
-        responses=problems(401, 429, 503),
+        responses=problems(401, 403, 429, 503),
         openapi_extra=signed_in,
     )
     async def list_sessions(response: Response, actor: Annotated[Actor, Depends(identity)]) -> SessionList:
@@ -482,7 +529,7 @@ def auth_router(
         summary="End one of my sessions",
         status_code=204,
         response_class=Response,
-        responses=problems(401, 404, 429, 503),
+        responses=problems(401, 403, 404, 429, 503),
         openapi_extra=signed_in | {"parameters": [{"name": "id", "in": "path", "required": True, "schema": UUID}]},
     )
     async def revoke_session(request: Request, actor: Annotated[Actor, Depends(identity)]) -> None:
@@ -504,6 +551,8 @@ def auth_router(
 BODIES: list[type[BaseModel]] = [
     Registration,
     Credentials,
+    MfaLogin,
+    MfaProblem,
     RefreshRequest,
     LogoutRequest,
     PasswordChange,
@@ -517,11 +566,17 @@ BODIES: list[type[BaseModel]] = [
 """the bodies' models, which OpenAPI names by reference"""
 
 
-async def _body(request: Request, model: type[Body]) -> dict[str, Any]:
+async def read_body(request: Request, model: type[Body]) -> dict[str, Any]:
     """A strict JSON object that fits the model."""
     found = await read_object(request.scope, request.receive)
     check(model, found)
     return found
+
+
+def reads(model: type[Body], required: bool = True) -> dict[str, Any]:
+    """What OpenAPI says of a body."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
 def _has_body(request: Request) -> bool:

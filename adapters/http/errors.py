@@ -23,6 +23,7 @@ from domain.errors import (
     PreconditionFailed,
     PreconditionRequired,
     Refusal,
+    SecondFactorRequired,
     TooManyRequests,
     Unavailable,
 )
@@ -45,21 +46,24 @@ class ContentTooLarge(Refusal):
 
 
 class GrantRefused(Refusal):
-    """What the OAuth 2 token endpoint refuses; `code` is one of RFC 6749, section 5.2."""
+    """What the OAuth 2 token endpoint refuses; `code` is one of RFC 6749, section 5.2, or `mfa_required`."""
 
     code = "invalid_grant"
     detail = "The grant is not valid."
 
-    @property
-    def members(self) -> dict[str, str]:
-        """What OAuth 2 clients look for in the document."""
-        return {"error": self.code, "error_description": self.detail}
+    def __init__(
+        self, detail: str | None = None, *, code: str | None = None, further: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Add what OAuth 2 clients look for in the document."""
+        super().__init__(detail, code=code)
+        self.further = {"error": self.code, "error_description": self.detail, **further}
 
 
 STATUS: Mapping[type[Refusal], HTTPStatus] = {
     Malformed: HTTPStatus.BAD_REQUEST,
     GrantRefused: HTTPStatus.BAD_REQUEST,
     NotAuthenticated: HTTPStatus.UNAUTHORIZED,
+    SecondFactorRequired: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
@@ -82,9 +86,9 @@ def problem(
     path: str,
     request_id: str,
     errors: tuple[FieldError, ...] = (),
-    members: Mapping[str, str] = MappingProxyType({}),
+    further: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
-    """The document; `message` repeats the detail for admin frameworks that look for it, `members` come on top."""
+    """The document; `message` repeats the detail for admin frameworks that look for it; `further` are extensions."""
     return msgspec.json.encode(
         {
             "type": f"urn:freehold:error:{code}",
@@ -96,7 +100,7 @@ def problem(
             "message": detail,
             "errors": [{"field": _clean(e.field), "code": e.code, "message": e.message} for e in errors],
             "request_id": request_id,
-            **members,
+            **further,
         }
     )
 
@@ -116,8 +120,7 @@ def refusal(error: Refusal, path: str, request_id: str) -> tuple[HTTPStatus, byt
         headers.append((b"retry-after", str(error.wait).encode()))
     if isinstance(error, TooManyRequests):
         headers += [(name, str(number).encode()) for name, number in _limit(error)]
-    members = error.members if isinstance(error, GrantRefused) else {}
-    return status, problem(status, error.code, error.detail, path, request_id, error.errors, members), headers
+    return status, problem(status, error.code, error.detail, path, request_id, error.errors, error.further), headers
 
 
 def _limit(error: TooManyRequests) -> tuple[tuple[bytes, int], ...]:

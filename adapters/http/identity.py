@@ -4,6 +4,7 @@ from fastapi import Request
 
 from adapters.http.clients import Clients
 from adapters.http.cookies import require_one_account
+from application.api_keys import PREFIX, ApiKeyUseCases
 from application.ports import Clock, Tokens
 from application.throttles import Throttles
 from domain.errors import NotAuthenticated
@@ -14,15 +15,18 @@ class Identity:
     """A request's `Authorization: Bearer` as an `Actor`; nobody without one.
 
     A token that is not valid is refused, not ignored. That its session has not ended is asked of the database by
-    every statement on records, and by the use cases of accounts and sessions.
+    every statement on records, and by the use cases of accounts and sessions. Of an API key it is asked here.
     """
 
-    def __init__(self, tokens: Tokens, clock: Clock, clients: Clients, throttles: Throttles) -> None:
+    def __init__(
+        self, tokens: Tokens, clock: Clock, clients: Clients, throttles: Throttles, keys: ApiKeyUseCases
+    ) -> None:
         """Take the ports."""
         self._tokens = tokens
         self._clock = clock
         self._clients = clients
         self._throttles = throttles
+        self._keys = keys
 
     async def __call__(self, request: Request) -> Actor:
         """The acting caller. Raises `NotAuthenticated`, `TooManyRequests`, or `Malformed` for another's cookie."""
@@ -50,6 +54,8 @@ class Identity:
         if len(given) > 1 or scheme.lower() != b"bearer" or not token.isascii():
             raise NotAuthenticated("Send one `Authorization: Bearer` header.", code="bad_token")
         text, now = token.strip().decode(), self._clock.now()
+        if text.startswith(PREFIX):
+            return await self._keys.actor(text)
         await self._tokens.keep_up(now)
         try:
             claims = self._tokens.verify(text, now)

@@ -19,7 +19,7 @@ from domain.specification.model import Field as SpecField
 from domain.specification.model import Kind, Place, Resource, Specification
 from domain.values import ValueRefused, accept, accept_id, instant_text
 
-_EXPIRY = SpecField("expires_at", Kind.TIME, Place(0, 0))
+EXPIRY = SpecField("expires_at", Kind.TIME, Place(0, 0))
 
 
 def _id(value: Any) -> str:
@@ -31,7 +31,7 @@ def _id(value: Any) -> str:
 
 def _instant(value: Any) -> Any:
     try:
-        return accept(_EXPIRY, value)
+        return accept(EXPIRY, value)
     except ValueRefused as error:
         raise PydanticCustomError("not_a_time", "This must be an instant such as 2026-11-23T09:30:00Z.") from error
 
@@ -132,7 +132,7 @@ class MemberHandlers:
         missing = [name for name in ("account", "role") if name not in body]
         if missing:
             raise Invalid(errors=tuple(FieldError(name, "missing", "This field is required.") for name in missing))
-        expires = None if "expires_at" not in body else accept(_EXPIRY, body["expires_at"])
+        expires = None if "expires_at" not in body else accept(EXPIRY, body["expires_at"])
         account = accept_id(body["account"])
         added = await self._sharing.add(actor, self._name, record_id(scope), account, body["role"], expires)
         return Answer(201, encode(_shown(added)))
@@ -142,7 +142,7 @@ class MemberHandlers:
         self._sharing.admit_sharer(actor, self._name)
         body = await read_object(scope, receive, PATCH_TYPES)
         check(self._models.update, body)
-        expires = None if "expires_at" not in body else accept(_EXPIRY, body["expires_at"])
+        expires = None if "expires_at" not in body else accept(EXPIRY, body["expires_at"])
         account = _path_account(scope)
         changed = await self._sharing.change(actor, self._name, record_id(scope), account, body.get("role"), expires)
         return Answer(200, encode(_shown(changed)))

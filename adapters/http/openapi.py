@@ -72,6 +72,8 @@ class GrantProblem(Problem):
 
     error: Annotated[str | None, WithJsonSchema({"type": "string"})] = None
     error_description: Annotated[str | None, WithJsonSchema({"type": "string"})] = None
+    challenge: Annotated[str | None, WithJsonSchema({"type": "string"})] = None
+    """where `error` is `mfa_required`"""
 
 
 def _response(status: int, description: dict[str, Any]) -> Responses:
@@ -107,7 +109,7 @@ class Operations:
             f"list_{self._many}",
             f"List {self._words(self._many)}",
             _response(200, self._json("The page.", self._models.page.__name__, link))
-            | problems(400, 401, 422, 429, 503),
+            | problems(400, 401, 403, 422, 429, 503),
             parameters,
         )
 
@@ -134,7 +136,7 @@ class Operations:
             f"Get a {self._words(self._one)}",
             _response(200, self._json("The record.", self._models.answer.__name__, _ETAG))
             | not_modified
-            | problems(401, 404, 429, 503),
+            | problems(401, 403, 404, 429, 503),
             [_path_parameter("id"), none_match],
         )
 
@@ -170,7 +172,7 @@ class Operations:
             f"list_{self._one}_members",
             f"List the members of a {self._words(self._one)}",
             _response(200, self._json("The members that the caller may see.", f"{self._class}MemberList"))
-            | problems(401, 404, 429, 503),
+            | problems(401, 403, 404, 429, 503),
             [_path_parameter("id")],
         )
 

@@ -11,7 +11,9 @@ from typing import Any
 from adapters.persistence.memory_identity import (
     IdentityState,
     MemoryAccounts,
+    MemoryApiKeys,
     MemoryAudit,
+    MemorySecondFactors,
     MemorySessions,
     MemorySigningKeys,
 )
@@ -239,6 +241,8 @@ class MemoryWork:
         self.records = MemoryRecords(store.specification, self._state)
         self.accounts = MemoryAccounts(self._state.identity)
         self.sessions = MemorySessions(self._state.identity)
+        self.second_factors = MemorySecondFactors(self._state.identity)
+        self.api_keys = MemoryApiKeys(self._state.identity)
         self.audit = MemoryAudit(self._state.identity)
         self.signing_keys = MemorySigningKeys(self._state.identity)
         self.links = MemoryLinks(self._state.identity)
@@ -277,6 +281,21 @@ class MemoryStore:
     def letters(self) -> MemoryLetters:
         """See the port."""
         return MemoryLetters(self.state.identity)
+
+    @property
+    def second_factors(self) -> MemorySecondFactors:
+        """See the port."""
+        return MemorySecondFactors(self.state.identity)
+
+    @property
+    def api_keys(self) -> MemoryApiKeys:
+        """See the port."""
+        return MemoryApiKeys(self.state.identity)
+
+    @property
+    def audit(self) -> MemoryAudit:
+        """See the port."""
+        return MemoryAudit(self.state.identity)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[MemoryWork]:

@@ -1,13 +1,15 @@
-"""Accounts, sessions, the audit log and the signing keys in plain Python."""
+"""Accounts, sessions, second factors, API keys, the audit log and the signing keys in plain Python."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from application.ports import SigningKey
 from domain.account import Account
+from domain.api_key import ApiKey
 from domain.audit import Event
 from domain.errors import Conflict
 from domain.mail import Letter, Link
+from domain.second_factor import SecondFactor
 from domain.session import RefreshToken, Session
 
 
@@ -28,6 +30,10 @@ class IdentityState:
     """by hash"""
     letters: dict[str, Letter] = field(default_factory=dict)
     """by id"""
+    second_factors: dict[str, SecondFactor] = field(default_factory=dict)
+    """by account"""
+    api_keys: dict[str, ApiKey] = field(default_factory=dict)
+    """by id"""
 
     def copy(self) -> "IdentityState":
         """An independent state; the values themselves never change."""
@@ -39,11 +45,16 @@ class IdentityState:
             dict(self.keys),
             dict(self.links),
             dict(self.letters),
+            dict(self.second_factors),
+            dict(self.api_keys),
         )
 
     def forget(self, account: str) -> None:
-        """Delete an account with its sessions; its events stay, nobody's."""
+        """Delete an account with its sessions, second factor and keys; its events stay, nobody's."""
         self.accounts.pop(account, None)
+        self.second_factors.pop(account, None)
+        for key in [key.id for key in self.api_keys.values() if key.account == account]:
+            del self.api_keys[key]
         ended = {session.id for session in self.sessions.values() if session.account == account}
         for session in ended:
             del self.sessions[session]
@@ -128,6 +139,57 @@ class MemorySessions:
         self._state.tokens[token.hash] = token
 
 
+class MemorySecondFactors:
+    """The `SecondFactors` port."""
+
+    def __init__(self, state: IdentityState) -> None:
+        """Work on the state itself."""
+        self._state = state
+
+    async def get(self, account_id: str) -> SecondFactor | None:
+        """See the port."""
+        return self._state.second_factors.get(account_id)
+
+    async def add(self, factor: SecondFactor) -> None:
+        """See the port."""
+        if factor.account in self._state.second_factors:
+            raise Conflict("There is a second factor already.", code="changed")
+        await self.save(factor)
+
+    async def save(self, factor: SecondFactor) -> None:
+        """See the port."""
+        self._state.second_factors[factor.account] = factor
+
+    async def remove(self, account_id: str) -> None:
+        """See the port."""
+        self._state.second_factors.pop(account_id, None)
+
+
+class MemoryApiKeys:
+    """The `ApiKeys` port."""
+
+    def __init__(self, state: IdentityState) -> None:
+        """Work on the state itself."""
+        self._state = state
+
+    async def by_hash(self, key_hash: str) -> ApiKey | None:
+        """See the port."""
+        return next((key for key in self._state.api_keys.values() if key.hash == key_hash), None)
+
+    async def of_account(self, account_id: str) -> Sequence[ApiKey]:
+        """See the port."""
+        found = [key for key in self._state.api_keys.values() if key.account == account_id]
+        return sorted(found, key=lambda key: key.id, reverse=True)
+
+    async def add(self, key: ApiKey) -> None:
+        """See the port."""
+        self._state.api_keys[key.id] = key
+
+    async def save(self, key: ApiKey) -> None:
+        """See the port."""
+        self._state.api_keys[key.id] = key
+
+
 class MemoryAudit:
     """The `Audit` port."""
 
@@ -137,11 +199,12 @@ class MemoryAudit:
 
     async def add(self, event: Event) -> None:
         """See the port."""
-        self._state.events.append(event)
+        self._state.events.append(replace(event, number=len(self._state.events) + 1))
 
-    async def of_account(self, account_id: str, limit: int) -> Sequence[Event]:
+    async def of_account(self, account_id: str, limit: int, before: int | None = None) -> Sequence[Event]:
         """See the port."""
-        return [event for event in reversed(self._state.events) if event.account == account_id][:limit]
+        events = reversed(self._state.events if before is None else self._state.events[: before - 1])
+        return [event for event in events if event.account == account_id][:limit]
 
 
 class MemorySigningKeys:

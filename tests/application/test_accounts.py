@@ -17,7 +17,7 @@ from application.throttles import Device
 from domain.account import Account
 from domain.errors import Conflict, Forbidden, Invalid, NotAuthenticated
 from domain.ownership import ANONYMOUS, Actor
-from tests.doubles import PlainPasswords, PlainTokens, SetClock, mailing, memory_store, no_throttles
+from tests.doubles import PlainPasswords, PlainTokens, SetClock, challenges, mailing, memory_store, no_throttles
 
 DEVICE = Device("Firefox", "192.0.2.1")
 
@@ -30,7 +30,7 @@ class World:
         clock, ids, self.passwords = SetClock(), UuidV7(), PlainPasswords()
         throttles, mail = no_throttles(), mailing(self.store)
         self.sessions = SessionUseCases(
-            self.store, clock, ids, self.passwords, PlainTokens(), TokenSuccessors(), throttles, mail
+            self.store, clock, ids, self.passwords, PlainTokens(), TokenSuccessors(), throttles, mail, challenges()
         )
         self.use_cases = AccountUseCases(
             self.store, clock, ids, self.passwords, self.sessions, throttles, mail, sign_up

@@ -16,7 +16,7 @@ from application.sessions import SessionUseCases
 from application.throttles import Device
 from domain.account import Account
 from domain.errors import NotAuthenticated
-from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, mailing, memory_store, no_throttles
+from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, challenges, mailing, memory_store, no_throttles
 
 DEVICE = Device("", "")
 GRACE, IDLE, ABSOLUTE = timedelta(minutes=10), timedelta(days=30), timedelta(days=90)
@@ -53,6 +53,7 @@ class Devices(RuleBasedStateMachine):
             TokenSuccessors(),
             no_throttles(),
             mailing(self.store),
+            challenges(),
         )
         account = Account(ids.new(), "mary@example.com", "new x", START)
 

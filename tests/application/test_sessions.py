@@ -15,7 +15,7 @@ from application.throttles import Device
 from domain.account import Account
 from domain.errors import Invalid, NotAuthenticated, NotFound, Refusal
 from domain.ownership import ANONYMOUS, Actor
-from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, mailing, memory_store, no_throttles
+from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, challenges, mailing, memory_store, no_throttles
 
 MARY = Account("mary's id", "mary@example.com", "new stone soup", START)
 DEVICE = Device("Firefox", "192.0.2.1")
@@ -37,6 +37,7 @@ class World:
             TokenSuccessors(),
             no_throttles(),
             mailing(self.store),
+            challenges(),
         )
         self.put(MARY)
 

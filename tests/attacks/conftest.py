@@ -6,8 +6,11 @@ import pytest
 
 from domain.ownership import Actor
 from tests.attacks.wire import Wire, served
+from tests.http.conftest import any_api, one_api
 from tests.http.test_records import EVERYTHING
 from tests.logs import Log
+
+__all__ = ["any_api", "one_api"]
 
 
 @pytest.fixture

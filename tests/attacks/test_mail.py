@@ -1,6 +1,7 @@
 """Attacks by way of mail: learning who has an account, taking over what somebody else asked for."""
 
 import json
+from base64 import b32decode
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from dependency_injector import providers
 
 from adapters.limits import in_memory
+from adapters.one_time_codes import SECONDS, _codes
 from adapters.passwords import PasslibPasswords
 from application.accounts import SignUp
 from domain.errors import Unavailable
@@ -73,7 +75,8 @@ async def posts(any_world: Worlds) -> AsyncIterator[Posts]:
         container.passwords.override(providers.Object(hashing))
         container.outgoing.override(providers.Object(made.out))
         container.public_url.override(providers.Object(PUBLIC))
-        for name in ("throttles", "mailing", "sessions", "accounts", "identity", "auth", "app"):
+        users = ("sessions", "accounts", "second_factors", "keys", "history", "identity", "auth", "credentials", "app")
+        for name in ("throttles", "mailing", *users):
             getattr(container, name).reset()
         api.client = httpx.AsyncClient(transport=httpx.ASGITransport(container.app()), base_url="http://freehold.test")
         accounts = container.accounts()
@@ -84,6 +87,23 @@ async def posts(any_world: Worlds) -> AsyncIterator[Posts]:
 
     yield make
     hashing.close()
+
+
+async def test_a_reset_leaves_the_second_factor_on(posts: Posts) -> None:
+    """Whoever reads somebody's mail has their password, and not yet their account."""
+    post = await posts()
+    headers = await post.bearer()
+    secret = b32decode((await post.ask("mfa", headers, password=PASSWORD)).json()["secret"])
+    now = int(post.api.world.clock.now().timestamp())
+    first, shown = (_codes(secret).generate(now + seconds).decode() for seconds in (0, SECONDS))
+    assert (await post.ask("mfa/confirm", headers, code=first)).status_code == 200
+    before = (await post.ask("login", email=MARY, password=PASSWORD)).json()["challenge"]
+    token = await post.token("password/forgot", email=MARY)
+    assert (await post.ask("password/reset", token=token, password=NEXT)).status_code == 204
+    assert (await post.ask("login/mfa", challenge=before, code=shown)).json()["code"] == "invalid_challenge"
+    again = await post.ask("login", email=MARY, password=NEXT)
+    assert (again.status_code, again.json()["code"]) == (401, "mfa_required")
+    assert (await post.ask("login/mfa", challenge=again.json()["challenge"], code=shown)).status_code == 200
 
 
 def alike(*answers: httpx.Response) -> bool:

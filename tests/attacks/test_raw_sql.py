@@ -26,9 +26,12 @@ NOW, YESTERDAY = "2026-11-23 09:30:00+00", "2026-11-22 09:30:00+00"
 MARY, JOHN, EVE = (f"00000000-0000-7000-8000-00000000000{i}" for i in (1, 2, 3))
 PRIVATE, SHARED, HIDDEN, PUBLIC, BY_LINK = (f"00000000-0000-7000-8000-00000000001{i}" for i in range(5))
 SESSION, EVES_SESSION, NEW = (f"00000000-0000-7000-8000-00000000002{i}" for i in range(3))
-TOKEN, LINK = "a" * 64, "b" * 64
+TOKEN, LINK, API_KEY = "a" * 64, "b" * 64, "c" * 64
 SECRET = "the hidden treasure"
-BUILT_IN = ("accounts", "sessions", "refresh_tokens", "memberships", "audit", "signing_keys", "links", "letters")
+BUILT_IN = (
+    *("accounts", "sessions", "refresh_tokens", "memberships", "audit", "signing_keys", "links", "letters"),
+    *("second_factors", "api_keys"),
+)
 PEOPLE = f"""
 INSERT INTO freehold_accounts (id, email, password_hash, created_at, disabled) VALUES
   ('{MARY}', 'mary@example.com', 'hash of mary', '{NOW}', false),
@@ -45,6 +48,9 @@ INSERT INTO freehold_links (hash, purpose, email, expires_at, account)
   VALUES ('{LINK}', 'reset', 'mary@example.com', '2999-01-01', '{MARY}');
 INSERT INTO freehold_letters (id, kind, email, created_at, due_at, account, attempts)
   VALUES ('{SESSION}', 'change', 'mary@example.org', '{NOW}', '{NOW}', '{MARY}', 0);
+INSERT INTO freehold_second_factors (account, secret_sealed, last_step, recovery) VALUES ('{MARY}', 'sealed', 0, '[]');
+INSERT INTO freehold_api_keys (id, account, hash, name, actions, resources, created_at, expires_at)
+  VALUES ('{SESSION}', '{MARY}', '{API_KEY}', 'backup', '["read"]', '["note"]', '{NOW}', '2999-01-01');
 """
 NOTES = f"""
 INSERT INTO notebooks (owner, id, title, archived, created_at, updated_at) VALUES
@@ -357,6 +363,34 @@ async def test_a_link_is_its_holders_and_the_outbox_the_services(attacker: Attac
         f"UPDATE freehold_links SET account = '{EVE}'",
         "UPDATE freehold_letters SET email = 'eve@example.com'",
         "UPDATE freehold_letters SET kind = 'invitation'",
+    )
+
+
+async def test_second_factors_and_api_keys_are_their_accounts(attacker: Attacker) -> None:
+    """Whoever shows a key finds that one and changes nothing of it; nobody widens a key of their own."""
+    key = "INSERT INTO freehold_api_keys VALUES ('{}', '{}', '{}', '', '[]', '[]', now(), now())"
+    for shown in ("", "%", API_KEY[:63], API_KEY.upper(), "mary@example.com", MARY, SESSION):
+        await attacker.be(EVE, shown)
+        for table in ("second_factors", "api_keys"):
+            assert await attacker.rows(f"SELECT * FROM freehold_{table}") == []
+        assert await attacker.touches("DELETE FROM freehold_second_factors") == 0
+        assert await attacker.touches("UPDATE freehold_second_factors SET confirmed_at = NULL") == 0
+        await attacker.refused(
+            key.format(NEW, MARY, TOKEN), f"INSERT INTO freehold_second_factors VALUES ('{JOHN}', '', NULL, 0, '[]')"
+        )
+    await attacker.be(EVE, API_KEY)
+    assert await attacker.rows("SELECT account::text FROM freehold_api_keys") == [(MARY,)]
+    assert await attacker.touches("UPDATE freehold_api_keys SET revoked_at = now()") == 0
+    await attacker.be(MARY)
+    await attacker.refused(
+        "UPDATE freehold_second_factors SET secret_sealed = ''",
+        f"UPDATE freehold_second_factors SET account = '{EVE}'",
+        "UPDATE freehold_api_keys SET expires_at = now()",
+        "UPDATE freehold_api_keys SET actions = '[]'",
+        "UPDATE freehold_api_keys SET resources = '[]'",
+        "UPDATE freehold_api_keys SET hash = ''",
+        f"UPDATE freehold_api_keys SET account = '{EVE}'",
+        "DELETE FROM freehold_api_keys",
     )
 
 

@@ -40,7 +40,8 @@ async def api() -> AsyncIterator[Api]:
 
 async def rebuilt(api: Api) -> Api:
     """The same with an app that is made of what was overridden."""
-    for name in ("throttles", "sessions", "accounts", "identity", "auth", "app"):
+    users = ("sessions", "accounts", "second_factors", "keys", "history", "identity", "auth", "credentials", "app")
+    for name in ("throttles", *users):
         getattr(api.container, name).reset()
     api.app = api.container.app()
     return api

@@ -23,12 +23,24 @@ from application.ports import SigningKey, Store
 from application.sessions import SessionUseCases, SignedIn
 from application.throttles import Device
 from domain.account import Account
+from domain.api_key import ApiKey
 from domain.audit import Event
 from domain.errors import Conflict, NotAuthenticated, Unavailable
+from domain.second_factor import SecondFactor
 from domain.session import ABSOLUTE, IDLE, RefreshToken, Session
 from entrypoints import projects
 from tests.conftest import CHOSEN, tables_of
-from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, mailing, memory_store, no_throttles, notes
+from tests.doubles import (
+    START,
+    PlainPasswords,
+    PlainTokens,
+    SetClock,
+    challenges,
+    mailing,
+    memory_store,
+    no_throttles,
+    notes,
+)
 
 IDS = UuidV7()
 NOTES = notes()
@@ -40,6 +52,8 @@ TOKEN = SESSION.first_token("0" * 64)
 SPENT = replace(TOKEN, used_at=START + SECOND, successor="1" * 64, concealed="sealed")
 NOBODYS = Device("", "")
 KEY = SigningKey("kid", "active", "{}", "sealed", START, START)
+FACTOR = SecondFactor(BOB.id, "sealed")
+API_KEY = ApiKey(IDS.new(), BOB.id, "a" * 64, "backup", ("read",), ("note",), START, START + SECOND)
 
 
 @pytest.fixture(params=CHOSEN)
@@ -165,6 +179,67 @@ async def test_a_refresh_token_is_used_once(store: Store) -> None:
         assert await work.sessions.token(TOKEN.hash) == SPENT
 
 
+# --- second factors and API keys -----------------------------------------------------------
+
+
+async def test_an_account_has_one_second_factor(store: Store) -> None:
+    await fill(store)
+    confirmed = FACTOR.confirm(7, ("0" * 64, "1" * 64), START)
+    async with store.work() as work:
+        await work.second_factors.add(FACTOR)
+        assert await work.second_factors.get(BOB.id) == FACTOR
+        await work.second_factors.save(confirmed)
+        await work.commit()
+    async with store.work() as work:
+        with pytest.raises(Conflict):
+            await work.second_factors.add(FACTOR)
+    assert await store.second_factors.get(BOB.id) == confirmed
+    assert await store.second_factors.get(MARY.id) is None
+    async with store.work() as work:
+        await work.second_factors.remove(MARY.id)
+        await work.second_factors.remove(BOB.id)
+        assert await work.second_factors.get(BOB.id) is None
+        await work.commit()
+    assert await store.second_factors.get(BOB.id) is None
+
+
+async def test_of_many_works_with_one_recovery_code_one_uses_it(store: Store) -> None:
+    await fill(store)
+    async with store.work() as work:
+        await work.second_factors.add(FACTOR.confirm(0, ("0" * 64,), START))
+        await work.commit()
+
+    async def use() -> bool:
+        async with store.work() as work:
+            factor = await work.second_factors.get(BOB.id)
+            assert factor is not None, "whoever waited sees what was stored meanwhile"
+            used = factor.use(None, "0" * 64)
+            if used is not None:
+                await work.second_factors.save(used)
+                await work.commit()
+            return used is not None
+
+    assert sum(await asyncio.gather(*(use() for _ in range(8)))) == 1
+
+
+async def test_api_keys_are_found_by_hash_and_listed_newest_first(store: Store) -> None:
+    await fill(store)
+    later = replace(API_KEY, id=IDS.new(), hash="b" * 64, revoked_at=START)
+    async with store.work() as work:
+        await work.api_keys.add(API_KEY)
+        await work.api_keys.add(later)
+        await work.commit()
+    assert await store.api_keys.by_hash(API_KEY.hash) == API_KEY
+    assert await store.api_keys.by_hash("c" * 64) is None
+    assert await store.api_keys.of_account(BOB.id) == [later, API_KEY]
+    assert await store.api_keys.of_account(MARY.id) == []
+    used = replace(API_KEY, last_used_at=START + SECOND, revoked_at=START + SECOND)
+    async with store.work() as work:
+        await work.api_keys.save(used)
+        await work.commit()
+    assert await store.api_keys.by_hash(API_KEY.hash) == used
+
+
 # --- audit log and keys --------------------------------------------------------------------
 
 
@@ -179,6 +254,10 @@ async def test_the_log_is_read_newest_first(store: Store) -> None:
     async with store.work() as work:
         assert await work.audit.of_account(BOB.id, 10) == [second, first]
         assert await work.audit.of_account(BOB.id, 1) == [second]
+    newest, oldest = await store.audit.of_account(BOB.id, 10)
+    assert newest.number > oldest.number
+    assert await store.audit.of_account(BOB.id, 10, newest.number) == [first]
+    assert await store.audit.of_account(BOB.id, 10, oldest.number) == []
 
 
 async def test_one_signing_key_is_active_and_one_is_next(store: Store) -> None:
@@ -256,7 +335,15 @@ class Breaking:
 
 def use_cases(store: Any) -> SessionUseCases:
     return SessionUseCases(
-        store, SetClock(), IDS, PlainPasswords(), PlainTokens(), TokenSuccessors(), no_throttles(), mailing(store)
+        store,
+        SetClock(),
+        IDS,
+        PlainPasswords(),
+        PlainTokens(),
+        TokenSuccessors(),
+        no_throttles(),
+        mailing(store),
+        challenges(),
     )
 
 

@@ -18,7 +18,7 @@ from domain.account import Account
 from domain.errors import NotAuthenticated
 from domain.mail import LEASE, Kind, Letter, Link
 from tests.conftest import PostgresDatabase, Worlds, tables_of
-from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, mailing, no_throttles, notes
+from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, challenges, mailing, no_throttles, notes
 
 IDS = UuidV7()
 NOTES = notes()
@@ -192,7 +192,15 @@ async def test_whoever_signs_in_while_the_account_is_disabled_has_no_session_aft
 
 def _sessions(store: Store) -> SessionUseCases:
     return SessionUseCases(
-        store, SetClock(), IDS, PlainPasswords(), PlainTokens(), TokenSuccessors(), no_throttles(), mailing(store)
+        store,
+        SetClock(),
+        IDS,
+        PlainPasswords(),
+        PlainTokens(),
+        TokenSuccessors(),
+        no_throttles(),
+        mailing(store),
+        challenges(),
     )
 
 

@@ -23,6 +23,7 @@ PUBLIC = {
     *(
         "POST /auth/register",
         "POST /auth/login",
+        "POST /auth/login/mfa",
         "POST /auth/refresh",
         "POST /auth/token",
         "POST /auth/email/verify",

@@ -172,6 +172,8 @@ WALL: dict[str, tuple[str, ...]] = {
         "freehold_refresh_tokens UPDATE check: everything",
         "freehold_signing_keys UPDATE check: everything",
         "freehold_letters UPDATE check: everything",
+        "freehold_second_factors UPDATE check: everything",
+        "freehold_api_keys UPDATE check: everything",
     ),
 }
 """the same of kinds of `wall_mutation.py`"""

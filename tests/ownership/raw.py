@@ -37,7 +37,7 @@ MEMBERS = table_of(MembershipRow).name
 UNSAID = object()
 """the domain does not say it in these words"""
 SERVICES = ("", "audit", "signing keys", "mail")
-DELETED = ("freehold_signing_keys", "freehold_links", "freehold_letters")
+DELETED = ("freehold_signing_keys", "freehold_links", "freehold_letters", "freehold_second_factors")
 """the built-in tables, but for memberships, of which the application deletes rows"""
 
 
@@ -405,7 +405,8 @@ class Questions:
     def _of_built_in(self) -> Iterator[Question]:
         """Everybody, with everything shown that a row is found by, for each service."""
         raw, keys = self._raw, {
-            "freehold_refresh_tokens": "hash", "freehold_signing_keys": "kid", "freehold_links": "hash"
+            "freehold_refresh_tokens": "hash", "freehold_signing_keys": "kid", "freehold_links": "hash",
+            "freehold_second_factors": "account"
         }  # fmt: skip
         identity = self._world.state.identity
         shown = ["", *identity.accounts, *identity.sessions, *(a.email for a in identity.accounts.values()), TOKEN]
@@ -429,7 +430,8 @@ class Questions:
         raw = self._raw
         changing = {"freehold_accounts": "password_hash", "freehold_sessions": "revoked_at",
                     "freehold_refresh_tokens": "used_at", "freehold_signing_keys": "state",
-                    "freehold_letters": "attempts"}.get(name)  # fmt: skip
+                    "freehold_letters": "attempts", "freehold_second_factors": "last_step",
+                    "freehold_api_keys": "revoked_at"}.get(name)  # fmt: skip
         yield "SELECT", lambda: sorted(str(row[0]) for row in raw.rows(f'SELECT "{key}" FROM {name}'))  # noqa: S608
         if changing:
             yield "UPDATE", lambda: raw.touches(f"UPDATE {name} SET {changing} = NULL")  # noqa: S608
@@ -462,6 +464,14 @@ class Questions:
                     "hash, purpose, email, expires_at, account",
                     f"'{'b' * 64}', 'reset', 'x@example.org', '{at}', {who}",
                 ),
+                "freehold_second_factors": (
+                    "account, secret_sealed, last_step, recovery",
+                    f"{who}, '', 0, '[]'",
+                ),
+                "freehold_api_keys": (
+                    "id, account, hash, name, actions, resources, created_at, expires_at",
+                    f"'{NEW}', {who}, '{'b' * 64}', '', '[]', '[]', '{at}', '{at}'",
+                ),
                 "freehold_letters": (
                     "id, kind, email, created_at, due_at, account, attempts",
                     f"'{NEW}', 'reset', 'x@example.org', '{at}', '{at}', {who}, 0",
@@ -471,11 +481,11 @@ class Questions:
 
 
 TOKEN = "f" * 64
-"""the hash of a refresh token, and of a link"""
+"""the hash of a refresh token, of a link and of an API key"""
 
 
 def built_in_rows(world: World) -> Iterator[str]:
-    """What a world has none of: tokens, events, a key, links, one of them expired, and letters."""
+    """What a world has none of: tokens, events, keys of both kinds, links, one expired, a letter, a second factor."""
     at, (account, *_), (session, *_) = stored_time(NOW), world.state.identity.accounts, world.state.identity.sessions
     yield (
         "INSERT INTO freehold_refresh_tokens (hash, session, created_at) "  # noqa: S608
@@ -496,6 +506,14 @@ def built_in_rows(world: World) -> Iterator[str]:
     yield (
         "INSERT INTO freehold_letters (id, kind, email, created_at, due_at, account, attempts) "  # noqa: S608
         f"VALUES ('{session}', 'reset', '', '{at}', '{at}', '{account}', 0)"
+    )
+    yield (
+        "INSERT INTO freehold_second_factors (account, secret_sealed, last_step, recovery) "  # noqa: S608
+        f"VALUES ('{account}', '', 0, '[]')"
+    )
+    yield (
+        "INSERT INTO freehold_api_keys (id, account, hash, name, actions, resources, created_at, expires_at) "  # noqa: S608
+        f"VALUES ('{session}', '{account}', '{TOKEN}', '', '[]', '[]', '{at}', '{later}')"
     )
 
 

@@ -1,4 +1,4 @@
-"""The built-in tables: accounts, sessions, memberships, the audit log, the signing keys, links and letters.
+"""The built-in tables: accounts, sessions, second factors, API keys, memberships, log, signing keys, links and letters.
 
 Ids are UUIDs in their canonical text form, instants text of fixed width in UTC, which compares as they do. A change
 here needs a revision under `migrations/versions`; a test compares the two.
@@ -87,6 +87,44 @@ class RefreshTokenRow(BuiltIn, table=True):
     used_at: str | None = Field(sa_type=INSTANT)
     successor: str | None = Field(sa_type=String(64))
     concealed: str | None = Field(sa_type=TEXT)
+
+
+class SecondFactorRow(BuiltIn, table=True):
+    """An account's second factor; its secret is sealed under the service's."""
+
+    __tablename__ = "freehold_second_factors"
+    __table_args__ = (*_instants("confirmed_at"),)
+
+    account: str = Field(primary_key=True, foreign_key="freehold_accounts.id", ondelete="CASCADE", sa_type=UUID)
+    secret_sealed: str = Field(sa_type=TEXT)
+    confirmed_at: str | None = Field(sa_type=INSTANT)
+    last_step: int = Field(sa_type=WHOLE)
+    recovery: str = Field(sa_type=DOCUMENT)
+    """a JSON list of hashes"""
+
+
+class ApiKeyRow(BuiltIn, table=True):
+    """An API key, by its hash."""
+
+    __tablename__ = "freehold_api_keys"
+    __table_args__ = (
+        *checks("length(id) = 36", None, name="id"),
+        CheckConstraint("length(hash) = 64", name="hash"),
+        *_instants("created_at", "expires_at", "last_used_at", "revoked_at"),
+        Index(None, "account", "id"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=UUID)
+    account: str = Field(foreign_key="freehold_accounts.id", ondelete="CASCADE", sa_type=UUID)
+    hash: str = Field(unique=True, sa_type=String(64))
+    name: str = Field(sa_type=TEXT)
+    actions: str = Field(sa_type=DOCUMENT)
+    resources: str = Field(sa_type=DOCUMENT)
+    """both are JSON lists of names"""
+    created_at: str = Field(sa_type=INSTANT)
+    expires_at: str = Field(sa_type=INSTANT)
+    last_used_at: str | None = Field(sa_type=INSTANT)
+    revoked_at: str | None = Field(sa_type=INSTANT)
 
 
 class MembershipRow(BuiltIn, table=True):

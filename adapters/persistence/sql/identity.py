@@ -1,4 +1,4 @@
-"""Accounts, sessions, the audit log and the signing keys: their ports over a connection."""
+"""Accounts, sessions, second factors, API keys, the audit log and the signing keys: their ports over a connection."""
 
 import json
 from collections.abc import Sequence
@@ -23,26 +23,34 @@ from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.builtin import (
     AccountRow,
+    ApiKeyRow,
     AuditRow,
     RefreshTokenRow,
+    SecondFactorRow,
     SessionRow,
     SigningKeyRow,
     table_of,
 )
 from adapters.persistence.sql.connection import Broken, Connection, Prepared, Principal, Row, param
-from adapters.persistence.sql.dialects import INSTANT, UUID
+from adapters.persistence.sql.dialects import INSTANT, UUID, WHOLE
 from adapters.persistence.sql.views import stored_time
 from application.ports import SigningKey
 from domain.account import Account
+from domain.api_key import ApiKey
 from domain.audit import Event
 from domain.errors import Conflict
+from domain.second_factor import SecondFactor
 from domain.session import RefreshToken, Session
 
 _ACCOUNTS = table_of(AccountRow)
 _SESSIONS = table_of(SessionRow)
 _TOKENS = table_of(RefreshTokenRow)
+_FACTORS = table_of(SecondFactorRow)
+_API_KEYS = table_of(ApiKeyRow)
 _AUDIT = table_of(AuditRow)
 _KEYS = table_of(SigningKeyRow)
+_BEYOND = 2**63 - 1
+"""no event has so large a number"""
 
 
 def session_alive(session: ColumnElement[Any], now: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -98,8 +106,19 @@ class IdentityStatements:
         self.add_token = ready(inserting(_TOKENS), Principal(presented=("session",)))
         spend = updating(_TOKENS, "used_at", "successor", "concealed")
         self.spend_token = ready(spend.where(_TOKENS.c.used_at.is_(None)), shown)
+        mine = Principal("key")
+        self.second_factor = held(select(_FACTORS).where(_FACTORS.c.account == key), mine)
+        self.add_second_factor = ready(inserting(_FACTORS), Principal("account"))
+        used = updating(_FACTORS, "confirmed_at", "last_step", "recovery")
+        self.save_second_factor = ready(used, mine)
+        self.remove_second_factor = ready(delete(_FACTORS).where(_FACTORS.c.account == key), mine)
+        self.api_key = ready(select(_API_KEYS).where(_API_KEYS.c.hash == key), shown)
+        of_account = select(_API_KEYS).where(_API_KEYS.c.account == key)
+        self.api_keys_of_account = ready(of_account.order_by(_API_KEYS.c.id.desc()), mine)
+        self.add_api_key = ready(inserting(_API_KEYS), Principal("account"))
+        self.save_api_key = ready(updating(_API_KEYS, "last_used_at", "revoked_at"), Principal("account"))
         self.add_event = ready(inserting(_AUDIT, without="id"), Principal("account", service="audit"))
-        events = select(_AUDIT).where(_AUDIT.c.account == key)
+        events = select(_AUDIT).where(_AUDIT.c.account == key, _AUDIT.c.id < param("before", WHOLE))
         self.events_of_account = ready(
             events.order_by(_AUDIT.c.id.desc()).limit(param("limit", Integer())), Principal("key")
         )
@@ -213,6 +232,77 @@ class SqlSessions:
             raise Conflict("This refresh token was used in the meantime.", code="changed")
 
 
+class SqlSecondFactors:
+    """The `SecondFactors` port."""
+
+    def __init__(self, statements: IdentityStatements, connection: Connection) -> None:
+        """Run on this connection."""
+        self._statements = statements
+        self._connection = connection
+
+    async def get(self, account_id: str) -> SecondFactor | None:
+        """See the port."""
+        rows = await self._connection.rows(self._statements.second_factor, {"key": account_id})
+        if not rows:
+            return None
+        ((account, sealed, confirmed_at, last_step, recovery),) = rows
+        return SecondFactor(account, sealed, _maybe_instant(confirmed_at), last_step, tuple(json.loads(recovery)))
+
+    async def add(self, factor: SecondFactor) -> None:
+        """See the port."""
+        values = {"account": factor.account, "secret_sealed": factor.secret_sealed} | _factor_use(factor)
+        try:
+            await self._connection.run(self._statements.add_second_factor, values)
+        except Broken as error:
+            raise Conflict("There is a second factor already.", code="changed") from error
+
+    async def save(self, factor: SecondFactor) -> None:
+        """See the port."""
+        await self._connection.run(self._statements.save_second_factor, {"key": factor.account} | _factor_use(factor))
+
+    async def remove(self, account_id: str) -> None:
+        """See the port."""
+        await self._connection.run(self._statements.remove_second_factor, {"key": account_id})
+
+
+class SqlApiKeys:
+    """The `ApiKeys` port."""
+
+    def __init__(self, statements: IdentityStatements, connection: Connection) -> None:
+        """Run on this connection."""
+        self._statements = statements
+        self._connection = connection
+
+    async def by_hash(self, key_hash: str) -> ApiKey | None:
+        """See the port."""
+        rows = await self._connection.rows(self._statements.api_key, {"key": key_hash})
+        return _api_key(rows[0]) if rows else None
+
+    async def of_account(self, account_id: str) -> Sequence[ApiKey]:
+        """See the port."""
+        rows = await self._connection.rows(self._statements.api_keys_of_account, {"key": account_id})
+        return [_api_key(row) for row in rows]
+
+    async def add(self, key: ApiKey) -> None:
+        """See the port."""
+        values = {
+            "id": key.id,
+            "account": key.account,
+            "hash": key.hash,
+            "name": key.name,
+            "actions": json.dumps(key.actions),
+            "resources": json.dumps(key.resources),
+            "created_at": stored_time(key.created_at),
+            "expires_at": stored_time(key.expires_at),
+        }
+        await self._connection.run(self._statements.add_api_key, values | _key_use(key))
+
+    async def save(self, key: ApiKey) -> None:
+        """See the port."""
+        values = {"key": key.id, "account": key.account} | _key_use(key)
+        await self._connection.run(self._statements.save_api_key, values)
+
+
 class SqlAudit:
     """The `Audit` port."""
 
@@ -233,13 +323,13 @@ class SqlAudit:
         }
         await self._connection.run(self._statements.add_event, values)
 
-    async def of_account(self, account_id: str, limit: int) -> Sequence[Event]:
+    async def of_account(self, account_id: str, limit: int, before: int | None = None) -> Sequence[Event]:
         """See the port."""
-        values = {"key": account_id, "limit": limit}
+        values = {"key": account_id, "limit": limit, "before": _BEYOND if before is None else before}
         rows = await self._connection.rows(self._statements.events_of_account, values)
         return [
-            Event(kind, account, instant(at), session, address, json.loads(data))
-            for _, kind, account, at, session, address, data in rows
+            Event(kind, account, instant(at), session, address, json.loads(data), number)
+            for number, kind, account, at, session, address, data in rows
         ]
 
 
@@ -336,6 +426,44 @@ def _use(token: RefreshToken) -> dict[str, Any]:
     """What of a refresh token changes at its first use."""
     used_at = None if token.used_at is None else stored_time(token.used_at)
     return {"used_at": used_at, "successor": token.successor, "concealed": token.concealed}
+
+
+def _factor_use(factor: SecondFactor) -> dict[str, Any]:
+    """What of a second factor changes in its life."""
+    return {
+        "confirmed_at": _maybe_stored(factor.confirmed_at),
+        "last_step": factor.last_step,
+        "recovery": json.dumps(factor.recovery),
+    }
+
+
+def _api_key(row: Row) -> ApiKey:
+    key, account, key_hash, name, actions, resources, created_at, expires_at, last_used_at, revoked_at = row
+    return ApiKey(
+        key,
+        account,
+        key_hash,
+        name,
+        tuple(json.loads(actions)),
+        tuple(json.loads(resources)),
+        instant(created_at),
+        instant(expires_at),
+        _maybe_instant(last_used_at),
+        _maybe_instant(revoked_at),
+    )
+
+
+def _key_use(key: ApiKey) -> dict[str, Any]:
+    """What of an API key changes in its life."""
+    return {"last_used_at": _maybe_stored(key.last_used_at), "revoked_at": _maybe_stored(key.revoked_at)}
+
+
+def _maybe_stored(at: datetime | None) -> str | None:
+    return None if at is None else stored_time(at)
+
+
+def _maybe_instant(stored: str | None) -> datetime | None:
+    return None if stored is None else instant(stored)
 
 
 def instant(stored: str) -> datetime:

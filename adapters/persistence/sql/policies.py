@@ -26,11 +26,13 @@ from sqlalchemy import ColumnElement, Table, Text, and_, case, cast, delete, lit
 
 from adapters.persistence.sql.builtin import (
     AccountRow,
+    ApiKeyRow,
     AuditRow,
     LetterRow,
     LinkRow,
     MembershipRow,
     RefreshTokenRow,
+    SecondFactorRow,
     SessionRow,
     SigningKeyRow,
     table_of,
@@ -335,6 +337,7 @@ def _both(table: str, condition: str, *commands: str) -> list[Policy]:
 
 
 _ACCOUNTS, _SESSIONS, _TOKENS = (table_of(row).name for row in (AccountRow, SessionRow, RefreshTokenRow))
+_FACTORS, _API_KEYS = (table_of(row).name for row in (SecondFactorRow, ApiKeyRow))
 _AUDIT, _KEYS, _MEMBERS = (table_of(row).name for row in (AuditRow, SigningKeyRow, MembershipRow))
 _LINKS, _LETTERS = (table_of(row).name for row in (LinkRow, LetterRow))
 _MAIL = f"{_SERVICE} = 'mail'"
@@ -346,6 +349,9 @@ _BUILT_IN = [
     *_both(_SESSIONS, f"account = {_CALLER} OR CAST(id AS text) = {SHOWN}", "SELECT", "UPDATE"),
     *_both(_SESSIONS, f"account = {_CALLER}", "INSERT"),
     *_both(_TOKENS, f"hash = {SHOWN} OR CAST(session AS text) = {SHOWN}", "SELECT", "INSERT", "UPDATE"),
+    *_both(_FACTORS, f"account = {_CALLER}", "SELECT", "INSERT", "UPDATE", "DELETE"),
+    *_both(_API_KEYS, f"account = {_CALLER} OR hash = {SHOWN}", "SELECT"),
+    *_both(_API_KEYS, f"account = {_CALLER}", "INSERT", "UPDATE"),
     # nobody changes or deletes an event: there is no policy, and no privilege
     *_both(_AUDIT, f"account = {_CALLER}", "SELECT"),
     *_both(_AUDIT, f"account = {_CALLER} OR (account IS NULL AND {_SERVICE} = 'audit')", "INSERT"),
@@ -365,6 +371,8 @@ _GRANTED = [
     ),
     Grants(_SESSIONS, ("SELECT", "INSERT"), ("last_used_at", "idle_end", "revoked_at")),
     Grants(_TOKENS, ("SELECT", "INSERT"), ("used_at", "successor", "concealed")),
+    Grants(_FACTORS, ("SELECT", "INSERT", "DELETE"), ("confirmed_at", "last_step", "recovery")),
+    Grants(_API_KEYS, ("SELECT", "INSERT"), ("last_used_at", "revoked_at")),
     Grants(_MEMBERS, ("SELECT", "INSERT", "DELETE"), ("role", "expires_at")),
     # who chose an event's number could take those to come
     Grants(_AUDIT, ("SELECT",), inserted=("kind", "account", "at", "session", "address", "data")),

@@ -16,7 +16,15 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.connection import Broken, Prepared, Row
-from adapters.persistence.sql.identity import IdentityStatements, SqlAccounts, SqlAudit, SqlSessions, SqlSigningKeys
+from adapters.persistence.sql.identity import (
+    IdentityStatements,
+    SqlAccounts,
+    SqlApiKeys,
+    SqlAudit,
+    SqlSecondFactors,
+    SqlSessions,
+    SqlSigningKeys,
+)
 from adapters.persistence.sql.mail import MailStatements, SqlLetters, SqlLinks
 from adapters.persistence.sql.pool import ERRORS, Limits, Pool, is_away, is_lost
 from adapters.persistence.sql.postgres_statements import PostgresStatements
@@ -224,6 +232,8 @@ class PostgresWork:
         self.records = SqlRecords(store.statements, store.memberships, turn)
         self.accounts = SqlAccounts(store.identity, turn)
         self.sessions = SqlSessions(store.identity, turn)
+        self.second_factors = SqlSecondFactors(store.identity, turn)
+        self.api_keys = SqlApiKeys(store.identity, turn)
         self.audit = SqlAudit(store.identity, turn)
         self.signing_keys = SqlSigningKeys(store.identity, turn)
         self.links = SqlLinks(store.mail, turn)
@@ -258,6 +268,9 @@ class PostgresStore:
         self.accounts = SqlAccounts(self.identity, self._reader)
         self.sessions = SqlSessions(self.identity, self._reader)
         self.letters = SqlLetters(self.mail, self._reader)
+        self.second_factors = SqlSecondFactors(self.identity, self._reader)
+        self.api_keys = SqlApiKeys(self.identity, self._reader)
+        self.audit = SqlAudit(self.identity, self._reader)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[PostgresWork]:

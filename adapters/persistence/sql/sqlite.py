@@ -25,7 +25,15 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from adapters.persistence.sql.connection import Broken, Prepared, Row
 from adapters.persistence.sql.dialects import DECIMAL_COLLATION
 from adapters.persistence.sql.filling import emptying, filling
-from adapters.persistence.sql.identity import IdentityStatements, SqlAccounts, SqlAudit, SqlSessions, SqlSigningKeys
+from adapters.persistence.sql.identity import (
+    IdentityStatements,
+    SqlAccounts,
+    SqlApiKeys,
+    SqlAudit,
+    SqlSecondFactors,
+    SqlSessions,
+    SqlSigningKeys,
+)
 from adapters.persistence.sql.mail import MailStatements, SqlLetters, SqlLinks
 from adapters.persistence.sql.records import MembershipStatements, SqlRecords
 from adapters.persistence.sql.statements import Statements
@@ -302,6 +310,8 @@ class SqliteWork:
         self.records = SqlRecords(store.statements, store.memberships, turn)
         self.accounts = SqlAccounts(store.identity, turn)
         self.sessions = SqlSessions(store.identity, turn)
+        self.second_factors = SqlSecondFactors(store.identity, turn)
+        self.api_keys = SqlApiKeys(store.identity, turn)
         self.audit = SqlAudit(store.identity, turn)
         self.signing_keys = SqlSigningKeys(store.identity, turn)
         self.links = SqlLinks(store.mail, turn)
@@ -331,6 +341,9 @@ class SqliteStore:
         self.accounts = SqlAccounts(self.identity, self._reader)
         self.sessions = SqlSessions(self.identity, self._reader)
         self.letters = SqlLetters(self.mail, self._reader)
+        self.second_factors = SqlSecondFactors(self.identity, self._reader)
+        self.api_keys = SqlApiKeys(self.identity, self._reader)
+        self.audit = SqlAudit(self.identity, self._reader)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[SqliteWork]:
