@@ -76,11 +76,14 @@ class AppLaboratory:
             account: Session.start(_session_of(account), account, "", "", snapshot.now) for account in snapshot.accounts
         }
         await (self._wall or self._store).hold(snapshot, self._sessions.values())
+        # a request after so long would read the keys again, and its statements are counted
+        await self._tokens.keep_up(snapshot.now)
 
     async def wait(self, until: datetime) -> None:
         """See the port."""
         self._clock.at = until
         self._issued.clear()
+        await self._tokens.keep_up(until)
 
     async def send(self, attempt: Attempt) -> Answer:
         """See the port."""
