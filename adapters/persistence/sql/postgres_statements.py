@@ -126,18 +126,17 @@ class PostgresStatements(Statements):
         return self._prepare(select(*table.c), "id")
 
     def _hold(self, resource: str, action: str, changing: bool) -> Select[Any]:
-        """Let nobody delete the record that the caller may do the action on, nor what is above it, nor change itself.
+        """Let nobody change the record that the caller may do the action on, nor what is above it, nor rights there.
 
-        What is above is only read here: who changes it meanwhile does so as if after us. From the top down, as a
-        deletion locks.
+        What is not to be changed is shared with whoever works below it, too; from the top down, as a deletion locks.
         """
         rules, chain = self._seeing_all[True], self.specification.chain(resource)
         held = [self.tables.of[name].alias(f"held_{i}") for i, name in enumerate(chain)]
         source: FromClause = held[0]
         for lower, upper, name, above in zip(held, held[1:], chain, chain[1:], strict=False):
             source = source.join(upper, rules.on_hop(At(lower, name), Hop(above, above), upper))
-        locks = [f"FOR KEY SHARE OF held_{i}" for i in reversed(range(1, len(held)))]
-        locks.append(f"FOR {'NO KEY UPDATE' if changing else 'KEY SHARE'} OF held_0")
+        locks = [f"FOR SHARE OF held_{i}" for i in reversed(range(1, len(held)))]
+        locks.append(f"FOR {'NO KEY UPDATE' if changing else 'SHARE'} OF held_0")
         allowed = and_(rules.may(action, At(held[0], resource)), self._alive(ANYBODY))
         return select(literal(1)).select_from(source).where(held[0].c.id == ID, allowed).suffix_with(*map(text, locks))
 
