@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,12 @@ from domain.errors import Unavailable
 
 THREADS = max(1, min(2, (os.cpu_count() or 1) - 1))
 """a core stays free for everything else"""
+YIELDING = 10
+"""how much nicer than everything else the hashing is (`nice`)"""
+PATIENCE = 10.0
+"""seconds that anybody waits at most, on a machine that has no time to spare for hashing"""
+RETURNING = 4
+"""seconds over which those who are turned away are told to come again, or they would do so all at once"""
 LONGEST_QUEUE = 64
 """hashings under way or waiting, of about 30 ms each; who comes later is turned away"""
 
@@ -35,7 +42,7 @@ class PasslibPasswords:
             argon2__parallelism=1,
         )
         self._nobody = self._context.hash(secrets.token_urlsafe())
-        self._threads = ThreadPoolExecutor(THREADS, "freehold-passwords")
+        self._threads = ThreadPoolExecutor(THREADS, "freehold-passwords", _yield_to_others)
         self._room = threading.BoundedSemaphore(LONGEST_QUEUE)
 
     async def hash(self, password: str) -> str:
@@ -59,7 +66,7 @@ class PasslibPasswords:
 
     async def _run(self, work: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
         if not self._room.acquire(blocking=False):
-            raise Unavailable("Too many people are signing in right now. Try again.")
+            raise _too_many()
         try:
             future = self._threads.submit(work, *args, **options)
         except BaseException:
@@ -67,8 +74,22 @@ class PasslibPasswords:
             raise
         # also when the request that waits is given up: the thread works on until it is done
         future.add_done_callback(lambda _: self._room.release())
-        return await asyncio.wrap_future(future)
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(future), PATIENCE)
+        except TimeoutError as error:
+            raise _too_many() from error
 
     def close(self) -> None:
         """Let the threads end."""
         self._threads.shutdown(cancel_futures=True)
+
+
+def _too_many() -> Unavailable:
+    wait = 1 + secrets.randbelow(RETURNING)
+    return Unavailable("Too many people are signing in right now. Try again.", wait=wait)
+
+
+def _yield_to_others() -> None:
+    """Let whatever else wants the processor have it first: on Linux each thread has a niceness of its own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), YIELDING)

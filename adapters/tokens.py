@@ -1,5 +1,6 @@
 """Access tokens: JWTs (RFC 9068) signed with ES256 by PyJWT, and the ring of keys that sign and verify them."""
 
+import asyncio
 import json
 import secrets
 import threading
@@ -27,12 +28,14 @@ from jwt.utils import base64url_encode
 
 from adapters.sealing import SecretRefused
 from application.ports import Claims, Sealer, SigningKey, Store
-from domain.errors import NotAuthenticated, Unavailable
+from domain.errors import Conflict, NotAuthenticated, Unavailable
 
 LIFETIME = 900
 """seconds"""
 LEEWAY = timedelta(seconds=10)
 """by which another machine's clock may be ahead of ours"""
+RENEWAL = timedelta(seconds=1)
+"""that the ring is good for, whatever keys callers name"""
 LONGEST_TOKEN = 2048
 """characters; ours have about 500"""
 REMEMBERED = 20_000
@@ -80,19 +83,54 @@ class JwtTokens:
         self._signing: Key | None = None
         self._verified: dict[bytes, tuple[datetime, Claims]] = {}
         self._writing = threading.Lock()
+        self._store: Store | None = None
+        self._stored: Sequence[SigningKey] = ()
+        self._renewed: datetime | None = None
+        self._renewing: asyncio.Task[None] | None = None
 
     async def load(self, store: Store, now: datetime) -> None:
         """Read the ring from the store; make and store the first key where there is none that signs.
 
         Raises `SecretRefused` where the keys were sealed under another secret.
         """
+        self._store = store
+        try:
+            stored = await self._first(store, now)
+        except Conflict:  # another server started in the same moment, and its key is there now
+            stored = await self._first(store, now)
+        self._take(stored)
+
+    async def renew(self, token: str, now: datetime) -> bool:
+        """See the port. Whoever comes while the store is asked waits for the same answer."""
+        kid = _kid(token)
+        if kid is None or kid in self._keys or self._store is None:
+            return False
+        if self._renewing is None or self._renewing.done():
+            if self._renewed is not None and timedelta(0) <= now - self._renewed < RENEWAL:
+                return False
+            self._renewed = now
+            self._renewing = asyncio.create_task(self._read(self._store))
+        await asyncio.shield(self._renewing)
+        return kid in self._keys
+
+    async def _first(self, store: Store, now: datetime) -> Sequence[SigningKey]:
         async with store.work() as work:
             stored = list(await work.signing_keys.all())
             if all(key.state != "active" for key in stored):
                 stored.append(_new_key(self._sealer, now))
                 await work.signing_keys.add(stored[-1])
                 await work.commit()
+        return stored
+
+    async def _read(self, store: Store) -> None:
+        async with store.work() as work:
+            stored = await work.signing_keys.all()
+        if stored != self._stored:  # otherwise what was verified stays remembered
+            self._take(stored)
+
+    def _take(self, stored: Sequence[SigningKey]) -> None:
         self.use([_open(key, self._sealer) for key in stored])
+        self._stored = stored
 
     def use(self, keys: Sequence[Key]) -> None:
         """Replace the ring; tokens of keys that are no longer in it are refused from now on."""
@@ -200,6 +238,15 @@ def _thumbprint(private: EllipticCurvePrivateKey) -> str:
     """The key's name: a hash of its public part (RFC 7638)."""
     canonical = json.dumps(_jwk(private), separators=(",", ":"), sort_keys=True)
     return base64url_encode(sha256(canonical.encode()).digest()).decode()
+
+
+def _kid(token: str) -> str | None:
+    """The key that a token of ours names; None where it is no such token."""
+    try:
+        header = jwt.get_unverified_header(token) if len(token) <= LONGEST_TOKEN else {}
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+        return None
+    return header["kid"] if set(header) == _HEADER and isinstance(header["kid"], str) else None
 
 
 def _invalid() -> NotAuthenticated:

@@ -1,7 +1,8 @@
 """Accounts: sign up, see oneself, change the password, leave for good. Each use case commits itself."""
 
 from application.ports import Clock, Ids, Passwords, Store
-from application.sessions import Device, Scope, SessionUseCases, SignedIn, accepted
+from application.sessions import Scope, SessionUseCases, SignedIn, accepted
+from application.throttles import Device, Throttles
 from domain.account import Account, accept_email, accept_password, presented_password
 from domain.audit import Event
 from domain.errors import Conflict, FieldError, Forbidden, Invalid, NotAuthenticated
@@ -18,6 +19,7 @@ class AccountUseCases:
         ids: Ids,
         passwords: Passwords,
         sessions: SessionUseCases,
+        throttles: Throttles,
         *,
         sign_up_open: bool,
     ) -> None:
@@ -27,13 +29,16 @@ class AccountUseCases:
         self._ids = ids
         self._passwords = passwords
         self._sessions = sessions
+        self._throttles = throttles
         self._sign_up_open = sign_up_open
 
     async def register(self, email: str, password: str, device: Device) -> SignedIn:
         """A new account, signed in at once.
 
-        Raises `Forbidden` (code `sign_up_closed`), `Invalid`, `Conflict` (code `email_taken`), `Unavailable`.
+        Raises `Forbidden` (code `sign_up_closed`), `Invalid`, `Conflict` (code `email_taken`), `TooManyRequests`,
+        `Unavailable`.
         """
+        await self._throttles.registering(device.address)
         if not self._sign_up_open:
             raise Forbidden("Nobody can register here.", code="sign_up_closed")
         email, password = accepted(email=(accept_email, email), password=(accept_password, password))
@@ -48,6 +53,7 @@ class AccountUseCases:
             answer = await self._sessions.start(work, account, device, now)
             await work.audit.add(Event.of("registered", account.id, now, answer.session, device.address))
             await work.commit()
+        await self._throttles.signed_in(email, device)
         return answer
 
     async def me(self, actor: Actor) -> Account:
@@ -62,9 +68,7 @@ class AccountUseCases:
         """Set a new password and end the caller's other sessions. Raises `Invalid` where the old one is wrong."""
         found = await self.me(actor)
         old, new = accepted(old_password=(presented_password, old), new_password=(accept_password, new))
-        right, _ = await self._passwords.verify(old, found.password_hash)
-        if not right:
-            raise Invalid(errors=(FieldError("old_password", "wrong", "This is not the present password."),))
+        await self._ask_again(actor, old, found, "old_password")
         password_hash = await self._passwords.hash(new)
         now = self._clock.now()
         async with self._store.work() as work:
@@ -83,9 +87,7 @@ class AccountUseCases:
         """Delete the caller's account and all that it owns but what is kept. Raises `Invalid` for a wrong password."""
         found = await self.me(actor)
         (password,) = accepted(password=(presented_password, password))
-        right, _ = await self._passwords.verify(password, found.password_hash)
-        if not right:
-            raise Invalid(errors=(FieldError("password", "wrong", "This is not the present password."),))
+        await self._ask_again(actor, password, found, "password")
         now = self._clock.now()
         async with self._store.work() as work:
             account = await work.accounts.get(found.id)
@@ -98,3 +100,10 @@ class AccountUseCases:
             # in nobody's log: what the account did before is no longer told to be its own either
             await work.audit.add(Event.of("account_deleted", None, now))
             await work.commit()
+
+    async def _ask_again(self, actor: Actor, password: str, account: Account, field: str) -> None:
+        """Hold a password against the present one. Raises `Invalid` naming the field, or `TooManyRequests`."""
+        async with self._throttles.asking_again(actor):
+            right, _ = await self._passwords.verify(password, account.password_hash)
+            if not right:
+                raise Invalid(errors=(FieldError(field, "wrong", "This is not the present password."),))

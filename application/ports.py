@@ -105,12 +105,16 @@ class RecordsRead(Protocol):
 class Records(RecordsRead, Protocol):
     """Records inside a unit of work, which also sees its own changes."""
 
-    async def load(
-        self, actor: Actor, resource: str, record_id: str, now: datetime, action: str = "open"
-    ) -> Facts | None:
-        """The record with all facts that its rules can ask for, or None where the actor cannot `open` (or `read`) it.
+    async def load(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Facts | None:
+        """The record with all facts that its rules can ask for, or None where the actor cannot open it.
 
         The record stays as it is until the work ends: others wait or fail, they do not change it.
+        """
+
+    async def refer(self, actor: Actor, resource: str, record_id: str, now: datetime, action: str) -> Facts | None:
+        """Like `load`, of a record that another one is to hang on (`action` is `open`) or to refer to (`read`).
+
+        It stays as it is, too; but others may hang something on it meanwhile.
         """
 
     async def imagine(self, actor: Actor, record: Record, now: datetime) -> Facts:
@@ -317,6 +321,28 @@ class Store(Protocol):
         """Let go of connections and files; units of work under way end first."""
 
 
+# --- throttles -----------------------------------------------------------------------------
+
+
+class Counters(Protocol):
+    """Numbers that throttles count with, each forgotten after its time. Processes may share them.
+
+    None of this fails: where a shared place is away, a process counts by itself meanwhile.
+    """
+
+    async def add(self, key: str, amount: int, seconds: int) -> int:
+        """Add at once, and say how many it is now; the first amount decides after how many seconds it is forgotten."""
+
+    async def left(self, key: str) -> int:
+        """The whole seconds, rounded up, until the number is forgotten; 0 where there is none."""
+
+    async def forget(self, *keys: str) -> None:
+        """Forget numbers before their time."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+
+
 # --- credentials ---------------------------------------------------------------------------
 
 
@@ -355,7 +381,13 @@ class Tokens(Protocol):
         """The claims of a valid token. Raises `NotAuthenticated`; says nothing of a session's end."""
 
     async def load(self, store: "Store", now: datetime) -> None:
-        """Take the key ring from the store; where none of it signs, make a key that does."""
+        """Take the key ring from the store, also later on; where none of it signs, make a key that does."""
+
+    async def renew(self, token: str, now: datetime) -> bool:
+        """Whether the key that a refused token names was missing and has come: another server has made it.
+
+        Raises `Unavailable`. However many keys callers make up, the store is asked once a second at most.
+        """
 
     def public_keys(self) -> dict[str, Any]:
         """The JSON Web Key Set that verifies the tokens."""

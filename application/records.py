@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from application.ports import Clock, Filter, Ids, Query, Records, Sealer, Sort, Store, View, Work
+from application.ports import Clock, Filter, Ids, Query, Sealer, Sort, Store, View, Work
 from domain.errors import (
     Conflict,
     FieldError,
@@ -18,7 +18,7 @@ from domain.errors import (
     PreconditionRequired,
 )
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result
-from domain.ownership import Actor, Facts
+from domain.ownership import Actor, Facts, may, view
 from domain.record import accept_changes, accept_new, create
 from domain.specification.analysis import anonymous_may
 from domain.specification.model import Field, Kind, Resource, Specification
@@ -132,11 +132,8 @@ class RecordUseCases:
             judge_creation(actor, facts, body)
             await _check_accounts(work, facts, set(given), None, now)
             await records.add(actor, record, now)
-            seen = await records.view(actor, resource, record.id, now)
-            if seen is None:
-                raise NotFound
             await work.commit()
-        return seen
+        return view(actor, facts)
 
     async def update(
         self,
@@ -160,10 +157,10 @@ class RecordUseCases:
             old = await records.load(actor, resource, record_id, now)
             if old is None:
                 raise NotFound
-            await _check_expected(records, actor, old, expected, now)
+            _check_expected(actor, old, expected)
             change = judge_change(actor, old, given)
             if not change:
-                return await records.view(actor, resource, record_id, now)
+                return view(actor, old)
             targets = await self._targets(work, actor, model, change.fields, change.moves_to, now)
             record = old.record.edit(change.fields, now)
             if change.moves_to is not None and model.parent is not None:
@@ -173,9 +170,8 @@ class RecordUseCases:
             moved = model.parent if change.moves_to is not None else None
             await _check_accounts(work, new, set(change.fields), moved, now)
             await records.save(actor, old.record, record, now)
-            seen = await records.view(actor, resource, record_id, now)
             await work.commit()
-        return seen
+        return view(actor, new) if may("open", actor, new) else None
 
     async def delete(self, actor: Actor, resource: str, record_id: str, expected: Expectation | None = None) -> None:
         """Delete a record and all below it. Raises `Conflict` (code `blocked`) where something must stay."""
@@ -187,7 +183,7 @@ class RecordUseCases:
             facts = await records.load(actor, resource, record_id, now)
             if facts is None:
                 raise NotFound
-            await _check_expected(records, actor, facts, expected, now)
+            _check_expected(actor, facts, expected)
             judge_deletion(actor, facts)
             if await records.obstacles(actor, facts.record, now):
                 raise Conflict("Something that must stay hangs below this record or refers to it.", code="blocked")
@@ -219,7 +215,7 @@ class RecordUseCases:
             if value is not None and field.kind is Kind.REFERENCE:
                 wanted.append((field.name, str(field.target), value, "read"))
         for name, target, target_id, action in wanted:
-            facts = await work.records.load(actor, target, target_id, now, action)
+            facts = await work.records.refer(actor, target, target_id, now, action)
             if facts is None:
                 errors.append(FieldError(name, "not_found", "There is no such record."))
             else:
@@ -234,13 +230,8 @@ def _require_expected(model: Resource, expected: Expectation | None) -> None:
         raise PreconditionRequired
 
 
-async def _check_expected(
-    records: Records, actor: Actor, facts: Facts, expected: Expectation | None, now: datetime
-) -> None:
-    if expected is None:
-        return
-    seen = await records.view(actor, facts.record.resource, facts.record.id, now)
-    if seen is None or not expected(seen):
+def _check_expected(actor: Actor, facts: Facts, expected: Expectation | None) -> None:
+    if expected is not None and not expected(view(actor, facts)):
         raise PreconditionFailed
 
 

@@ -2,12 +2,13 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 
 from application.ports import Clock, Ids, Passwords, Store, Successors, Tokens, Work
+from application.throttles import Device, Throttles
 from domain.account import Account, accept_email, presented_password
 from domain.audit import Event
 from domain.errors import FieldError, Invalid, NotAuthenticated, NotFound
@@ -29,14 +30,6 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
-    """Where a sign-in comes from: the user agent and the network address, each empty where it is not known."""
-
-    name: str
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
 class SignedIn:
     """What somebody gets who signed in or refreshed; the tokens exist nowhere else."""
 
@@ -47,13 +40,22 @@ class SignedIn:
     expires_in: int
     """seconds until the access token ends"""
     refresh_token: str = field(repr=False)
+    device_token: str | None = field(default=None, repr=False)
+    """after a sign-in: what the device may show the next time, so that others' wrong passwords do not hold it up"""
 
 
 class SessionUseCases:
     """What a caller may do with sessions."""
 
     def __init__(
-        self, store: Store, clock: Clock, ids: Ids, passwords: Passwords, tokens: Tokens, successors: Successors
+        self,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        passwords: Passwords,
+        tokens: Tokens,
+        successors: Successors,
+        throttles: Throttles,
     ) -> None:
         """Take the ports."""
         self._store = store
@@ -62,35 +64,44 @@ class SessionUseCases:
         self._passwords = passwords
         self._tokens = tokens
         self._successors = successors
+        self._throttles = throttles
 
     async def login(self, email: str, password: str, device: Device) -> SignedIn:
-        """Sign in. Raises `NotAuthenticated`, `Invalid` for what no account can have, `Unavailable` when overloaded.
+        """Sign in. Raises `NotAuthenticated`, `Invalid` for what no account can have, `TooManyRequests`, `Unavailable`.
 
         Hashing takes place outside the unit of work, which others wait for; the work is the same whoever asks.
         """
+        await self._throttles.signing_in(device.address)
         email, password = accepted(email=(accept_email, email), password=(presented_password, password))
+        async with self._throttles.signing_in_as(email, device):
+            answer = await self._try_login(email, password, device)
+            while answer is None:
+                # the password was changed, or hashed anew by another sign-in, while this one was verified
+                answer = await self._try_login(email, password, device)
+        return answer
+
+    async def _try_login(self, email: str, password: str, device: Device) -> SignedIn | None:
+        """None where what was verified holds no longer."""
         found = await self._store.accounts.by_email(email)
         right, renewed = await self._passwords.verify(password, None if found is None else found.password_hash)
         now = self._clock.now()
         async with self._store.work() as work:
             account = await work.accounts.by_email(email)
-            unchanged = account is None or (found is not None and account.password_hash == found.password_hash)
-            if unchanged:
-                if account is None or account.disabled or not right:
-                    known = None if account is None else account.id
-                    await work.audit.add(Event.of("login_failed", known, now, address=device.address))
-                    await work.commit()
-                    # the same for an unknown address, a wrong password and a disabled account
-                    raise NotAuthenticated("The address or the password is wrong.", code="wrong_credentials")
-                if renewed is not None:
-                    account = account.with_password(renewed)
-                    await work.accounts.save(account)
-                answer = await self.start(work, account, device, now)
-                await work.audit.add(Event.of("login", account.id, now, answer.session, device.address))
+            if account is not None and (found is None or account.password_hash != found.password_hash):
+                return None
+            if account is None or account.disabled or not right:
+                known = None if account is None else account.id
+                await work.audit.add(Event.of("login_failed", known, now, address=device.address))
                 await work.commit()
-                return answer
-        # the password was changed, or hashed anew by another sign-in, while this one was verified
-        return await self.login(email, password, device)
+                # the same for an unknown address, a wrong password and a disabled account
+                raise NotAuthenticated("The address or the password is wrong.", code="wrong_credentials")
+            if renewed is not None:
+                account = account.with_password(renewed)
+                await work.accounts.save(account)
+            answer = await self.start(work, account, device, now)
+            await work.audit.add(Event.of("login", account.id, now, answer.session, device.address))
+            await work.commit()
+            return answer
 
     async def start(self, work: Work, account: Account, device: Device, now: datetime) -> SignedIn:
         """A new session with its first tokens, in somebody else's unit of work."""
@@ -98,13 +109,24 @@ class SessionUseCases:
         refresh_token = _new_token()
         await work.sessions.add(session)
         await work.sessions.add_token(session.first_token(_hash(refresh_token)))
-        return self._answer(account, session, refresh_token, now)
+        answer = self._answer(account, session, refresh_token, now)
+        return replace(answer, device_token=self._throttles.device_token(account.email))
 
     async def refresh(self, refresh_token: str, device: Device) -> SignedIn:
-        """New tokens for an old refresh token. Raises `NotAuthenticated`; reuse has then ended the session."""
+        """New tokens for an old refresh token. Raises `NotAuthenticated`; reuse has then ended the session.
+
+        Raises `TooManyRequests` before it looks at what was used before.
+        """
+        await self._throttles.refreshing(device.address)
         refused = NotAuthenticated("This refresh token is not valid (any more).", code="invalid_refresh_token")
         if len(refresh_token) > LONGEST_REFRESH_TOKEN:
             raise refused
+        async with self._store.work() as work:
+            token = await work.sessions.token(_hash(refresh_token))
+        if token is None:
+            raise refused
+        # a throttle may wait for its counters: not while others wait for this work
+        await self._throttles.refreshing_session(token.session)
         fresh = _new_token()
         now = self._clock.now()
         async with self._store.work() as work:

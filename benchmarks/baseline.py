@@ -13,22 +13,32 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
-from uuid import UUID, uuid4
+from typing import Annotated, Any
+from uuid import UUID
 
-import jwt
 import uvicorn
-from argon2 import PasswordHasher
-from argon2.exceptions import VerifyMismatchError
 from fastapi import Depends, FastAPI, HTTPException, Query, status
 from fastapi.security import OAuth2PasswordBearer
 from sqlalchemy import event
-from sqlmodel import Field, Session, SQLModel, and_, col, create_engine, or_, select
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlmodel import Session, col, create_engine, select
 
-SECRET = os.environ.get("BASELINE_SECRET", "a secret of a benchmark, which protects nothing")
-ALGORITHM = "HS256"
+from benchmarks.baseline_models import (
+    Credentials,
+    Member,
+    Note,
+    Notebook,
+    NoteCreate,
+    NotePublic,
+    NotesPublic,
+    NoteUpdate,
+    Token,
+    User,
+    now,
+    readable_notes,
+    subject,
+    token_for,
+)
+
 THREADS = 40
 """in which Starlette runs plain `def` routes"""
 
@@ -37,7 +47,6 @@ engine = create_engine(
     connect_args={"timeout": 30, "check_same_thread": False},
     pool_size=THREADS,
 )
-passwords = PasswordHasher()
 app = FastAPI(title="Baseline")
 
 
@@ -46,105 +55,6 @@ def configure(connection: sqlite3.Connection, _record: object) -> None:
     """Give every connection the durability of Freehold's."""
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
-
-
-# ---- tables and messages -------------------------------------------------------------------------------------------
-
-
-def now() -> datetime:
-    """The time, in UTC."""
-    return datetime.now(UTC)
-
-
-class User(SQLModel, table=True):
-    """Somebody who logs in."""
-
-    id: UUID = Field(default_factory=uuid4, primary_key=True)
-    email: str = Field(unique=True, index=True)
-    hashed_password: str
-    is_active: bool = True
-
-
-class Notebook(SQLModel, table=True):
-    """What notes are kept in and shared by."""
-
-    id: UUID = Field(default_factory=uuid4, primary_key=True)
-    owner_id: UUID = Field(foreign_key="user.id", index=True, ondelete="CASCADE")
-    title: str
-    created_at: datetime = Field(default_factory=now)
-
-
-class Member(SQLModel, table=True):
-    """Somebody else's right in a notebook."""
-
-    notebook_id: UUID = Field(foreign_key="notebook.id", primary_key=True, ondelete="CASCADE")
-    user_id: UUID = Field(foreign_key="user.id", primary_key=True, index=True, ondelete="CASCADE")
-    role: str
-
-
-class NoteBase(SQLModel):
-    """What a person writes."""
-
-    title: str
-    body: str
-    status: Literal["open", "done"] = "open"
-
-
-class NoteCreate(NoteBase):
-    """A new note."""
-
-    notebook_id: UUID
-
-
-class NoteUpdate(SQLModel):
-    """A change of a note."""
-
-    title: str | None = None
-    body: str | None = None
-    status: Literal["open", "done"] | None = None
-
-
-class Note(SQLModel, table=True):
-    """A note as it is kept."""
-
-    id: UUID = Field(default_factory=uuid4, primary_key=True)
-    notebook_id: UUID = Field(foreign_key="notebook.id", index=True, ondelete="CASCADE")
-    author_id: UUID | None = Field(default=None, foreign_key="user.id", ondelete="SET NULL")
-    title: str
-    body: str
-    status: str = "open"
-    created_at: datetime = Field(default_factory=now, index=True)
-    updated_at: datetime = Field(default_factory=now)
-
-
-class NotePublic(NoteBase):
-    """A note as it is answered."""
-
-    id: UUID
-    notebook_id: UUID
-    author_id: UUID | None
-    created_at: datetime
-    updated_at: datetime
-
-
-class NotesPublic(SQLModel):
-    """A page of notes."""
-
-    data: list[NotePublic]
-
-
-class Credentials(SQLModel):
-    """A login."""
-
-    email: str
-    password: str
-
-
-class Token(SQLModel):
-    """What a login gives."""
-
-    access_token: str
-    token_type: str = "bearer"
 
 
 # ---- dependencies --------------------------------------------------------------------------------------------------
@@ -162,11 +72,7 @@ TokenDep = Annotated[str, Depends(OAuth2PasswordBearer(tokenUrl="login"))]
 
 def get_current_user(session: SessionDep, token: TokenDep) -> User:
     """The person whose token it is."""
-    try:
-        subject = UUID(jwt.decode(token, SECRET, algorithms=[ALGORITHM])["sub"])
-    except (jwt.InvalidTokenError, KeyError, ValueError) as error:
-        raise HTTPException(status.HTTP_401_UNAUTHORIZED, "Could not validate credentials") from error
-    user = session.get(User, subject)
+    user = session.get(User, subject(token))
     if user is None or not user.is_active:
         raise HTTPException(status.HTTP_401_UNAUTHORIZED, "Could not validate credentials")
     return user
@@ -176,16 +82,6 @@ CurrentUser = Annotated[User, Depends(get_current_user)]
 
 
 # ---- access --------------------------------------------------------------------------------------------------------
-
-
-def readable_notes(user: User) -> SelectOfScalar[Note]:
-    """The notes in a person's own notebooks and in those where he is a member."""
-    return (
-        select(Note)
-        .join(Notebook, col(Notebook.id) == col(Note.notebook_id))
-        .outerjoin(Member, and_(col(Member.notebook_id) == col(Notebook.id), col(Member.user_id) == user.id))
-        .where(or_(col(Notebook.owner_id) == user.id, col(Member.user_id).is_not(None)))
-    )
 
 
 def may_write(session: Session, user: User, notebook: Notebook) -> bool:
@@ -210,13 +106,7 @@ def ready(session: SessionDep) -> bool:
 def login(session: SessionDep, credentials: Credentials) -> Token:
     """A token for an address and a password."""
     user = session.exec(select(User).where(User.email == credentials.email)).first()
-    try:
-        if user is None or not passwords.verify(user.hashed_password, credentials.password):
-            raise HTTPException(status.HTTP_400_BAD_REQUEST, "Incorrect email or password")
-    except VerifyMismatchError as error:
-        raise HTTPException(status.HTTP_400_BAD_REQUEST, "Incorrect email or password") from error
-    claims = {"sub": str(user.id), "exp": now() + timedelta(days=8)}
-    return Token(access_token=jwt.encode(claims, SECRET, ALGORITHM))
+    return token_for(user, credentials.password)
 
 
 @app.get("/notes", response_model=NotesPublic)

@@ -106,7 +106,7 @@ class Process:
     def memory(self) -> dict[str, float] | None:
         """Megabytes of it and its children: resident, and of these its own (not of files). None off Linux."""
         found = {"resident": 0.0, "own": 0.0}
-        for process in self._family():
+        for process in _family(self._process.pid):
             with contextlib.suppress(OSError):
                 for line in Path(f"/proc/{process}/status").read_text().splitlines():
                     for name, key in (("VmRSS:", "resident"), ("RssAnon:", "own")):
@@ -116,12 +116,7 @@ class Process:
 
     def cpu_seconds(self) -> float:
         """Processor time of it and its children so far; 0 off Linux."""
-        total = 0
-        for process in self._family():
-            with contextlib.suppress(OSError):
-                fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-                total += int(fields[11]) + int(fields[12])
-        return total / _TICKS
+        return cpu_seconds(self._process.pid)
 
     def stop(self) -> None:
         """Ask it to end, and end it if it does not."""
@@ -132,14 +127,25 @@ class Process:
             self._process.kill()
             self._process.wait()
 
-    def _family(self) -> Iterator[int]:
-        waiting = [self._process.pid]
-        while waiting:
-            process = waiting.pop()
-            yield process
-            for children in Path(f"/proc/{process}/task").glob("*/children"):
-                with contextlib.suppress(OSError):
-                    waiting += [int(child) for child in children.read_text().split()]
+
+def cpu_seconds(process: int) -> float:
+    """Processor time of a process and its children that live, so far; 0 off Linux."""
+    total = 0
+    for member in _family(process):
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
+            total += int(fields[11]) + int(fields[12])
+    return total / _TICKS
+
+
+def _family(process: int) -> Iterator[int]:
+    waiting = [process]
+    while waiting:
+        process = waiting.pop()
+        yield process
+        for children in Path(f"/proc/{process}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                waiting += [int(child) for child in children.read_text().split()]
 
 
 # ---- asking --------------------------------------------------------------------------------------------------------
@@ -153,9 +159,20 @@ def free_port() -> int:
         return number
 
 
-def ask(port: int, method: str, path: str, body: object = None, *, token: str | None = None) -> Answer:
-    """Send one request and read the JSON that comes back. Raises `OSError` or `HTTPException`."""
-    headers = {} if body is None else {"Content-Type": "application/json"}
+def ask(
+    port: int,
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    token: str | None = None,
+    further: Mapping[str, str] | None = None,
+) -> Answer:
+    """Send one request, with `further` headers, and read the JSON that comes back.
+
+    Raises `OSError` or `HTTPException`.
+    """
+    headers = dict(further or {}) | ({} if body is None else {"Content-Type": "application/json"})
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)

@@ -1,15 +1,17 @@
-"""Measures Freehold, the usual FastAPI app and PocketBase one after the other; README.md says how and why so.
+"""Measures Freehold, the usual FastAPI app and a third server one after the other; README.md says how and why so.
 
 python -m benchmarks.run --help
 """
 
 import argparse
+import contextlib
 import json
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,21 +24,46 @@ from rich.table import Table
 from benchmarks.data import Data
 from benchmarks.load import Plan, Result
 from benchmarks.pocketbase import PocketBase
+from benchmarks.postgres import SETTINGS, Cluster, cluster
+from benchmarks.postgrest import PostgREST
 from benchmarks.processes import REPOSITORY, Process, Trouble, cores, free_port, on
-from benchmarks.servers import Baseline, Freehold, Server
+from benchmarks.servers import (
+    AsyncBaseline,
+    Baseline,
+    Freehold,
+    FreeholdOnPostgres,
+    PostgresServer,
+    Server,
+    WithoutRowLevelSecurity,
+)
 from benchmarks.workload import OPERATIONS, Workload
 
 CONNECTIONS: Final = 32
 PLACE: Final = REPOSITORY / ".data" / "bench"
-SERVERS: Final[dict[str, type[Server]]] = {kind.name: kind for kind in (Freehold, Baseline, PocketBase)}
-TITLES: Final = {"freehold": "Freehold", "baseline": "FastAPI + SQLModel", "pocketbase": "PocketBase"}
+EMBEDDED: Final[tuple[type[Server], ...]] = (Freehold, Baseline, PocketBase)
+ON_POSTGRES: Final[tuple[type[PostgresServer], ...]] = (
+    FreeholdOnPostgres,
+    WithoutRowLevelSecurity,
+    AsyncBaseline,
+    PostgREST,
+)
+NAMES: Final = {"sqlite": [kind.name for kind in EMBEDDED], "postgresql": [kind.name for kind in ON_POSTGRES]}
+TITLES: Final = {
+    "freehold": "Freehold",
+    WithoutRowLevelSecurity.name: "without RLS",
+    "baseline": "FastAPI + SQLModel",
+    "pocketbase": "PocketBase",
+    "postgrest": "PostgREST",
+}
 BODIES: Final = (300, 2000)
 TOO_BUSY: Final = 0.8
 """share of its core from which on the generator is suspected of being what was measured"""
 TOO_IDLE: Final = 0.7
 """share of its core below which a server under load was kept from working, by the disk or by somebody else"""
 LONGEST: Final = 300.0
-"""seconds of an operation; everybody logs in before each, and tokens must last"""
+"""seconds of an operation; tokens must last for one more"""
+TOKENS_LAST: Final = 300.0
+"""seconds after which everybody logs in again: a third of what our tokens last, and seldom enough for rate limits"""
 SELF_CHECK: Final = f"GET /v1/notes/{'0' * 36} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {'x' * 400}\r\n\r\n"
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -64,11 +91,20 @@ class Timing:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where it runs."""
+
+    cores: tuple[int, int] | None
+    """the server's and the load's; None where they may use all that there are"""
+    postgres: Cluster | None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what was asked for; 0 where everything could be measured, else 1."""
     asked = _arguments(arguments)
     timing = Timing(min(2.0, asked.seconds / 4), asked.seconds)
-    where = cores()
+    where = None if asked.database == "postgresql" else cores()
     pinned = f"server on core {where[0]}, load on core {where[1]}" if where else "not pinned to cores"
     console.print(f"{_processor()}, {os.cpu_count()} cores; {pinned}; Python {platform.python_version()}")
     load = os.getloadavg()[0]
@@ -77,69 +113,97 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.self_check:
         return _self_check(timing)
     reports: list[Report] = []
+    version = None
+    with cluster() if asked.database == "postgresql" else contextlib.nullcontext() as postgres:
+        if postgres is not None:
+            version = postgres.version
+            told = ", ".join(f"{name}={value}" for name, value in SETTINGS.items())
+            console.print(f"PostgreSQL {version} on the same cores, {told}")
+        _measure_all(asked, timing, Place(where, postgres), reports)
+    _warn(reports)
+    if asked.json:
+        everything = _everything(reports, timing, load, where) | {
+            "postgresql": version and {"version": version, **SETTINGS},
+        }
+        asked.json.write_text(json.dumps(everything, indent=1), encoding="utf-8")
+    return 1 if any(report.trouble for report in reports) else 0
+
+
+def _measure_all(asked: argparse.Namespace, timing: Timing, place: Place, reports: list[Report]) -> None:
     for body in asked.body or BODIES[: 1 if asked.quick else None]:
         data = Data(body, notebooks=20, notes=25) if asked.quick else Data(body)
         workload = Workload(data)
         for name in asked.only:
             report = Report(name, body)
             reports.append(report)
-            server = SERVERS[name](PLACE / f"{name}-{body}")
             try:
-                measure(server, workload, timing, report)
+                with _server(name, PLACE / f"{name}-{body}", place) as server:
+                    measure(server, workload, timing, place, report)
             except Exception as trouble:  # whatever it is, the other servers can still be measured
                 report.trouble = str(trouble) if isinstance(trouble, Trouble) else repr(trouble)
                 console.print(f"[red]{TITLES[name]} cannot be measured:[/] {escape(report.trouble)}")
-            finally:
-                server.remove()
         console.print(
             f"\n[bold]{size(data)}[/], {CONNECTIONS} connections, one worker: requests/s · p50 / p99 in "
             "milliseconds; ratios: requests/s (and per second of processor time)"
         )
         console.print(table([report for report in reports if report.body == body]))
-    _warn(reports)
-    if asked.json:
-        asked.json.write_text(json.dumps(_everything(reports, timing, load, where), indent=1), encoding="utf-8")
-    return 1 if any(report.trouble for report in reports) else 0
 
 
-def measure(server: Server, workload: Workload, timing: Timing, report: Report) -> None:
+@contextlib.contextmanager
+def _server(name: str, folder: Path, place: Place) -> Iterator[Server]:
+    """A server for the time being, with a database of its own where it takes one."""
+    with contextlib.ExitStack() as stack:
+        if place.postgres is None:
+            server = next(kind for kind in EMBEDDED if kind.name == name)(folder)
+        else:
+            kind = next(kind for kind in ON_POSTGRES if kind.name == name)
+            server = kind(folder, stack.enter_context(place.postgres.database()))
+        stack.callback(server.remove)
+        yield server
+
+
+def measure(server: Server, workload: Workload, timing: Timing, place: Place, report: Report) -> None:
     """Fill, start, verify, load and stop one server; what is known so far is in the report when `Trouble` comes."""
     title = f"{TITLES[server.name]}, {size(workload.data)}"
     with console.status(f"{title}: making its database"):
         server.prepare(workload.data)
     port = free_port()
-    core = cores()
-    with on(core[0] if core else None):
+    with on(place.cores[0] if place.cores else None):
         process = Process(server.command(port), server.settings(), server.folder / "server.log")
     with process, console.status(title) as status:
         report.start = round(process.wait_until_ready(port, server.ready), 3)
+        server.started()
+        signed_in = -TOKENS_LAST
         for operation, meaning in OPERATIONS.items():
-            tokens = {account: server.log_in(port, account) for account in workload.data.accounts}
+            if time.monotonic() - signed_in >= TOKENS_LAST:
+                tokens = {account: server.log_in(port, account) for account in workload.data.accounts}
+                signed_in = time.monotonic()
             if not report.operations:
                 workload.verify(server, port, tokens)
             status.update(f"{title}: {operation}, {meaning}")
             requests = workload.requests(operation, server, port, tokens)
             serial = list(OPERATIONS).index(operation) * 10**9
             plan = Plan(port, CONNECTIONS, timing.warm_up, timing.seconds, serial, requests)
-            used = process.cpu_seconds()
+            used, beside = process.cpu_seconds(), place.postgres.cpu_seconds() if place.postgres else 0.0
             try:
-                result = generate(plan)
+                result = generate(plan, place.cores[1] if place.cores else None)
             except Trouble as trouble:
                 raise Trouble(f"{operation}: {trouble}\n{process.last_words()}") from trouble
             used = process.cpu_seconds() - used
+            beside = place.postgres.cpu_seconds() - beside if place.postgres else 0.0
             report.operations[operation] = {
                 **asdict(result),
                 "server_busy": round(used / result.elapsed, 3),
-                "per_cpu_second": round(result.answers / used, 1) if used else 0.0,
+                "database_busy": round(beside / result.elapsed, 3),
+                "per_cpu_second": round(result.answers / (used + beside), 1) if used else 0.0,
             }
         report.memory = process.memory()
 
 
-def generate(plan: Plan) -> Result:
-    """Run the load generator on its core. Raises `Trouble` where an answer was not as planned."""
-    core = cores()
+def generate(plan: Plan, core: int | None) -> Result:
+    """Run the load generator, on a core if one is named. Raises `Trouble` where an answer was not as planned."""
     command = [sys.executable, "-m", "benchmarks.load"]
-    with on(core[1] if core else None):
+    with on(core):
         done = subprocess.run(
             command, cwd=REPOSITORY, input=json.dumps(asdict(plan)), capture_output=True, text=True, check=False
         )
@@ -235,7 +299,9 @@ def _self_check(timing: Timing) -> int:
     with process:
         process.wait_until_ready(port, "/")
         used = process.cpu_seconds()
-        result = generate(Plan(port, CONNECTIONS, timing.warm_up, timing.seconds, 0, [(SELF_CHECK, 200)]))
+        result = generate(
+            Plan(port, CONNECTIONS, timing.warm_up, timing.seconds, 0, [(SELF_CHECK, 200)]), core and core[1]
+        )
         used = process.cpu_seconds() - used
     console.print(
         f"A server that only answers, on the same event loop: {result.per_second:,.0f} requests/s, "
@@ -256,15 +322,26 @@ def _processor() -> str:
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python3 dev.py bench", description="Freehold beside the usual FastAPI app and PocketBase."
+        prog="python3 dev.py bench", description="Freehold beside the usual FastAPI app and PocketBase or PostgREST."
     )
     parser.add_argument("--seconds", type=_seconds, metavar="N", help="how long each operation is measured (10)")
     parser.add_argument("--quick", action="store_true", help="500 notes an account, 300 bytes, 2 seconds: a trial")
     parser.add_argument("--body", type=int, choices=BODIES, action="append", help="bytes of a note; twice for both")
-    parser.add_argument("--only", type=_names, metavar="NAMES", default=list(SERVERS), help=",".join(SERVERS))
+    parser.add_argument("--database", choices=NAMES, default="sqlite", help="where the records are (sqlite)")
+    parser.add_argument(
+        "--without-rls", action="store_true", help="PostgreSQL: Freehold without row-level security beside the others"
+    )
+    parser.add_argument("--only", metavar="NAMES", help="; ".join(f"{on}: {','.join(n)}" for on, n in NAMES.items()))
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--self-check", action="store_true", help="measure the load generator instead")
     asked = parser.parse_args(arguments)
+    known = NAMES[asked.database]
+    bare = WithoutRowLevelSecurity.name
+    names = [name.strip() for name in asked.only.split(",")] if asked.only else [n for n in known if n != bare]
+    names += [bare] if asked.without_rls else []
+    if unknown := [name for name in names if name not in known]:
+        parser.error(f"no server `{unknown[0]}` on {asked.database}; there are {', '.join(known)}")
+    asked.only = [name for name in known if name in names]
     asked.seconds = asked.seconds or (2.0 if asked.quick else 10.0)
     return asked
 
@@ -274,13 +351,6 @@ def _seconds(text: str) -> float:
     if not 0.5 <= value <= LONGEST:
         raise argparse.ArgumentTypeError(f"between 0.5 and {LONGEST:.0f}")
     return value
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if unknown := [name for name in names if name not in SERVERS]:
-        raise argparse.ArgumentTypeError(f"no server `{unknown[0]}`; there are {', '.join(SERVERS)}")
-    return [name for name in SERVERS if name in names]
 
 
 if __name__ == "__main__":

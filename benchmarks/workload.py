@@ -22,7 +22,7 @@ OWN: Final = 0.9
 """share of the requests that are about the caller's own notebooks; the others are about ones shared with him"""
 VARIETY: Final = {"A": 20_000, "B": 2_000, "C": 4_000, "D": 20_000, "E": 20_000}
 """different requests made before the run, which takes them in turn"""
-REFUSALS: Final = (400, 403, 404, 422)
+REFUSALS: Final = (400, 403, 404, 406, 422)
 """what servers say to one who may read but not write; which of these is a matter of style"""
 
 Tokens = Mapping[Account, str]
@@ -53,7 +53,7 @@ class Workload:
 
     def _verify(self, server: Server, port: int, account: Account, token: str) -> None:
         def expect(what: str, call: Call, allowed: Callable[[Answer], bool]) -> None:
-            answer = ask(port, call.method, call.path, call.body, token=token)
+            answer = ask(port, call.method, call.path, call.body, token=token, further=call.headers)
             if not allowed(answer):
                 raise Trouble(f"{account.email}, {what}: {call.method} {call.path} was answered {answer}")
 
@@ -68,8 +68,9 @@ class Workload:
         for notebook in (own, viewed, edited):
             note = self._notes[notebook][0]
             expect("a readable note", server.get(note), is_same(note))
-        expect("a hidden note", server.get(hidden), lambda answer: answer.status == 404)
-        expect("a hidden note's change", server.change(hidden, "x", "done"), lambda answer: answer.status == 404)
+        expect("a hidden note", server.get(hidden), lambda answer: answer.status == server.hidden)
+        refused = server.change(hidden, "x", "done")
+        expect("a hidden note's change", refused, lambda answer: answer.status == server.hidden)
         newest = [note.title for note in reversed(self.data.notes) if note.notebook in readable][:20]
         expect(
             "the newest notes",
@@ -88,7 +89,7 @@ class Workload:
         """Texts of requests with the status that must answer each, always the same ones in the same order."""
         random = Random(SEED)
         calls = (self._call(operation, server, random) for _ in range(VARIETY[operation]))
-        return [(_text(port, call, tokens[account]), call.status) for account, call in calls]
+        return [(text_of(port, call, tokens[account]), call.status) for account, call in calls]
 
     def _call(self, operation: str, server: Server, random: Random) -> tuple[Account, Call]:
         account = random.choice(self.data.accounts)
@@ -116,8 +117,11 @@ class Workload:
         return random.choice(shared["editor"] + (shared["viewer"] if role == "viewer" else []))
 
 
-def _text(port: int, call: Call, token: str) -> str:
-    lines = [f"{call.method} {call.path} HTTP/1.1", f"Host: 127.0.0.1:{port}", f"Authorization: Bearer {token}"]
+def text_of(port: int, call: Call, token: str | None) -> str:
+    """A request as it is sent."""
+    lines = [f"{call.method} {call.path} HTTP/1.1", f"Host: 127.0.0.1:{port}"]
+    lines += [f"Authorization: Bearer {token}"] if token else []
+    lines += [f"{name}: {value}" for name, value in call.headers.items()]
     body = ""
     if call.body is not None:
         body = dumps(call.body)

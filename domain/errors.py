@@ -12,6 +12,7 @@ FreeholdError
     ├── Conflict              uniqueness, limit, blocked deletion, double membership
     ├── PreconditionFailed    `If-Match` names another version
     ├── PreconditionRequired  `If-Match` is required here
+    ├── TooManyRequests       too often; says how long to wait
     └── Unavailable           the database or a worker is away or overloaded; try again
 """
 
@@ -125,8 +126,26 @@ class PreconditionRequired(Refusal):
     detail = "Send the record's ETag as If-Match."
 
 
+class TooManyRequests(Refusal):
+    """More often than is allowed; from what is left of the time on it may be tried again."""
+
+    code = "too_many_requests"
+    detail = "That was too often. Try again later."
+
+    def __init__(self, limit: int, wait: int) -> None:
+        """So many are allowed in a window; so many seconds, at least 1, are left of it."""
+        super().__init__()
+        self.limit = limit
+        self.wait = wait
+
+
 class Unavailable(Refusal):
     """The database or a worker is away or overloaded; trying again may help."""
 
     code = "unavailable"
     detail = "The service cannot answer right now. Try again."
+
+    def __init__(self, detail: str | None = None, *, wait: int = 1) -> None:
+        """So many seconds should pass before the next try."""
+        super().__init__(detail)
+        self.wait = wait

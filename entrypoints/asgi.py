@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from entrypoints import logs
 from entrypoints.container import Container
 
 PROJECT = "FREEHOLD_PROJECT"
@@ -14,9 +15,10 @@ PROJECT = "FREEHOLD_PROJECT"
 
 
 def create_app(container: Container) -> FastAPI:
-    """The app, which loads its keys at start and closes the store at the end."""
+    """The app, which loads its keys at start and closes store and counters at the end."""
     app: FastAPI = container.app()
     store, tokens, clock = container.store(), container.tokens(), container.clock()
+    counters = container.counters()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -24,6 +26,7 @@ def create_app(container: Container) -> FastAPI:
         app.openapi()
         yield
         await store.close()
+        await counters.close()
 
     app.router.lifespan_context = lifespan
     return app
@@ -31,4 +34,5 @@ def create_app(container: Container) -> FastAPI:
 
 def from_environment() -> FastAPI:
     """For workers: the project named by the environment."""
+    logs.configure()
     return create_app(Container(folder=Path(os.environ[PROJECT])))

@@ -1,9 +1,9 @@
 """The `freehold` command. Exit codes: 0 done, 1 failed, 2 wrong usage."""
 
 import asyncio
-import logging
 import os
 import secrets
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +17,9 @@ from rich.console import Console
 from adapters.http.messages import encode
 from adapters.persistence.memory import MemoryStore
 from adapters.specification_file import load
-from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid
+from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid, Unavailable
 from domain.specification.model import Specification
-from entrypoints import asgi, developing, projects, proving, reports
+from entrypoints import asgi, developing, logs, projects, proving, reports
 from entrypoints.container import Container
 from entrypoints.settings import Settings
 
@@ -98,10 +98,13 @@ def serve(
         projects.require_same(container.database(), container.tables())
     except SchemaDiffers as error:
         _fail(f"Not served. {error}", as_json)
-    _log_to_stderr()
+    logs.configure()
     try:
         asyncio.run(developing.open_keys(container))
         listening = developing.listen(host, port)
+    except Unavailable as error:
+        pooled = " Set FREEHOLD_DATABASE_POOLER=transaction." if "startup parameter" in str(error.__cause__) else ""
+        _fail(f"Not served. The database does not let us in: {error.__cause__ or error}.{pooled}", as_json)
     except FreeholdError as error:
         _fail(f"Not served. {error}", as_json)
     if as_json:
@@ -110,16 +113,39 @@ def serve(
         url = f"http://{host}:{port}"
         out.print(f"Serving {container.specification().app} on {url} (Ctrl-C ends)", highlight=False, soft_wrap=True)
     sys.stdout.flush()
+    # uvicorn ends in peace, and then raises the signal again
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         if workers == 1:
-            uvicorn.Server(developing.server_config(asgi.create_app(container), host, port)).run([listening])
+            uvicorn.Server(developing.server_config(container, host, port)).run([listening])
         else:
-            listening.close()
-            os.environ[asgi.PROJECT] = str(container.folder().resolve())
-            options = developing.server_options(host, port)
-            uvicorn.run("entrypoints.asgi:from_environment", factory=True, workers=workers, **options)
+            developing.serve_with_workers(container, host, port, listening, workers)
     except KeyboardInterrupt:
         pass
+
+
+@cli.command()
+def migrate(
+    folder: Folder = Path(),
+    database: Annotated[str | None, typer.Option(help="As for `serve`.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the database up to date: tables, and on PostgreSQL row-level security and what the serving role needs.
+
+    Refuses what would lose stored values, and changes nothing then.
+    """
+    if database is not None:
+        os.environ["FREEHOLD_DATABASE_URL"] = database
+    container = _container(folder, as_json)
+    try:
+        changed = projects.bring_up(container.database(), container.tables(), allow_losses=False)
+    except SchemaDiffers as error:
+        _fail(f"Not migrated. {error}", as_json)
+    if as_json:
+        reports.print_json({"missing": changed.missing, "changed": changed.changed, "vanished": changed.vanished})
+        return
+    said = f" ({changed})" if changed else ""
+    out.print(f"The database is what the specification says{said}.", highlight=False, soft_wrap=True, markup=False)
 
 
 @cli.command()
@@ -133,7 +159,7 @@ def dev(
 ) -> None:
     """Check, bring the database up to date and serve, again at each change of the file. Never for production."""
     _container(folder, as_json)
-    _log_to_stderr()
+    logs.configure()
     console = err if as_json else out
     try:
         asyncio.run(developing.serve(_folder(folder), host, port, ask=not yes, seed=seed, console=console))
@@ -227,13 +253,6 @@ def _load(folder: Path, as_json: bool) -> Specification:
 
 def _memory_store(container: Container) -> Any:
     return MemoryStore(container.specification())
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("watchfiles").setLevel(logging.WARNING)
 
 
 def _fail(message: str, as_json: bool, code: int = FAILED) -> NoReturn:

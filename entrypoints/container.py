@@ -10,7 +10,9 @@ from dependency_injector import containers, providers
 from adapters.clock import SystemClock, UuidV7
 from adapters.http.app import build_app
 from adapters.http.auth import auth_router
+from adapters.http.clients import Clients
 from adapters.http.identity import Identity
+from adapters.limits import LimitsCounters, SharedCounters, in_memory
 from adapters.passwords import PasslibPasswords
 from adapters.persistence.sql.pool import Limits, Server
 from adapters.persistence.sql.postgres import PostgresStore
@@ -20,10 +22,12 @@ from adapters.sealing import AesSealer, TokenSuccessors, service_secret
 from adapters.specification_file import load
 from adapters.tokens import JwtTokens
 from application.accounts import AccountUseCases
+from application.ports import Clock, Counters, Sealer
 from application.records import RecordUseCases
 from application.sessions import SessionUseCases
 from application.sharing import SharingUseCases
-from entrypoints.settings import Settings, SignUp
+from application.throttles import Throttles
+from entrypoints.settings import RateLimits, Settings, SignUp
 
 
 def _secret(settings: Settings, folder: Path) -> bytes:
@@ -37,6 +41,23 @@ def _sign_up_open(settings: Settings) -> bool:
 
 def _issuer(settings: Settings) -> str:
     return settings.issuer
+
+
+def _allowed_origins(settings: Settings) -> tuple[str, ...]:
+    return settings.allowed_origins
+
+
+def _counters(settings: Settings) -> LimitsCounters | SharedCounters:
+    return in_memory() if settings.redis_url is None else SharedCounters(settings.redis_url.get_secret_value())
+
+
+def _throttles(settings: Settings, counters: Counters, clock: Clock, devices: Sealer) -> Throttles:
+    on = settings.rate_limits is RateLimits.ON
+    return Throttles(counters, clock, devices, on=on, requests=settings.requests_per_minute)
+
+
+def _clients(settings: Settings) -> Clients:
+    return Clients(settings.trusted_proxies)
 
 
 def _database(settings: Settings, folder: Path) -> Path | Server:
@@ -69,13 +90,18 @@ class Container(containers.DeclarativeContainer):
     successors = providers.Singleton(TokenSuccessors)
     tokens = providers.Singleton(JwtTokens, providers.Callable(_issuer, settings), key_sealer)
 
+    counters = providers.Singleton(_counters, settings)
+    devices = providers.Singleton(AesSealer, secret, "devices")
+    throttles = providers.Singleton(_throttles, settings, counters, clock, devices)
+    clients = providers.Singleton(_clients, settings)
+
     database = providers.Callable(_database, settings, folder)
     tables = providers.Singleton(build, specification)
     store = providers.Singleton(_store, database, tables, providers.Callable(_limits, settings))
 
     records = providers.Singleton(RecordUseCases, specification, store, clock, ids, cursors)
     sharing = providers.Singleton(SharingUseCases, records, store, clock)
-    sessions = providers.Singleton(SessionUseCases, store, clock, ids, passwords, tokens, successors)
+    sessions = providers.Singleton(SessionUseCases, store, clock, ids, passwords, tokens, successors, throttles)
     accounts = providers.Singleton(
         AccountUseCases,
         store,
@@ -83,9 +109,11 @@ class Container(containers.DeclarativeContainer):
         ids,
         passwords,
         sessions,
+        throttles,
         sign_up_open=providers.Callable(_sign_up_open, settings),
     )
 
-    identity = providers.Singleton(Identity, tokens, clock)
-    auth = providers.Singleton(auth_router, identity, accounts, sessions, tokens)
-    app = providers.Singleton(build_app, specification, identity, auth, records, sharing, store)
+    allowed_origins = providers.Callable(_allowed_origins, settings)
+    identity = providers.Singleton(Identity, tokens, clock, clients, throttles)
+    auth = providers.Singleton(auth_router, identity, accounts, sessions, tokens, clients)
+    app = providers.Singleton(build_app, specification, identity, auth, records, sharing, store, allowed_origins)

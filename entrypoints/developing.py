@@ -1,6 +1,7 @@
 """`freehold dev`: serve, and serve anew at each change of the specification."""
 
 import asyncio
+import os
 import socket
 import sys
 from contextlib import ExitStack
@@ -9,10 +10,11 @@ from typing import Any
 
 import typer
 import uvicorn
-from fastapi import FastAPI
 from rich.console import Console
+from uvicorn.supervisors import Multiprocess
 from watchfiles import awatch
 
+from adapters.http.connection import BoundedProtocol
 from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid
 from entrypoints import asgi, projects, reports, tour
 from entrypoints.container import Container
@@ -22,24 +24,46 @@ class CannotListen(FreeholdError):
     """The address is taken, or not ours."""
 
 
-def server_options(host: str, port: int) -> dict[str, Any]:
+def server_options(container: Container, host: str, port: int) -> dict[str, Any]:
     """What uvicorn is told, wherever it runs."""
     return {
         "host": host,
         "port": port,
         "loop": "auto",
-        "http": "httptools",
+        "http": BoundedProtocol,
+        "ws": "none",
+        "limit_concurrency": container.settings().connections,
         "access_log": False,
         "server_header": False,
         "log_config": None,
         "lifespan": "on",
-        "timeout_graceful_shutdown": 10,
+        # uvicorn would believe whatever any process of this machine says: see adapters/http/clients.py
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": container.settings().shutdown_timeout,
     }
 
 
-def server_config(app: FastAPI, host: str, port: int) -> uvicorn.Config:
+def server_config(container: Container, host: str, port: int) -> uvicorn.Config:
     """One server in this process."""
-    return uvicorn.Config(app, **server_options(host, port))
+    return uvicorn.Config(asgi.create_app(container), **server_options(container, host, port))
+
+
+class Workers(Multiprocess):
+    """Processes that serve the project of the environment on one socket."""
+
+    def terminate_all(self) -> None:
+        """See uvicorn. As long as we held the socket open, new connections would wait for nobody."""
+        for listening in self.sockets:
+            listening.close()
+        super().terminate_all()
+
+
+def serve_with_workers(container: Container, host: str, port: int, listening: socket.socket, workers: int) -> None:
+    """Serve in several processes until a signal ends that."""
+    os.environ[asgi.PROJECT] = str(container.folder().resolve())
+    options = server_options(container, host, port)
+    config = uvicorn.Config("entrypoints.asgi:from_environment", factory=True, workers=workers, **options)
+    Workers(config, [listening]).run()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -80,7 +104,7 @@ async def serve(folder: Path, host: str, port: int, *, ask: bool, seed: bool, co
     console.print(started, highlight=False, soft_wrap=True)
     sys.stdout.flush()
     while True:
-        server = uvicorn.Server(server_config(asgi.create_app(container), host, port))
+        server = uvicorn.Server(server_config(container, host, port))
         changed = asyncio.create_task(_next(folder, ask, console))
         changed.add_done_callback(lambda _, server=server: setattr(server, "should_exit", True))  # type: ignore[misc]
         await server.serve([listening.dup()])

@@ -34,6 +34,7 @@ from domain.specification.model import Specification
 from entrypoints import projects
 from entrypoints.asgi import create_app
 from entrypoints.container import Container
+from entrypoints.settings import RateLimits, Settings
 
 NOW = datetime(2026, 1, 15, 12, 0, 0, 123456, UTC)
 """when everything happens: a proof of the same seed is the same on every day"""
@@ -126,6 +127,7 @@ async def laboratory(
         clock = StillClock(NOW)
         container.clock.override(providers.Object(clock))
         container.secret.override(providers.Object(os.urandom(32)))
+        container.settings.override(providers.Object(Settings(rate_limits=RateLimits.OFF)))
         await container.tokens().load(store, NOW)
         try:
             yield AppLaboratory(container, clock, wall)

@@ -1,11 +1,15 @@
 """Settings from the environment, read once; `docs/settings.md` has the table."""
 
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from adapters.http.browsers import ORIGIN
+from adapters.limits import SCHEMES
 from adapters.persistence.sql.pool import Limits, Server
 
 POSTGRESQL = ("postgresql", "postgres", "postgresql+asyncpg")
@@ -20,10 +24,17 @@ class SignUp(StrEnum):
 
 
 class RateLimits(StrEnum):
-    """Whether callers are throttled; the throttles themselves come with a later version."""
+    """Whether callers are throttled."""
 
     ON = "on"
     OFF = "off"
+
+
+class Pooler(StrEnum):
+    """What the connections to PostgreSQL lead to: itself, or a pooler in transaction mode."""
+
+    NONE = "none"
+    TRANSACTION = "transaction"
 
 
 class Settings(BaseSettings):
@@ -43,12 +54,50 @@ class Settings(BaseSettings):
     database_pool_timeout: float = Field(5, gt=0, le=600, description="seconds to wait for a free one")
     database_connect_timeout: float = Field(5, gt=0, le=600, description="seconds to wait for a new one")
     database_statement_timeout: float = Field(30, gt=0, le=86400, description="seconds that a statement may take")
+    database_pooler: Pooler = Field(Pooler.NONE, description="PostgreSQL: `transaction` where pgbouncer is in between")
+    shutdown_timeout: int = Field(30, ge=1, le=3600, description="seconds that requests may go on after SIGTERM")
     secret: SecretStr | None = Field(
         None, description="seals cursors and keys, 32 characters or more; unset: a file in the project folder"
     )
     sign_up: SignUp = Field(SignUp.OPEN, description="`open` or `closed`")
     rate_limits: RateLimits = Field(RateLimits.ON, description="`on` or `off`")
+    requests_per_minute: int = Field(6000, ge=1, description="of an account, or of a network without one")
+    redis_url: SecretStr | None = Field(None, description="where several processes count together; unset: in memory")
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (), description="networks whose `X-Forwarded-For` is believed, separated by commas"
+    )
     issuer: str = Field("freehold", description="`iss` and `aud` of access tokens")
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="origins whose pages may call the API, such as `https://app.example.com`, separated by commas"
+    )
+    connections: int = Field(900, ge=1, le=1_000_000, description="connections of a process at most")
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _origins(cls, given: object) -> object:
+        """Each exactly as browsers send it. Raises `ValueError` for `*`, `null`, a path or capitals."""
+        found = tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
+        wrong = [origin for origin in found if not ORIGIN.fullmatch(origin)] if isinstance(found, tuple) else []
+        if wrong:
+            raise ValueError(f"`{wrong[0]}` is no origin; write it like https://app.example.com")
+        return found
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, given: Any) -> Any:
+        """`10.0.0.0/8, ::1` as networks."""
+        if not isinstance(given, str):
+            return given
+        return tuple(ip_network(part.strip()) for part in given.split(",") if part.strip())
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, given: SecretStr | None) -> SecretStr | None:
+        """Of a kind that we can speak to."""
+        scheme, found, host = ("", "", "") if given is None else given.get_secret_value().partition("://")
+        if given is not None and (scheme not in SCHEMES or not found or not host):
+            raise ValueError(f"must be {', '.join(f'{scheme}://host' for scheme in SCHEMES)}")
+        return given
 
     def database(self, folder: Path) -> Path | Server:
         """The SQLite file, or where PostgreSQL is. Raises `ValueError` for anything else."""
@@ -82,4 +131,5 @@ class Settings(BaseSettings):
             self.database_pool_timeout,
             self.database_connect_timeout,
             self.database_statement_timeout,
+            self.database_pooler is Pooler.TRANSACTION,
         )

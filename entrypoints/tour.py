@@ -2,7 +2,7 @@
 
 import secrets
 
-from application.sessions import Device
+from application.throttles import Device
 from domain.errors import Conflict
 from domain.ownership import Actor
 from entrypoints.container import Container

@@ -4,6 +4,7 @@ Tests of what every store promises run on each in turn. `FREEHOLD_TEST_DATABASE`
 that, and so do the tests that otherwise have one database only.
 """
 
+import logging
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,13 +15,16 @@ from pathlib import Path
 
 import pytest
 
+from adapters.persistence.sql.pool import Limits
 from adapters.persistence.sql.postgres import PostgresStore
 from adapters.persistence.sql.sqlite import SqliteStore
 from adapters.persistence.sql.tables import Tables, build
 from application.ports import Store
 from domain.specification.model import Specification
 from entrypoints import projects
+from tests import logs, valkey
 from tests.application.world import World
+from tests.pgbouncer import Pooler, pooling
 from tests.postgres import Server, Throwaway, running
 from tests.serving import bring_up, serving
 
@@ -29,12 +33,14 @@ Worlds = Callable[[Specification], World]
 PostgresDatabase = Callable[[Specification], Throwaway]
 Serving = Callable[[Path], AbstractContextManager[str]]
 
-STORES = {"memory": "memory_world", "sqlite": "sqlite_world", "postgresql": "postgres_world"}
+STORES = {
+    "memory": "memory_world", "sqlite": "sqlite_world", "postgresql": "postgres_world", "pgbouncer": "pooled_world"
+}  # fmt: skip
 """and the fixture that makes a world there"""
 ASKED = os.environ.get("FREEHOLD_TEST_DATABASE", "")
 if ASKED not in ("", *STORES):
     raise pytest.UsageError(f"FREEHOLD_TEST_DATABASE is `{ASKED}`, and not one of {', '.join(STORES)}")
-CHOSEN = [ASKED] if ASKED else list(STORES)
+CHOSEN = [ASKED] if ASKED else ["memory", "sqlite", "postgresql"]
 """what a store promises is tried on these"""
 
 _TABLES: dict[int, Tables] = {}
@@ -45,6 +51,19 @@ def tables_of(specification: Specification) -> Tables:
     if id(specification) not in _TABLES:
         _TABLES[id(specification)] = build(specification)
     return _TABLES[id(specification)]
+
+
+@pytest.fixture(autouse=True)
+def log() -> Iterator[logs.Log]:
+    """Whatever a test logs must hold nothing that it sent or was shown over HTTP (`tests/http/api.py`)."""
+    logs.current = logs.Log()
+    ours = logging.getLogger("freehold")
+    ours.setLevel(logging.INFO)
+    logging.getLogger().addHandler(logs.current)
+    yield logs.current
+    logging.getLogger().removeHandler(logs.current)
+    ours.setLevel(logging.NOTSET)
+    assert logs.current.leaked() == [], "this is in the log"
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +121,17 @@ def postgres_server() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture
+def valkey_server() -> Iterator[valkey.Server]:
+    """A throw-away Valkey or Redis, which the test may end; skips where the machine has none."""
+    with valkey.running() as server:
+        if server is None and "FREEHOLD_TEST_SERVICES" in os.environ:
+            pytest.fail("there is no Valkey or Redis on this machine, and `--all` was asked for")
+        if server is None:
+            pytest.skip("there is no Valkey or Redis on this machine")
+        yield server
+
+
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: Server) -> PostgresDatabase:
     """A database with the tables of a specification and nothing in them, not to be written to."""
@@ -139,6 +169,36 @@ async def postgres_world(postgres_server: Server, postgres_database: PostgresDat
     def make(specification: Specification) -> World:
         database = postgres_database(specification)
         stores.append(PostgresStore(database.url, tables_of(specification), tells_time=True))
+        operate = lambda sql: postgres_server.execute(sql, database.name)  # noqa: E731
+        return World(specification, stores[-1], operate, database.superuser_url)
+
+    yield make
+    for store in stores:
+        await store.close()
+
+
+@pytest.fixture(scope="session")
+def pooler(postgres_server: Server) -> Iterator[Pooler]:
+    """A throw-away pgbouncer; skips where the machine has none (see `tests/pgbouncer.py`)."""
+    with pooling(postgres_server) as found:
+        if found is None and "FREEHOLD_TEST_SERVICES" in os.environ:
+            pytest.fail("there is no pgbouncer on this machine, and `--all` was asked for")
+        if found is None:
+            pytest.skip("there is no pgbouncer on this machine")
+        yield found
+
+
+@pytest.fixture
+async def pooled_world(
+    postgres_server: Server, pooler: Pooler, postgres_database: PostgresDatabase
+) -> AsyncIterator[Worlds]:
+    """A world on a new PostgreSQL database behind a pooler, closed at the end."""
+    stores: list[Store] = []
+
+    def make(specification: Specification) -> World:
+        database = postgres_database(specification)
+        limits = Limits(pooler=True)
+        stores.append(PostgresStore(pooler.url(database.url), tables_of(specification), limits, tells_time=True))
         operate = lambda sql: postgres_server.execute(sql, database.name)  # noqa: E731
         return World(specification, stores[-1], operate, database.superuser_url)
 

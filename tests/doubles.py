@@ -4,9 +4,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from adapters.limits import in_memory
 from adapters.persistence.memory import MemoryStore
+from adapters.sealing import AesSealer
 from adapters.specification_file import parse
 from application.ports import Claims
+from application.throttles import Throttles
 from domain.errors import NotAuthenticated
 from domain.specification.model import Specification
 
@@ -66,6 +69,11 @@ class PlainTokens:
     def public_keys(self) -> dict[str, Any]:
         """See the port."""
         return {"keys": []}
+
+
+def no_throttles() -> Throttles:
+    """Throttles that let everybody go on."""
+    return Throttles(in_memory(), SetClock(), AesSealer(b"a secret for tests", "devices"), on=False, requests=1)
 
 
 def notes() -> Specification:

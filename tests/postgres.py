@@ -18,7 +18,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -32,6 +32,14 @@ import asyncpg
 SWITCH = "FREEHOLD_TEST_POSTGRES"
 SUPERUSER, OWNER, APPLICATION = "tester", "freehold_owner", "freehold_app"
 START_SECONDS = 30
+QUICK = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "max_connections": "100",
+    "shared_buffers": "32MB",
+    "deadlock_timeout": "200ms",
+}
+"""Settings for tests: nothing need outlive one."""
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - only to choose the disk; the folder in it is a new one of our own
 ROOM = 2 << 30
 """Bytes that must be free there; a database takes eight million, and is copied there in a fifth of the time."""
@@ -120,8 +128,9 @@ class Throwaway:
 class Server:
     """A running server; databases are made by copying others."""
 
-    def __init__(self, folder: Path, programs: Path) -> None:
+    def __init__(self, folder: Path, programs: Path, settings: Mapping[str, str]) -> None:
         """Make it in an empty folder, and start it."""
+        self._settings = settings
         self._as = unprivileged()
         if self._as:
             os.chown(folder, self._as["user"], self._as["group"])
@@ -162,11 +171,7 @@ class Server:
             "listen_addresses": "127.0.0.1",
             "port": self.port,
             "unix_socket_directories": "",
-            "fsync": "off",
-            "full_page_writes": "off",
-            "max_connections": 100,
-            "shared_buffers": "32MB",
-            "deadlock_timeout": "200ms",
+            **self._settings,
         }
         command: list[Any] = [self._programs / "postgres", "-D", self._data]
         for name, value in options.items():
@@ -184,6 +189,18 @@ class Server:
                 time.sleep(0.05)
             else:
                 return
+
+    @property
+    def process(self) -> int:
+        """The id of the process whose children are its backends."""
+        return self._process.pid
+
+    def limit_files(self, size: str) -> None:
+        """How many bytes each of its files may have, also for those who are connected; such as `unlimited`."""
+        clients = self.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'")
+        for pid in (self._process.pid, *(row[0] for row in clients)):
+            # as its own user: root may not in some containers; who has gone meanwhile needs no limit
+            self._call(["prlimit", "--pid", pid, f"--fsize={size}:"])
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End it: SIGINT lets go of every client."""
@@ -230,17 +247,18 @@ def beside(make: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def running() -> Iterator[Server | None]:
-    """A server for the time being; None where the machine has none."""
+def running(settings: Mapping[str, str] = QUICK) -> Iterator[Server | None]:
+    """A server for the time being, in memory where it need not be durable; None where the machine has none."""
     programs = binaries()
     if programs is None:
         yield None
         return
-    memory = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ROOM else None
+    quick = settings.get("fsync") == "off" and os.access(IN_MEMORY, os.W_OK)
+    memory = IN_MEMORY if quick and shutil.disk_usage(IN_MEMORY).free > ROOM else None
     with (
         # apart from the data: in memory nothing may be executed on some machines
         tempfile.TemporaryDirectory(prefix="freehold-programs-") as copied,
         tempfile.TemporaryDirectory(prefix="freehold-postgres-", dir=memory, ignore_cleanup_errors=True) as folder,
-        closing(Server(Path(folder), reachable(programs, Path(copied)))) as server,
+        closing(Server(Path(folder), reachable(programs, Path(copied)), settings)) as server,
     ):
         yield server

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -40,32 +41,55 @@ def serving(folder: Path, postgres: Server | None) -> Iterator[str]:
     Yields the URL. Raises `RuntimeError` with the log when the process is never ready.
     """
     if postgres is None:
-        with _process(folder, "dev", "--yes") as url:
-            yield url
+        with process(folder, "dev", "--yes") as served:
+            yield served.url
         return
     database = postgres.new()
     try:
-        place = Place(database.url, database.migration_url)
-        projects.bring_up(place, build(load(folder / "freehold.yaml")), allow_losses=False)
-        with _process(folder, "serve", "--database", database.url) as url:
-            yield url
+        make_tables(folder, database)
+        with process(folder, "serve", "--database", database.url) as served:
+            yield served.url
     finally:
         postgres.drop(database)
 
 
+def make_tables(folder: Path, database: Throwaway) -> None:
+    """Those of the folder's `freehold.yaml`; rules are judged by the database's own clock."""
+    place = Place(database.url, database.migration_url)
+    projects.bring_up(place, build(load(folder / "freehold.yaml")), allow_losses=False)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A process that serves."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
 @contextmanager
-def _process(folder: Path, command: str, *options: str) -> Iterator[str]:
+def process(folder: Path, command: str, *options: str, **settings: str) -> Iterator[Served]:
+    """Run `freehold dev` or `serve` on a port of its own, with `FREEHOLD_` settings by their lower-case names."""
+    with begun(folder, command, *options, **settings) as served:
+        wait_until_ready(served)
+        yield served
+
+
+@contextmanager
+def begun(folder: Path, command: str, *options: str, **settings: str) -> Iterator[Served]:
+    """See `process`; it may not be ready yet."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     whole = [sys.executable, "-m", "entrypoints.cli", command, str(folder), "--port", str(port), *options]
     environment = {**os.environ, "FREEHOLD_RATE_LIMITS": "off"}
-    log = folder / "server.log"
+    environment |= {f"FREEHOLD_{name.upper()}": value for name, value in settings.items()}
+    log = folder / f"server-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(whole, cwd=PROJECT, env=environment, stdout=output, stderr=output)  # noqa: S603
         try:
-            _wait_until_ready(process, port, log)
-            yield f"http://127.0.0.1:{port}"
+            yield Served(f"http://127.0.0.1:{port}", process, log)
         finally:
             process.terminate()
             try:
@@ -75,10 +99,11 @@ def _process(folder: Path, command: str, *options: str) -> Iterator[str]:
                 process.wait()
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def wait_until_ready(served: Served) -> None:
+    """Raises `RuntimeError` with the log where that never comes."""
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    while time.monotonic() < deadline and served.process.poll() is None:
+        connection = http.client.HTTPConnection(served.url.removeprefix("http://"), timeout=2)
         try:
             connection.request("GET", "/health/ready")
             if connection.getresponse().status == 200:
@@ -88,4 +113,4 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) ->
         finally:
             connection.close()
         time.sleep(0.05)
-    raise RuntimeError(f"the server is not ready:\n{log.read_text(errors='replace')[-3000:]}")
+    raise RuntimeError(f"the server is not ready:\n{served.log.read_text(errors='replace')[-3000:]}")

@@ -1,6 +1,8 @@
 """The FastAPI app of one specification, put together from its parts."""
 
 import logging
+from collections.abc import Collection
+from contextvars import ContextVar
 from secrets import token_hex
 
 from fastapi import APIRouter, FastAPI
@@ -8,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.http import errors, openapi
 from adapters.http.auth import BODIES
+from adapters.http.browsers import POLICY, STRICTEST, Origins, protective
 from adapters.http.identity import Identity
 from adapters.http.members import MemberHandlers, MemberModels, member_models
 from adapters.http.messages import encode
@@ -21,8 +24,8 @@ from application.sharing import SharingUseCases
 from domain.specification.model import Specification
 
 log = logging.getLogger("freehold.http")
-
-_SECURITY_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+REQUEST: ContextVar[str] = ContextVar("REQUEST")
+"""the id of the request that is being answered; every line that is logged meanwhile has it (`entrypoints/logs.py`)"""
 
 
 def build_app(
@@ -32,6 +35,7 @@ def build_app(
     records: RecordUseCases,
     sharing: SharingUseCases,
     store: Store,
+    allowed_origins: Collection[str] = (),
 ) -> FastAPI:
     """Routes of records and members first: they are asked for most, and routes are tried in order.
 
@@ -71,16 +75,17 @@ def build_app(
     openapi_route(app, encode)
     openapi.install(app, specification, resources, shared, BODIES)
     errors.install(app)
-    app.add_middleware(Outermost)
+    app.add_middleware(Outermost, origins=Origins(allowed_origins))
     return app
 
 
 class Outermost:
     """Gives each request an id, each answer the headers that protect browsers, and each defect a line in the log."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, origins: Origins) -> None:
         """Wrap the app."""
         self._app = app
+        self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
@@ -89,16 +94,29 @@ class Outermost:
             return
         request_id = token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
-        added = (*_SECURITY_HEADERS, (b"x-request-id", request_id.encode()))
+        REQUEST.set(request_id)
+        added = [*protective(scope), (b"x-request-id", request_id.encode())]
+        if self._origins:
+            added += self._origins.headers(scope)
         begun = False
 
         async def sending(message: Message) -> None:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                message["headers"] = [*message["headers"], *added]
+                message["headers"] = headers = [*message["headers"], *added]
+                for name, _ in headers:
+                    if name == POLICY:
+                        break
+                else:
+                    headers.append(STRICTEST)
             await send(message)
 
+        preflight = self._origins.preflight(scope) if self._origins else None
+        if preflight is not None:
+            await sending({"type": "http.response.start", "status": 204, "headers": preflight})
+            await sending({"type": "http.response.body"})
+            return
         try:
             await self._app(scope, receive, sending)
         except Exception:

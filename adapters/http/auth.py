@@ -6,17 +6,20 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from adapters.http.clients import Clients
 from adapters.http.identity import Identity
 from adapters.http.messages import read_object, read_text
 from adapters.http.openapi import problems
 from adapters.http.schemas import INSTANT, UUID, check
 from application.accounts import AccountUseCases
 from application.ports import Tokens
-from application.sessions import Device, Scope, SessionUseCases, SignedIn
+from application.sessions import Scope, SessionUseCases, SignedIn
+from application.throttles import Device
 from domain.account import LONGEST_EMAIL, LONGEST_PASSWORD, SHORTEST_PASSWORD, Account
 from domain.errors import Invalid, Malformed
 from domain.ownership import Actor
 from domain.session import Session, device_of
+from domain.throttling import KNOWN
 from domain.values import instant_text
 
 Id = Annotated[str, WithJsonSchema(UUID)]
@@ -26,6 +29,12 @@ Password = Annotated[str, WithJsonSchema({"type": "string", "maxLength": LONGEST
 NewPassword = Annotated[
     str, WithJsonSchema({"type": "string", "minLength": SHORTEST_PASSWORD, "maxLength": LONGEST_PASSWORD})
 ]
+DEVICE_COOKIE = "__Host-freehold-device"
+"""no credential: it only keeps wrong passwords from elsewhere from holding up this device"""
+REMEMBERED: dict[str, Any] = {
+    "headers": {"Set-Cookie": {"description": "What the device is known by.", "schema": {"type": "string"}}}
+}
+"""what a sign-in answers"""
 FORM = b"application/x-www-form-urlencoded"
 
 
@@ -140,7 +149,9 @@ class SessionList(BaseModel):
     items: list[SessionAnswer]
 
 
-def auth_router(identity: Identity, accounts: AccountUseCases, sessions: SessionUseCases, tokens: Tokens) -> APIRouter:
+def auth_router(
+    identity: Identity, accounts: AccountUseCases, sessions: SessionUseCases, tokens: Tokens, clients: Clients
+) -> APIRouter:
     """The routes of `/auth`, and the public keys.
 
     Signing up, signing in and refreshing do not look at `Authorization`: a token that has just ended and is
@@ -148,7 +159,11 @@ def auth_router(identity: Identity, accounts: AccountUseCases, sessions: Session
     """
     router = APIRouter(tags=["identity"])
     signed_in: dict[str, Any] = {"security": [{"bearer": []}]}
-    body_errors = (400, 413, 415, 422, 503)
+    body_errors = (400, 413, 415, 422, 429, 503)
+
+    def device(request: Request) -> Device:
+        name = device_of(request.headers.get("user-agent"))
+        return Device(name, clients.address(request.scope), request.cookies.get(DEVICE_COOKIE))
 
     def reads(model: type[Body], required: bool = True) -> dict[str, Any]:
         schema = {"$ref": f"#/components/schemas/{model.__name__}"}
@@ -159,25 +174,23 @@ def auth_router(identity: Identity, accounts: AccountUseCases, sessions: Session
         operation_id="register",
         summary="Make an account and sign in",
         status_code=201,
-        responses=problems(403, 409, *body_errors),
+        responses=problems(403, 409, *body_errors) | {201: REMEMBERED},
         openapi_extra=reads(Registration),
     )
     async def register(request: Request, response: Response) -> TokenAnswer:
         body = await _body(request, Registration)
-        response.headers["cache-control"] = "no-store"
-        return TokenAnswer.of(await accounts.register(body["email"], body["password"], _device(request)))
+        return _signed_in(response, await accounts.register(body["email"], body["password"], device(request)))
 
     @router.post(
         "/auth/login",
         operation_id="login",
         summary="Sign in",
-        responses=problems(401, *body_errors),
+        responses=problems(401, *body_errors) | {200: REMEMBERED},
         openapi_extra=reads(Credentials),
     )
     async def login(request: Request, response: Response) -> TokenAnswer:
         body = await _body(request, Credentials)
-        response.headers["cache-control"] = "no-store"
-        return TokenAnswer.of(await sessions.login(body["email"], body["password"], _device(request)))
+        return _signed_in(response, await sessions.login(body["email"], body["password"], device(request)))
 
     @router.post(
         "/auth/refresh",
@@ -188,14 +201,13 @@ def auth_router(identity: Identity, accounts: AccountUseCases, sessions: Session
     )
     async def refresh(request: Request, response: Response) -> TokenAnswer:
         body = await _body(request, RefreshRequest)
-        response.headers["cache-control"] = "no-store"
-        return TokenAnswer.of(await sessions.refresh(body["refresh_token"], _device(request)))
+        return _signed_in(response, await sessions.refresh(body["refresh_token"], device(request)))
 
     @router.post(
         "/auth/token",
         operation_id="token",
         summary="The OAuth 2 token endpoint: grants `password` and `refresh_token`",
-        responses=problems(401, *body_errors),
+        responses=problems(401, *body_errors) | {200: REMEMBERED},
         openapi_extra={
             "requestBody": {
                 "required": True,
@@ -221,14 +233,14 @@ def auth_router(identity: Identity, accounts: AccountUseCases, sessions: Session
     )
     async def token(request: Request, response: Response) -> TokenAnswer:
         form = await _form(request)
-        response.headers["cache-control"] = "no-store"
         match form.get("grant_type"):
             case "password" if "username" in form and "password" in form:
-                return TokenAnswer.of(await sessions.login(form["username"], form["password"], _device(request)))
+                found = await sessions.login(form["username"], form["password"], device(request))
             case "refresh_token" if "refresh_token" in form:
-                return TokenAnswer.of(await sessions.refresh(form["refresh_token"], _device(request)))
+                found = await sessions.refresh(form["refresh_token"], device(request))
             case _:
                 raise Invalid("Send grant_type password (with username and password) or refresh_token.")
+        return _signed_in(response, found)
 
     @router.post(
         "/auth/logout",
@@ -245,7 +257,7 @@ def auth_router(identity: Identity, accounts: AccountUseCases, sessions: Session
         await sessions.logout(actor, Scope(body.get("scope", "current")))
 
     @router.get(
-        "/auth/me", operation_id="me", summary="My account", responses=problems(401, 503), openapi_extra=signed_in
+        "/auth/me", operation_id="me", summary="My account", responses=problems(401, 429, 503), openapi_extra=signed_in
     )
     async def me(response: Response, actor: Annotated[Actor, Depends(identity)]) -> AccountAnswer:
         response.headers["cache-control"] = "no-store"
@@ -283,7 +295,7 @@ def auth_router(identity: Identity, accounts: AccountUseCases, sessions: Session
         "/auth/sessions",
         operation_id="list_sessions",
         summary="My sessions",
-        responses=problems(401, 503),
+        responses=problems(401, 429, 503),
         openapi_extra=signed_in,
     )
     async def list_sessions(response: Response, actor: Annotated[Actor, Depends(identity)]) -> SessionList:
@@ -296,7 +308,7 @@ def auth_router(identity: Identity, accounts: AccountUseCases, sessions: Session
         summary="End one of my sessions",
         status_code=204,
         response_class=Response,
-        responses=problems(401, 404, 503),
+        responses=problems(401, 404, 429, 503),
         openapi_extra=signed_in | {"parameters": [{"name": "id", "in": "path", "required": True, "schema": UUID}]},
     )
     async def revoke_session(request: Request, actor: Annotated[Actor, Depends(identity)]) -> None:
@@ -344,6 +356,11 @@ async def _form(request: Request) -> dict[str, str]:
     return dict(pairs)
 
 
-def _device(request: Request) -> Device:
-    address = "" if request.client is None else request.client.host
-    return Device(device_of(request.headers.get("user-agent")), address[:64])
+def _signed_in(response: Response, signed_in: SignedIn) -> TokenAnswer:
+    """Tokens, which nobody stores on the way; a browser keeps what its device is known by."""
+    response.headers["cache-control"] = "no-store"
+    if signed_in.device_token is not None:
+        response.set_cookie(
+            DEVICE_COOKIE, signed_in.device_token, max_age=KNOWN, secure=True, httponly=True, samesite="strict"
+        )
+    return TokenAnswer.of(signed_in)

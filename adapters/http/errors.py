@@ -22,11 +22,11 @@ from domain.errors import (
     PreconditionFailed,
     PreconditionRequired,
     Refusal,
+    TooManyRequests,
     Unavailable,
 )
 
 PROBLEM = "application/problem+json"
-RETRY_SECONDS = 1
 
 
 class UnsupportedMediaType(Refusal):
@@ -54,6 +54,7 @@ STATUS: Mapping[type[Refusal], HTTPStatus] = {
     UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     PreconditionRequired: HTTPStatus.PRECONDITION_REQUIRED,
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
@@ -95,9 +96,21 @@ def refusal(error: Refusal, path: str, request_id: str) -> tuple[HTTPStatus, byt
     headers: list[Header] = []
     if status is HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b"Bearer"))
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
+    if isinstance(error, Unavailable):
+        headers.append((b"retry-after", str(error.wait).encode()))
+    if isinstance(error, TooManyRequests):
+        headers += [(name, str(number).encode()) for name, number in _limit(error)]
     return status, problem(status, error.code, error.detail, path, request_id, error.errors), headers
+
+
+def _limit(error: TooManyRequests) -> tuple[tuple[bytes, int], ...]:
+    """What a caller is told of a limit that it has reached; times are seconds from now."""
+    return (
+        (b"retry-after", error.wait),
+        (b"ratelimit-limit", error.limit),
+        (b"ratelimit-remaining", 0),
+        (b"ratelimit-reset", error.wait),
+    )
 
 
 def install(app: FastAPI) -> None:
@@ -105,7 +118,7 @@ def install(app: FastAPI) -> None:
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
-        status, document, headers = refusal(error, request.url.path, request_id(request.scope))
+        status, document, headers = refusal(error, request.scope["path"], request_id(request.scope))
         return _response(status, document, {name.decode(): value.decode() for name, value in headers})
 
     async def invalid(request: Request, error: Exception) -> Response:
@@ -127,7 +140,7 @@ def install(app: FastAPI) -> None:
             headers["Allow"] = ", ".join(allowed_methods(app, request))
         code = {404: "not_found", 405: "method_not_allowed"}.get(int(status), status.phrase.lower().replace(" ", "_"))
         detail = {404: NotFound.detail, 405: "This method is not offered here."}.get(int(status), status.phrase)
-        document = problem(status, code, detail, request.url.path, request_id(request.scope))
+        document = problem(status, code, detail, request.scope["path"], request_id(request.scope))
         return _response(status, document, headers)
 
     app.add_exception_handler(Refusal, refused)

@@ -1,8 +1,10 @@
-"""Who asks: the one dependency that every route declares, and that the fast routes call themselves."""
+"""Who asks, and whether not too often: the one dependency of every route; the fast routes call it themselves."""
 
 from fastapi import Request
 
+from adapters.http.clients import Clients
 from application.ports import Clock, Tokens
+from application.throttles import Throttles
 from domain.errors import NotAuthenticated
 from domain.ownership import ANONYMOUS, Actor
 
@@ -14,18 +16,35 @@ class Identity:
     every statement on records, and by the use cases of accounts and sessions.
     """
 
-    def __init__(self, tokens: Tokens, clock: Clock) -> None:
+    def __init__(self, tokens: Tokens, clock: Clock, clients: Clients, throttles: Throttles) -> None:
         """Take the ports."""
         self._tokens = tokens
         self._clock = clock
+        self._clients = clients
+        self._throttles = throttles
 
-    def __call__(self, request: Request) -> Actor:
-        """The acting caller. Raises `NotAuthenticated`."""
+    async def __call__(self, request: Request) -> Actor:
+        """The acting caller. Raises `NotAuthenticated` or `TooManyRequests`."""
+        try:
+            actor = await self._actor(request)
+        except NotAuthenticated:
+            await self._throttles.request(ANONYMOUS, self._clients.address(request.scope))
+            raise
+        await self._throttles.request(actor, "" if actor.account else self._clients.address(request.scope))
+        return actor
+
+    async def _actor(self, request: Request) -> Actor:
         given = [value for name, value in request.scope["headers"] if name == b"authorization"]
         if not given:
             return ANONYMOUS
         scheme, _, token = given[0].partition(b" ")
         if len(given) > 1 or scheme.lower() != b"bearer" or not token.isascii():
             raise NotAuthenticated("Send one `Authorization: Bearer` header.", code="bad_token")
-        claims = self._tokens.verify(token.strip().decode(), self._clock.now())
+        text, now = token.strip().decode(), self._clock.now()
+        try:
+            claims = self._tokens.verify(text, now)
+        except NotAuthenticated:
+            if not await self._tokens.renew(text, now):
+                raise
+            claims = self._tokens.verify(text, now)
         return Actor(claims.account, claims.session)

@@ -66,9 +66,7 @@ async def read_text(scope: Scope, receive: Receive, content_type: bytes) -> str:
 
 
 async def _read(scope: Scope, receive: Receive, types: tuple[bytes, ...]) -> bytes:
-    content_type = (header(scope, b"content-type") or b"").partition(b";")[0].strip().lower()
-    if content_type not in types:
-        raise UnsupportedMediaType
+    _require_type(scope, types)
     declared = header(scope, b"content-length")
     if declared is not None and declared.isdigit() and int(declared) > LARGEST_BODY:
         raise ContentTooLarge
@@ -85,6 +83,21 @@ async def _read(scope: Scope, receive: Receive, types: tuple[bytes, ...]) -> byt
     if len(body) > LARGEST_BODY:
         raise ContentTooLarge
     return body
+
+
+def _require_type(scope: Scope, types: tuple[bytes, ...]) -> None:
+    """Raise `UnsupportedMediaType` unless the body is of one of these types, in UTF-8, and not compressed."""
+    given = [value for name, value in scope["headers"] if name == b"content-type"]
+    if len(given) != 1:
+        raise UnsupportedMediaType
+    content_type, _, parameters = given[0].lower().partition(b";")
+    if content_type.strip() not in types:
+        raise UnsupportedMediaType
+    charset = parameters.partition(b"charset=")[2].partition(b";")[0]
+    if charset.strip(b' "') not in (b"", b"utf-8", b"utf8"):
+        raise UnsupportedMediaType("Send it in UTF-8.")
+    if (header(scope, b"content-encoding") or b"identity").lower() != b"identity":
+        raise UnsupportedMediaType("Send it as it is, not compressed.")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

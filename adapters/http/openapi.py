@@ -23,12 +23,23 @@ _WHY = {
     413: "The body is too large.",
     415: "The body is not of a type that is read here.",
     422: "The content is wrong; `errors` names the fields.",
+    408: "The request took too long to arrive.",
     428: "`If-Match` is required.",
+    431: "Request line and headers are too large.",
+    429: "Too often; it may be tried again after `Retry-After`.",
     503: "The service cannot answer right now.",
 }
+OF_CONNECTION = (400, 408, 431)
+"""what any request can be answered with before it reaches a route (`adapters/http/connection.py`)"""
 Responses = dict[int | str, dict[str, Any]]
 _ETAG = {"ETag": {"description": "A strong validator of this representation.", "schema": {"type": "string"}}}
 _RETRY = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+_LIMITED = {
+    **_RETRY,
+    "RateLimit-Limit": {"description": "How much is allowed in a window.", "schema": {"type": "integer"}},
+    "RateLimit-Remaining": {"description": "How much is left of it.", "schema": {"type": "integer"}},
+    "RateLimit-Reset": {"description": "Seconds to the end of the window.", "schema": {"type": "integer"}},
+}
 _CHALLENGE = {"WWW-Authenticate": {"description": "The scheme to use.", "schema": {"type": "string"}}}
 
 
@@ -64,7 +75,7 @@ def problems(*statuses: int) -> Responses:
     found: Responses = {
         status: {"description": _WHY[status], "content": {PROBLEM: {"schema": schema}}} for status in statuses
     }
-    for status, headers in ((401, _CHALLENGE), (503, _RETRY)):
+    for status, headers in ((401, _CHALLENGE), (429, _LIMITED), (503, _RETRY)):
         if status in found:
             found[status]["headers"] = headers
     return found
@@ -86,7 +97,8 @@ class Operations:
         return self._operation(
             f"list_{self._many}",
             f"List {self._words(self._many)}",
-            _response(200, self._json("The page.", self._models.page.__name__, link)) | problems(400, 401, 422, 503),
+            _response(200, self._json("The page.", self._models.page.__name__, link))
+            | problems(400, 401, 422, 429, 503),
             parameters,
         )
 
@@ -97,7 +109,7 @@ class Operations:
         return self._operation(
             f"create_{self._one}",
             f"Create a {self._words(self._one)}",
-            created | problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+            created | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
             [],
             ("application/json",),
             self._models.create.__name__,
@@ -113,7 +125,7 @@ class Operations:
             f"Get a {self._words(self._one)}",
             _response(200, self._json("The record.", self._models.answer.__name__, _ETAG))
             | not_modified
-            | problems(401, 404, 503),
+            | problems(401, 404, 429, 503),
             [_path_parameter("id"), none_match],
         )
 
@@ -126,7 +138,7 @@ class Operations:
         return self._operation(
             f"update_{self._one}",
             f"Change a {self._words(self._one)}",
-            answers | problems(400, 401, 403, 404, 409, 412, 413, 415, 422, *self._required(), 503),
+            answers | problems(400, 401, 403, 404, 409, 412, 413, 415, 422, *self._required(), 429, 503),
             [_path_parameter("id"), self._if_match()],
             ("application/json", "application/merge-patch+json"),
             self._models.update.__name__,
@@ -138,7 +150,7 @@ class Operations:
             f"delete_{self._one}",
             f"Delete a {self._words(self._one)}",
             _response(204, {"description": "Gone, with all below it."})
-            | problems(401, 403, 404, 409, 412, *self._required(), 503),
+            | problems(401, 403, 404, 409, 412, *self._required(), 429, 503),
             [_path_parameter("id"), self._if_match()],
             status=204,
         )
@@ -149,7 +161,7 @@ class Operations:
             f"list_{self._one}_members",
             f"List the members of a {self._words(self._one)}",
             _response(200, self._json("The members that the caller may see.", f"{self._class}MemberList"))
-            | problems(401, 404, 503),
+            | problems(401, 404, 429, 503),
             [_path_parameter("id")],
         )
 
@@ -159,7 +171,7 @@ class Operations:
             f"add_{self._one}_member",
             f"Share a {self._words(self._one)}",
             _response(201, self._json("The membership.", f"{self._class}Member"))
-            | problems(400, 401, 403, 404, 409, 413, 415, 422, 503),
+            | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
             [_path_parameter("id")],
             ("application/json",),
             f"{self._class}MemberCreate",
@@ -172,7 +184,7 @@ class Operations:
             f"update_{self._one}_member",
             f"Change a member of a {self._words(self._one)}",
             _response(200, self._json("The membership.", f"{self._class}Member"))
-            | problems(400, 401, 403, 404, 413, 415, 422, 503),
+            | problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
             [_path_parameter("id"), _path_parameter("account")],
             ("application/json", "application/merge-patch+json"),
             f"{self._class}MemberUpdate",
@@ -183,7 +195,7 @@ class Operations:
         return self._operation(
             f"remove_{self._one}_member",
             f"Remove a member of a {self._words(self._one)}, or leave it",
-            _response(204, {"description": "No longer a member."}) | problems(401, 403, 404, 503),
+            _response(204, {"description": "No longer a member."}) | problems(401, 403, 404, 429, 503),
             [_path_parameter("id"), _path_parameter("account")],
             status=204,
         )
@@ -293,6 +305,8 @@ def _render(
         for operation in path.values():
             if "HTTPValidationError" in str(operation.get("responses", {}).get("422", "")):
                 operation["responses"]["422"] = problems(422)[422]
+            of_connection = {str(status): said for status, said in problems(*OF_CONNECTION).items()}
+            operation["responses"] = dict(sorted((of_connection | operation["responses"]).items()))
     return document
 
 

@@ -56,7 +56,7 @@ class RecordRoute(APIRoute):
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             try:
-                actor = identity(Request(scope))
+                actor = await identity(Request(scope))
                 answer = await handler(actor, scope, receive)
                 status, body, headers = answer.status, answer.body, answer.headers
                 base = _JSON if body is not None else _JSON[1:]

@@ -107,9 +107,11 @@ class MemoryRecords:
         ]
         return sorted(found, key=lambda membership: membership.account)
 
-    async def load(
-        self, actor: Actor, resource: str, record_id: str, now: datetime, action: str = "open"
-    ) -> Facts | None:
+    async def load(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Facts | None:
+        """See the port."""
+        return await self.refer(actor, resource, record_id, now, "open")
+
+    async def refer(self, actor: Actor, resource: str, record_id: str, now: datetime, action: str) -> Facts | None:
         """See the port."""
         self._check_session(actor, now)
         record = self._state.records[resource].get(record_id)

@@ -41,7 +41,7 @@ def summary_router(identity: Identity, records: RecordUseCases) -> APIRouter:
         "/v1/notebooks/{id}/summary",
         operation_id="summarize_notebook",
         summary="Summarize a notebook",
-        responses=problems(401, 404, 503),
+        responses=problems(401, 404, 429, 503),
         openapi_extra={"security": [{"bearer": []}]},
     )
     async def summary(id: str, actor: Annotated[Actor, Depends(identity)]) -> Summary:

@@ -1,6 +1,8 @@
 """Hashing: which, how much work for whom, and how many at once."""
 
 import asyncio
+import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -108,3 +110,22 @@ async def test_who_gives_up_makes_room_when_the_thread_is_done(hasher: PasslibPa
     await asyncio.gather(*tasks, return_exceptions=True)
     await asyncio.sleep(0.02)
     await asyncio.gather(*(hasher._run(int) for _ in range(passwords.LONGEST_QUEUE)))
+
+
+async def test_nobody_waits_for_ever(hasher: PasslibPasswords, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "PATIENCE", 0.05)
+    go_on = threading.Event()
+    held_up = [asyncio.create_task(hasher._run(go_on.wait, 30)) for _ in range(passwords.LONGEST_QUEUE)]
+    refused = await asyncio.gather(*held_up, return_exceptions=True)
+    assert all(isinstance(each, Unavailable) for each in refused)
+    assert {each.wait for each in refused if isinstance(each, Unavailable)} <= set(range(1, passwords.RETURNING + 1))
+    go_on.set()
+    assert await hasher._run(int) == 0, "what nobody waits for any more is not begun"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread is as nice as its process")
+async def test_hashing_gives_way_to_everything_else(hasher: PasslibPasswords) -> None:
+    here = os.getpriority(os.PRIO_PROCESS, 0)
+    there = await hasher._run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    assert there == min(19, passwords.YIELDING) > here
+    assert os.getpriority(os.PRIO_PROCESS, 0) == here

@@ -1,8 +1,12 @@
 """Access tokens: what is in them, what is refused, and where their keys come from."""
 
+import asyncio
 import base64
 import hmac
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +22,7 @@ from adapters.sealing import AesSealer, SecretRefused
 from adapters.tokens import JwtTokens, Key
 from application.ports import Claims, SigningKey
 from domain.errors import NotAuthenticated, Unavailable
-from tests.doubles import START, memory_store
+from tests.doubles import START, memory_store, notes
 
 ACCOUNT = "01937d6e-0000-7000-8000-000000000001"
 SESSION = "01937d6e-0000-7000-8000-000000000002"
@@ -239,3 +243,94 @@ async def test_a_public_key_put_into_the_database_verifies_nothing() -> None:
     again = await load(store)
     assert refused(again, forge(attacker, header={"kid": stored.kid}))
     assert not refused(again, tokens.issue(ACCOUNT, SESSION, START))
+
+
+# --- other servers on the same store -------------------------------------------------------
+
+
+class Asked(MemoryStore):
+    """Counts how often the ring is read."""
+
+    readings, away = 0, False
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[Any]:
+        """See the port."""
+        self.readings += 1
+        if self.away:
+            raise Unavailable
+        async with super().work() as work:
+            await asyncio.sleep(0)
+            yield work
+
+
+def rotate(store: MemoryStore, *, at: Any = START) -> None:
+    """As another server would: a new key signs from now on, and the old ones verify."""
+    keys = store.state.identity.keys
+    for kid, key in keys.items():
+        keys[kid] = replace(key, state="retired")
+    made = module._new_key(SEALER, at)
+    keys[made.kid] = made
+
+
+async def test_servers_that_start_in_the_same_moment_have_one_key() -> None:
+    store = memory_store()
+    one, other = await asyncio.gather(load(store), load(store))
+    assert one.public_keys() == other.public_keys()
+    assert not refused(one, other.issue(ACCOUNT, SESSION, START))
+
+
+async def test_a_key_that_another_server_made_is_found_when_a_token_names_it() -> None:
+    store = Asked(notes())
+    here = await load(store)
+    old = here.issue(ACCOUNT, SESSION, START)
+    rotate(store)
+    new = (await load(store)).issue(ACCOUNT, SESSION, START)
+    assert refused(here, new)
+    before = store.readings
+    assert await asyncio.gather(*(here.renew(new, START) for _ in range(20))) == [True] * 20
+    assert store.readings == before + 1, "each request read the ring"
+    assert not refused(here, new)
+    assert not refused(here, old)
+    assert jwt.get_unverified_header(here.issue(ACCOUNT, SESSION, START)) == jwt.get_unverified_header(new)
+
+
+async def test_keys_that_nobody_made_ask_the_store_once_a_second() -> None:
+    store = Asked(notes())
+    here = await load(store)
+    kept = here.issue(ACCOUNT, SESSION, START)
+    here.verify(kept, START)
+    before = store.readings
+    for i in range(1000):
+        made_up = forge(header={"kid": f"k{i}"})
+        assert not await here.renew(made_up, START + i * SECOND / 500)
+    assert store.readings - before == 2
+    assert len(here._verified) == 1, "what was verified is forgotten although no key changed"
+
+
+@pytest.mark.parametrize("token", ["", "x.y.z", "\ud800", "a" * 3000, "e30.e30.", "bnVsbA.bnVsbA."])
+async def test_what_is_no_token_of_ours_never_asks_the_store(token: str) -> None:
+    store = Asked(notes())
+    here = await load(store)
+    before = store.readings
+    kid = here.public_keys()["keys"][0]["kid"]
+    for refused_one in (token, forge(header={"kid": kid}), forge(header={"kid": "k", "crit": []})):
+        assert not await here.renew(refused_one, START)
+    assert store.readings == before
+
+
+async def test_a_clock_that_was_set_back_does_not_keep_the_ring_from_being_read() -> None:
+    store = Asked(notes())
+    here = await load(store)
+    assert not await here.renew(forge(), START)
+    rotate(store)
+    new = (await load(store)).issue(ACCOUNT, SESSION, START)
+    assert await here.renew(new, START - 3600 * SECOND)
+
+
+async def test_a_store_that_is_away_is_no_reason_to_call_a_token_wrong() -> None:
+    store = Asked(notes())
+    here = await load(store)
+    store.away = True
+    with pytest.raises(Unavailable):
+        await here.renew(forge(), START)

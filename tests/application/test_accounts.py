@@ -12,11 +12,12 @@ from adapters.passwords import PasslibPasswords
 from adapters.persistence.memory import MemoryStore
 from adapters.sealing import TokenSuccessors
 from application.accounts import AccountUseCases
-from application.sessions import Device, Scope, SessionUseCases, SignedIn
+from application.sessions import Scope, SessionUseCases, SignedIn
+from application.throttles import Device
 from domain.account import Account
 from domain.errors import Conflict, Forbidden, Invalid, NotAuthenticated
 from domain.ownership import ANONYMOUS, Actor
-from tests.doubles import PlainPasswords, PlainTokens, SetClock, memory_store
+from tests.doubles import PlainPasswords, PlainTokens, SetClock, memory_store, no_throttles
 
 DEVICE = Device("Firefox", "192.0.2.1")
 
@@ -27,9 +28,12 @@ class World:
     def __init__(self, *, sign_up_open: bool = True) -> None:
         self.store: MemoryStore = memory_store()
         clock, ids, self.passwords = SetClock(), UuidV7(), PlainPasswords()
-        self.sessions = SessionUseCases(self.store, clock, ids, self.passwords, PlainTokens(), TokenSuccessors())
+        throttles = no_throttles()
+        self.sessions = SessionUseCases(
+            self.store, clock, ids, self.passwords, PlainTokens(), TokenSuccessors(), throttles
+        )
         self.use_cases = AccountUseCases(
-            self.store, clock, ids, self.passwords, self.sessions, sign_up_open=sign_up_open
+            self.store, clock, ids, self.passwords, self.sessions, throttles, sign_up_open=sign_up_open
         )
 
     async def register(self, email: str = "mary@example.com", password: str = "passw0rd") -> SignedIn:  # noqa: S107

@@ -10,11 +10,12 @@ import pytest
 from adapters.clock import UuidV7
 from adapters.persistence.memory import MemoryStore
 from adapters.sealing import TokenSuccessors
-from application.sessions import Device, Scope, SessionUseCases, SignedIn
+from application.sessions import Scope, SessionUseCases, SignedIn
+from application.throttles import Device
 from domain.account import Account
 from domain.errors import Invalid, NotAuthenticated, NotFound, Refusal
 from domain.ownership import ANONYMOUS, Actor
-from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, memory_store
+from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, memory_store, no_throttles
 
 MARY = Account("mary's id", "mary@example.com", "new passw0rd", START)
 DEVICE = Device("Firefox", "192.0.2.1")
@@ -28,7 +29,7 @@ class World:
         self.clock = SetClock()
         self.passwords = PlainPasswords()
         self.use_cases = SessionUseCases(
-            self.store, self.clock, UuidV7(), self.passwords, PlainTokens(), TokenSuccessors()
+            self.store, self.clock, UuidV7(), self.passwords, PlainTokens(), TokenSuccessors(), no_throttles()
         )
         self.put(MARY)
 

@@ -279,7 +279,7 @@ async def test_no_method_fetches_more_rows_than_it_returns(sqlite_world: Worlds)
                 assert rows <= len(page.items) + (page.last is not None) + counted
     async with writer.turn() as turn:
         for actor, action in ((mary, "open"), (bob, "read")):
-            rows, facts = await fetched(turn, lambda r, a=actor, x=action: r.load(a, "note", notes[0], now, x))
+            rows, facts = await fetched(turn, lambda r, a=actor, x=action: r.refer(a, "note", notes[0], now, x))
             snapshot = facts.world
             assert rows <= 1 + len(snapshot.roles) + len(snapshot.staff_roles)
         rows, facts = await fetched(turn, lambda r: r.load(bob, "note", NEVER, now))

@@ -17,14 +17,15 @@ from adapters.persistence.sql.tables import build
 from adapters.persistence.sql.views import stored_time
 from adapters.sealing import TokenSuccessors
 from application.ports import SigningKey, Store
-from application.sessions import Device, SessionUseCases
+from application.sessions import SessionUseCases
+from application.throttles import Device
 from domain.account import Account
 from domain.audit import Event
 from domain.errors import Conflict
 from domain.session import ABSOLUTE, IDLE, RefreshToken, Session
 from entrypoints import projects
 from tests.conftest import CHOSEN, tables_of
-from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, memory_store, notes
+from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, memory_store, no_throttles, notes
 
 IDS = UuidV7()
 NOTES = notes()
@@ -236,7 +237,9 @@ async def test_of_many_that_take_an_address_one_succeeds(store: Store) -> None:
 
 
 async def test_twenty_refreshes_at_once_get_one_successor(store: Store) -> None:
-    use_cases = SessionUseCases(store, SetClock(), IDS, PlainPasswords(), PlainTokens(), TokenSuccessors())
+    use_cases = SessionUseCases(
+        store, SetClock(), IDS, PlainPasswords(), PlainTokens(), TokenSuccessors(), no_throttles()
+    )
     async with store.work() as work:
         await work.accounts.add(BOB)
         signed_in = await use_cases.start(work, BOB, Device("", ""), START)

@@ -10,6 +10,8 @@ import pytest
 
 from adapters.persistence.sql.pool import Limits
 from adapters.persistence.sql.postgres import PostgresStore
+from adapters.sealing import AesSealer
+from adapters.tokens import JwtTokens
 from application.ports import Filter, Sort
 from domain.errors import Conflict, Unavailable
 from domain.values import accept
@@ -249,6 +251,24 @@ async def test_cancelled_works_leave_connections_that_others_can_use(opened: Ope
         done = await asyncio.gather(*tasks, return_exceptions=True)
         assert all(isinstance(each, str | asyncio.CancelledError) for each in done)
     assert len(set(await asyncio.gather(*(world.make(mary, "book", name=f"after {i}") for i in range(9))))) == 9
+
+
+async def test_servers_that_start_in_the_same_moment_on_an_empty_database_have_one_signing_key(opened: Opening) -> None:
+    """All of them find no key and make one; the database takes the first."""
+    rings = [JwtTokens("freehold", AesSealer(b"s" * 32, "signing keys")) for _ in range(5)]
+    world = opened()
+    await asyncio.gather(*(ring.load(world.store, world.clock.now()) for ring in rings))
+    (found,) = {str(ring.public_keys()) for ring in rings}
+    assert len(rings[0].public_keys()["keys"]) == 1, found
+
+
+async def test_a_work_is_read_committed_whatever_the_default_is(opened: Opening, raw: Any, database: Throwaway) -> None:
+    """Its row locks are made for that: what waited goes on with what is committed now."""
+    await raw.execute(f"ALTER DATABASE {database.name} SET default_transaction_isolation = 'serializable'")
+    world = opened()
+    mary = await world.person("mary")
+    book = await world.make(mary, "book", name="Garden")
+    await asyncio.gather(*(world.records.update(mary, "book", book, {"stars": i % 5 + 1}) for i in range(8)))
 
 
 # --- keys ----------------------------------------------------------------------------------

@@ -99,7 +99,7 @@ async def store(world: World, actor: Actor, *records: Record) -> None:
 
 async def loaded(world: World, actor: Actor, record: Record, action: str = "open") -> Record | None:
     async with world.store.work() as work:
-        facts = await work.records.load(actor, record.resource, record.id, world.clock.now(), action)
+        facts = await work.records.refer(actor, record.resource, record.id, world.clock.now(), action)
         return None if facts is None else facts.record
 
 
@@ -238,7 +238,7 @@ async def test_who_is_no_longer_signed_in_learns_nothing(world: World, end: str)
             lambda r, i=record_id: r.view(actor, "shelf", i, now),
             lambda r, i=record_id: r.members(actor, "shelf", i, now),
         ]
-        calls += [lambda r, i=record_id, a=action: r.load(actor, "shelf", i, now, a) for action in ("open", "read")]
+        calls += [lambda r, i=record_id, a=action: r.refer(actor, "shelf", i, now, a) for action in ("open", "read")]
     for name in ("Garden", "Attic"):
         filters = (Filter("name", (name,)),)
         calls += [lambda r, f=filters: r.page(actor, query("shelf", filters=f), now)]

@@ -165,6 +165,11 @@ def test_openapi_is_printed_and_touches_nothing(folder: Path) -> None:
     [
         ("FREEHOLD_SIGN_UP", "perhaps", "FREEHOLD_SIGN_UP"),
         ("FREEHOLD_RATE_LIMITS", "maybe", "FREEHOLD_RATE_LIMITS"),
+        ("FREEHOLD_TRUSTED_PROXIES", "10.0.0.1/8", "FREEHOLD_TRUSTED_PROXIES"),
+        ("FREEHOLD_TRUSTED_PROXIES", "10.0.0.0/8;127.0.0.1", "FREEHOLD_TRUSTED_PROXIES"),
+        ("FREEHOLD_REQUESTS_PER_MINUTE", "0", "FREEHOLD_REQUESTS_PER_MINUTE"),
+        ("FREEHOLD_REDIS_URL", "http://:hunter2@redis", "redis://"),
+        ("FREEHOLD_REDIS_URL", "hunter2", "FREEHOLD_REDIS_URL"),
         ("FREEHOLD_DATABASE_URL", "mysql://mary:hunter2@db/x", "FREEHOLD_DATABASE_URL"),
         ("FREEHOLD_DATABASE_URL", "freehold.db", "sqlite:///"),
     ],
@@ -308,7 +313,7 @@ def test_serve_with_workers_ends_cleanly_and_refuses_another_specification(folde
     (folder / "domain").mkdir()
     (folder / "domain" / "__init__.py").write_text("raise RuntimeError('not this one')\n")
     refused = run("serve", folder)
-    assert (refused.exit_code, "freehold dev" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "freehold migrate" in refused.stderr) == (1, True)
     assert sorted(path.name for path in folder.iterdir()) == ["domain", "freehold.yaml"]
     container = Container(folder=folder)
     projects.bring_up(container.database(), container.tables(), allow_losses=False)

@@ -101,12 +101,18 @@ def test_without_a_database_there_is_no_store(folder: Path) -> None:
 def test_settings_have_defaults_and_come_from_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings()
     assert (settings.sign_up, settings.rate_limits) == (SignUp.OPEN, RateLimits.ON)
+    assert (settings.requests_per_minute, settings.redis_url, settings.trusted_proxies) == (6000, None, ())
     assert settings.database_path(folder) == folder / "freehold.db"
     monkeypatch.setenv("FREEHOLD_RATE_LIMITS", "off")
+    monkeypatch.setenv("FREEHOLD_REQUESTS_PER_MINUTE", "7")
+    monkeypatch.setenv("FREEHOLD_REDIS_URL", "rediss://:xxxxx@redis.example:6380/1")
+    monkeypatch.setenv("FREEHOLD_TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8::/32,127.0.0.1")
     monkeypatch.setenv("FREEHOLD_SECRET", "x" * 40)
     monkeypatch.setenv("FREEHOLD_DATABASE_URL", "sqlite:////var/lib/a b.db")
     settings = Settings()
     assert settings.rate_limits is RateLimits.OFF
+    assert settings.requests_per_minute == 7
+    assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "2001:db8::/32", "127.0.0.1/32"]
     assert settings.database_path(folder) == Path("/var/lib/a b.db")
     assert "xxx" not in f"{settings!r} {settings} {settings.model_dump()}"
 

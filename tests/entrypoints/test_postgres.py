@@ -44,8 +44,8 @@ def database(postgres_server: Server) -> Iterator[Throwaway]:
 
 @pytest.fixture
 def place(database: Throwaway) -> Place:
-    """As its owner."""
-    return Place(database.migration_url)
+    """With both roles."""
+    return Place(database.url, database.migration_url)
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ async def test_tables_change_with_the_specification_and_records_stay(folder: Pat
     )
     differences = projects.compare(place, tables_of(wider))
     assert set(differences.changed) == {"lists", "items"}
-    with pytest.raises(SchemaDiffers, match="different: "):
+    with pytest.raises(SchemaDiffers, match=r"different: .*freehold migrate"):
         projects.require_same(place, tables_of(wider))
     projects.bring_up(place, tables_of(wider), allow_losses=False)
     projects.require_same(place, tables_of(wider))
@@ -152,3 +152,94 @@ def test_every_form_of_the_url_is_read(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("FREEHOLD_DATABASE_URL", "mysql://db/app")
     with pytest.raises(ValueError, match="postgresql://"):
         Settings().database(tmp_path)
+
+
+# --- the second wall -----------------------------------------------------------------------
+
+
+def said(*arguments: str) -> tuple[int, str]:
+    """The exit code of a command, and all that it said."""
+    answer = CliRunner().invoke(cli, list(arguments))
+    return answer.exit_code, answer.stdout + answer.stderr
+
+
+def test_migrate_makes_all_that_serving_needs(
+    folder: Path, database: Throwaway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FREEHOLD_MIGRATION_URL", database.migration_url)
+    code, text = said("migrate", str(folder))
+    assert (code, "missing: lists, items" in text) == (0, True), text
+    assert said("migrate", str(folder)) == (0, "The database is what the specification says.\n")
+    projects.require_same(Place(database.url), tables_of(parse(TEXT)))
+
+
+def test_migrate_says_how_to_make_the_role_that_serves(
+    folder: Path, database: Throwaway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FREEHOLD_MIGRATION_URL", database.migration_url)
+    code, text = said("migrate", str(folder), "--database", database.url.replace("freehold_app", "nobody_yet"))
+    assert (code, 'CREATE ROLE "nobody_yet" LOGIN' in text) == (1, True), text
+    monkeypatch.setenv("FREEHOLD_DATABASE_URL", database.migration_url)
+    code, text = said("migrate", str(folder))
+    assert (code, "owns the tables" in text, "CREATE ROLE freehold_app LOGIN" in text) == (1, True, True), text
+
+
+@pytest.mark.parametrize("who", ["migration_url", "superuser_url"])
+def test_a_role_that_policies_do_not_bind_is_refused_for_serving(
+    who: str, folder: Path, place: Place, database: Throwaway
+) -> None:
+    projects.bring_up(place, tables_of(parse(TEXT)), allow_losses=False)
+    code, text = said("serve", str(folder), "--database", getattr(database, who))
+    assert (code, "row-level security would not hold for it" in text, "CREATE ROLE" in text) == (1, True, True), text
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "mended"),
+    [
+        ("ALTER ROLE freehold_app BYPASSRLS", 'ALTER ROLE "freehold_app" NOBYPASSRLS;'),
+        ("GRANT CREATE ON SCHEMA public TO freehold_app", 'REVOKE CREATE ON SCHEMA "public"'),
+        ("GRANT TEMPORARY ON DATABASE {} TO PUBLIC", "REVOKE TEMPORARY ON DATABASE"),
+        ("GRANT CREATE ON DATABASE {} TO freehold_app", "REVOKE CREATE ON DATABASE"),
+        ("GRANT freehold_owner TO freehold_app", "CREATE ROLE freehold_app LOGIN"),
+    ],
+)
+def test_a_role_that_may_do_more_than_serve_is_refused_with_what_mends_it(
+    spoilt: str, mended: str, folder: Path, place: Place, database: Throwaway, postgres_server: Server
+) -> None:
+    projects.bring_up(place, tables_of(parse(TEXT)), allow_losses=False)
+    postgres_server.execute(spoilt.format(database.name), database.name)
+    try:
+        code, text = said("serve", str(folder))
+        assert (code, mended in text) == (1, True), text
+    finally:
+        postgres_server.execute("ALTER ROLE freehold_app NOBYPASSRLS", database.name)
+        postgres_server.execute("REVOKE freehold_owner FROM freehold_app", database.name)
+
+
+@pytest.mark.parametrize(
+    "changed_by_hand",
+    [
+        "DROP POLICY freehold_select ON lists",
+        "ALTER POLICY freehold_select ON lists USING (true)",
+        "CREATE POLICY more ON lists USING (true)",
+        "ALTER TABLE items NO FORCE ROW LEVEL SECURITY",
+        "ALTER TABLE freehold_sessions DISABLE ROW LEVEL SECURITY",
+        "GRANT TRUNCATE ON lists TO freehold_app",
+        "GRANT UPDATE (owner) ON lists TO freehold_app",
+        "REVOKE DELETE ON items FROM freehold_app",
+        "CREATE OR REPLACE FUNCTION freehold.present() RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT true $$",
+        "ALTER FUNCTION freehold.lists_opens(uuid) RESET search_path",
+        "CREATE FUNCTION freehold.more() RETURNS boolean LANGUAGE sql SECURITY DEFINER AS $$ SELECT true $$",
+    ],
+)
+def test_what_was_changed_by_hand_is_noticed_and_put_right_by_migrate(
+    changed_by_hand: str, folder: Path, place: Place, database: Throwaway, postgres_server: Server
+) -> None:
+    tables = tables_of(parse(TEXT))
+    projects.bring_up(place, tables, allow_losses=False)
+    projects.require_same(place, tables)
+    postgres_server.execute(changed_by_hand, database.name)
+    code, text = said("serve", str(folder))
+    assert (code, "changed by hand" in text, "freehold migrate" in text) == (1, True, True), text
+    projects.bring_up(place, tables, allow_losses=False)
+    projects.require_same(place, tables)

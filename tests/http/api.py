@@ -17,6 +17,8 @@ from domain.ownership import Actor
 from domain.specification.model import Specification
 from entrypoints import asgi
 from entrypoints.container import Container
+from entrypoints.settings import RateLimits, Settings
+from tests import logs
 from tests.application.world import World
 
 PROBLEM = "application/problem+json"
@@ -25,13 +27,19 @@ PROBLEM = "application/problem+json"
 class Api:
     """An app over a store, people who are signed in, and requests in their names."""
 
-    def __init__(self, specification: Specification, store: Store) -> None:
+    def __init__(
+        self,
+        specification: Specification,
+        store: Store,
+        settings: Settings | None = None,
+    ) -> None:
         self.world = World(specification, store)
         self.container = Container(folder=Path("/nowhere/at/all"))
         self.container.specification.override(providers.Object(specification))
         self.container.secret.override(providers.Object(b"a secret for tests, and only for them"))
         self.container.clock.override(providers.Object(self.world.clock))
         self.container.store.override(providers.Object(store))
+        self.container.settings.override(providers.Object(settings or Settings(rate_limits=RateLimits.OFF)))
         self.app: FastAPI = asgi.create_app(self.container)
         self.described = Described.of(specification, self.app)
         self.document = self.described.document
@@ -40,9 +48,9 @@ class Api:
         self.prefix = f"/v{specification.major}"
 
     @staticmethod
-    async def of(specification: Specification, store: Store | None = None) -> "Api":
-        """An API that is ready, in memory unless a store is given."""
-        api = Api(specification, MemoryStore(specification) if store is None else store)
+    async def of(specification: Specification, store: Store | None = None, settings: Settings | None = None) -> "Api":
+        """An API that is ready, in memory unless a store is given, without rate limits unless settings are."""
+        api = Api(specification, MemoryStore(specification) if store is None else store, settings)
         await api.container.tokens().load(api.world.store, api.world.clock.now())
         return api
 
@@ -62,6 +70,9 @@ class Api:
         headers = dict(options.pop("headers", {}))
         if actor is not None:
             headers["authorization"] = f"Bearer {self.tokens[actor]}"
+        logs.current.remember(
+            [headers.get("authorization"), *(options.get(kind) for kind in ("json", "data", "content"))]
+        )
         url = path if path.startswith("/") else f"{self.prefix}/{path}"
         response = await self.client.request(method, url, headers=headers, **options)
         self.hold(response)
@@ -92,6 +103,7 @@ class Api:
         where = f"{request.method} {request.url.raw_path!r}: {status} {response.text[:300]}"
         assert status < 500 or status == 503, where
         assert response.headers["x-content-type-options"] == "nosniff", where
+        assert "frame-ancestors 'none'" in response.headers["content-security-policy"], where
         assert response.headers["x-request-id"]
         assert "server" not in response.headers
         operation = self.operation(request.method, request.url.path)
@@ -99,12 +111,14 @@ class Api:
         if operation is not None:
             assert declared is not None, f"not declared: {where}"
             for name in declared.get("headers", {}):
-                assert name in response.headers or name == "Link", f"{name} is missing: {where}"
+                assert name in response.headers or name in ("Link", "Set-Cookie"), f"{name} is missing: {where}"
         if request.method == "HEAD" or status in (204, 304):
             assert response.content == b"", where
             return
         if status >= 400:
             self._hold_problem(response, where)
+        elif response.headers["content-type"] == "application/json" and request.url.path != "/openapi.json":
+            logs.current.remember(response.json())
         if declared is not None:
             (kind,) = declared["content"]
             assert response.headers["content-type"].partition(";")[0] == kind, where

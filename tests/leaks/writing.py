@@ -67,10 +67,10 @@ def removed_members_stay(patch: pytest.MonkeyPatch) -> None:
 def _found_by_id_alone(patch: pytest.MonkeyPatch, action: str) -> None:
     """What a message refers to is looked up as if `action` was everybody's."""
 
-    def facts(self: Any, resource: str, asked: str, caller: Any) -> Any:
+    def facts(self: Any, resource: str, asked: str, changing: bool, caller: Any) -> Any:
         if asked != action:
-            return real(self, resource, asked, caller)
-        columns = self._columns(resource, self.footprints[resource].ways)
+            return real(self, resource, asked, changing, caller)
+        columns = self._columns(resource, self.footprints[resource].ways, self.footprints[resource].roles)
         statement, table = columns.select()
         return Prepared(statement.where(table.c.id == ID), DIALECT), columns
 
@@ -80,7 +80,19 @@ def _found_by_id_alone(patch: pytest.MonkeyPatch, action: str) -> None:
 
 def references_are_not_asked(patch: pytest.MonkeyPatch) -> None:
     """A reference may lead to any record that there is."""
+
+    def bound(self: Any, model: Any, names: Any, caller: Any) -> dict[str, Any]:
+        columns = self.tables.of[model.name].c
+        values: dict[str, Any] = {name: param(f"v_{name}", columns[name].type) for name in names}
+        for link, beside in self.tables.beside(model).items():
+            target = self.tables.of[self.specification.target(model.name, link)].alias()
+            for name, source in beside.items() if link in values else ():
+                named = select(target.c[source]).where(target.c.id == param(f"v_{link}"))
+                values[name] = named.scalar_subquery()
+        return values
+
     _found_by_id_alone(patch, "read")
+    patch.setattr(Statements, "_bound", bound)
 
 
 def parents_of_moved_records_are_not_asked(patch: pytest.MonkeyPatch) -> None:
@@ -94,11 +106,12 @@ def parents_of_moved_records_are_not_asked(patch: pytest.MonkeyPatch) -> None:
             stored = await row_of(work.records, model.parent, parent_id)
             if stored is None:
                 raise Invalid(errors=(FieldError(model.parent, "not_found", "There is no such record."),))
-            found[model.parent] = await work.records.load(Actor(stored["owner"]), model.parent, parent_id, now)
+            found[model.parent] = await work.records.refer(Actor(stored["owner"]), model.parent, parent_id, now, "open")
         return found
 
     real = RecordUseCases._targets
     patch.setattr(RecordUseCases, "_targets", targets)
+    patch.setattr(Statements, "_placed", lambda *_: None)
 
 
 def parents_of_new_records_are_not_asked(patch: pytest.MonkeyPatch) -> None:
@@ -106,7 +119,7 @@ def parents_of_new_records_are_not_asked(patch: pytest.MonkeyPatch) -> None:
 
     def inserted(self: Any, resource: str, caller: Any) -> Prepared:
         table, model = self.tables.of[resource], self.specification.resources[resource]
-        values = self._bound(model, self.records[resource].names)
+        values = self._bound(model, self.records[resource].names, caller)
         return Prepared(insert(table).from_select(list(values), select(*values.values())), DIALECT)
 
     parents_of_moved_records_are_not_asked(patch)
@@ -184,7 +197,7 @@ def hidden_references_are_forbidden(patch: pytest.MonkeyPatch) -> None:
     ) -> dict[str, Facts]:
         for field in model.references():
             there = given.get(field.name) and await row_of(work.records, field.target, given[field.name])
-            if there and await work.records.load(actor, field.target, given[field.name], now, "read") is None:
+            if there and await work.records.refer(actor, field.target, given[field.name], now, "read") is None:
                 raise Invalid(errors=(FieldError(field.name, "not_yours", "This is not yours to refer to."),))
         return await real(self, work, actor, model, given, parent_id, now)
 

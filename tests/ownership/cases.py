@@ -391,7 +391,7 @@ class _Cases:
         """Whether a record can be opened, and whether it can be read."""
         for label, actor, record in self._each(reading):
             for action in ("open", "read"):
-                facts = done(reading.records().load(actor, self.name, record.id, NOW, action))
+                facts = done(reading.records().refer(actor, self.name, record.id, NOW, action))
                 yield (*label, action), facts if facts is None else facts.record
         for record in reading.world.of(self.name):
             label = ("no session", record.id)
@@ -538,7 +538,7 @@ class _Cases:
         for name, value in named.items():
             if value is not None and (name in references or name == self.resource.parent):
                 action = "open" if name == self.resource.parent else "read"
-                facts = done(records.load(actor, references.get(name, name), value, NOW, action))
+                facts = done(records.refer(actor, references.get(name, name), value, NOW, action))
                 if facts is None:
                     return None
                 found[name] = facts
@@ -589,7 +589,7 @@ class _Cases:
             places = [later]
             if self.resource.parent is not None:
                 parents = [at for at in reading.world.of(self.resource.parent) if at.id != record.parent]
-                places += [later.moved(parent, later.updated_at) for parent in parents[:2]]
+                places += [later.moved(parent, later.updated_at) for parent in parents[:1] + parents[1:][-1:]]
             for after in places:
                 yield from self._write(
                     reading, (*label, after.parent), lambda r, a=actor, b=record, c=after: r.save(a, b, c, NOW)

@@ -341,6 +341,20 @@ resources:
     owner: album
     fields: {photo: photo}
     can: {create: owner, read: owner}
+  tray:                            # where everybody may put something, and few may look
+    owner: account
+    fields:
+      mark: one of loud, quiet
+    can: {create: signed in, open: [owner, anyone when mark is loud], read: owner}
+  slip:
+    owner: tray
+    fields:
+      text: {type: text, read: [owner, anyone when tray.mark is loud]}
+    can:
+      create: signed in
+      read: [signed in, anyone when tray.mark is loud]
+      update: signed in when tray.mark is set
+      move: signed in
 """
 
 

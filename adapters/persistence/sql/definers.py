@@ -9,6 +9,7 @@ Where there can be many of a kind, a function's name ends in a hash of its text,
 agree on it without asking each other.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2s
@@ -25,8 +26,10 @@ from sqlalchemy import (
     String,
     Table,
     column,
+    false,
     func,
     literal_column,
+    or_,
     select,
     true,
 )
@@ -39,10 +42,12 @@ from sqlalchemy.types import NullType, TypeEngine
 
 from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.rules import At, RuleCompiler, Terms
+from domain.specification.model import Rule
 
 SCHEMA = "freehold"
 """where our functions are"""
-ME, MOMENT = f"{SCHEMA}.me()", f"{SCHEMA}.moment()"
+ME, MOMENT, PRESENT = f"{SCHEMA}.me()", f"{SCHEMA}.moment()", f"{SCHEMA}.present()"
+_NOTHING_FOR_NOBODY = f"IF NOT {PRESENT} THEN RETURN; END IF;"
 ATTEMPTS = 5
 """how often a record may be moved while somebody waits for it"""
 
@@ -156,7 +161,7 @@ class Definers:
     def of_row(self, prefix: str, asked: ColumnElement[bool], table: FromClause, about: str) -> ColumnElement[bool]:
         """A condition on a row, asked by a function of those of its columns that matter. The row need not be stored."""
         wording = Wording(INSIDE, table)
-        body = f"BEGIN RETURN coalesce(({wording.condition(asked, table)}), false); END"
+        body = f"BEGIN RETURN {PRESENT} AND coalesce(({wording.condition(asked, table)}), false); END"
         name = self._hashed(prefix, wording.types(), "boolean", body, about)
         return _called(name, Boolean(), *(table.c[column] for column in wording.arguments))
 
@@ -168,7 +173,7 @@ class Definers:
         stored: Select[Any] = (
             select(literal_column("1")).select_from(table).where(table.c.id == param("id", table.c.id.type), asked)
         )
-        body = f"BEGIN RETURN EXISTS ({wording.text(stored)}); END"
+        body = f"BEGIN RETURN {PRESENT} AND EXISTS ({wording.text(stored)}); END"
         self.made[name] = Definer(name, wording.types(), "boolean", body, False, about)
         return _called(name, Boolean(), *(values[argument] for argument in wording.arguments))
 
@@ -179,11 +184,12 @@ class Definers:
         """
         wording = Wording(INSIDE)
         text = wording.text(found)
-        body = f"BEGIN RETURN QUERY {text}; END"
+        body = f"BEGIN {_NOTHING_FOR_NOBODY} RETURN QUERY {text}; END"
         if hold is not None:
             lock = wording.text(hold).removeprefix("SELECT ")
             body = f"""
 BEGIN
+  {_NOTHING_FOR_NOBODY}
   FOR attempt IN 1..{ATTEMPTS} LOOP
     PERFORM {lock};
     IF FOUND THEN RETURN QUERY {text}; RETURN; END IF;
@@ -208,7 +214,8 @@ END"""
     def statements(self, name: str, each: Iterable[Any], words: Mapping[str, str], about: str) -> Select[Any]:
         """Statements that run one after the other within one function."""
         wording = Wording({**INSIDE, **words})
-        body = "BEGIN " + " ".join(f"{wording.text(statement)};" for statement in each) + " END"
+        texts = (re.sub("^SELECT ", "PERFORM ", wording.text(statement)) for statement in each)
+        body = "BEGIN " + " ".join(f"{text};" for text in texts) + " END"
         self.made[name] = Definer(name, wording.types(), "void", body, True, about)
         asked = [param(argument, kind) for argument, kind in wording.arguments.items()]
         return select(getattr(getattr(func, SCHEMA), name)(*asked))
@@ -244,6 +251,21 @@ class BehindWall(RuleCompiler):
         super().__init__(tables, signed_in)
         self._inside = compiler(tables, True)
         self._definers = definers
+
+    def on_rule(self, rule: Rule, at: At) -> ColumnElement[bool]:
+        """See `RuleCompiler`. What the grants ask of others is one question: calling costs more than answering."""
+        here, beyond = [], []
+        for grant in rule:
+            terms = [((), term) for term in (*grant.who, *grant.when)]
+            found = super().every(terms, at)
+            if self._looks_elsewhere(found, at):
+                beyond.append(grant)
+            else:
+                here.append(found)
+        if beyond:
+            about = " or ".join(grant.text for grant in beyond)
+            here.append(self._asked(self._inside.on_rule(tuple(beyond), at), at, about))
+        return or_(false(), *here)
 
     def every(self, terms: Terms, at: At) -> ColumnElement[bool]:
         """See `RuleCompiler`. First each part by itself: most of a rule looks only at the row and at memberships."""

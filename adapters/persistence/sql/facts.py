@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, Table, and_, select
 
+from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.connection import Row
-from adapters.persistence.sql.rules import At, From, RuleCompiler
+from adapters.persistence.sql.rules import ME, At, From, RuleCompiler
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import RecordColumns
 from domain.judging import opened_by, rules
@@ -27,6 +28,8 @@ from domain.specification.model import (
     Staff,
     Through,
 )
+
+_MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
 
 
 @dataclass
@@ -156,19 +159,23 @@ def _unfold(
 class FactsColumns:
     """One SELECT that fetches a record and every record its rules can ask for, by outer joins."""
 
-    def __init__(self, tables: Tables, compiler: RuleCompiler, resource: Resource, ways: Sequence[Path]) -> None:
-        """`ways` is a footprint's, with every prefix of every way, shorter ones first."""
+    def __init__(
+        self, tables: Tables, compiler: RuleCompiler, resource: Resource, ways: Sequence[Path], roles: Sequence[Path]
+    ) -> None:
+        """`ways` is a footprint's, with every prefix of every way, shorter ones first; `roles` are some of them."""
         self._specification = tables.specification
         self._tables = tables
         self._compiler = compiler
         self._resource = resource
         self._ways = tuple(ways)
+        self._roles = tuple(roles)
         self._parts: list[tuple[Path, RecordColumns, int]] = []
         width = 0
         for way in self._ways:
             columns = RecordColumns(self._specification, self._specification.at(resource.name, way))
             self._parts.append((way, columns, width))
             width += columns.width
+        self._width = width
 
     def select(self) -> tuple[Select[Any], From]:
         """The statement without a WHERE, and the table of the record itself."""
@@ -184,10 +191,16 @@ class FactsColumns:
                 source = source.outerjoin(table, self._compiler.on_hop(At(before, name), hop, table))
                 found[way] = table
             chosen += columns.columns(found[way], f"t{number}_")
+        for number, way in enumerate(self._roles):
+            mine = and_(
+                _MEMBERS.c.record == found[way].c.id, _MEMBERS.c.account == ME, self._compiler.on_expiry(_MEMBERS)
+            )
+            role = select(_MEMBERS.c.role).where(mine).correlate_except(_MEMBERS)
+            chosen.append(role.scalar_subquery().label(f"role_{number}"))
         return select(*chosen).select_from(source), root
 
-    def into(self, snapshot: Snapshot, row: Row) -> Record:
-        """Put a row's records into the snapshot; the record itself."""
+    def into(self, snapshot: Snapshot, row: Row, account: str | None) -> Record:
+        """Put a row's records, and the acting account's roles, into the snapshot; the record itself."""
         found: dict[Path, Record | None] = {}
         for way, columns, start in self._parts:
             record = columns.record(row[start : start + columns.width])
@@ -200,6 +213,12 @@ class FactsColumns:
             if record is not None:
                 further = {other[len(way) :] for other in self._ways if other[: len(way)] == way}
                 snapshot.covered.setdefault(record.id, set()).update(further)
+        for way, role in zip(self._roles, row[self._width :], strict=True):
+            record = found[way]
+            if record is not None:
+                snapshot.asked_roles.add(record.id)
+                if role is not None and account is not None:
+                    snapshot.roles[record.id, account] = role
         return root
 
 

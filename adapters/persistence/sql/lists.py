@@ -11,7 +11,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Integer, Select, and_, false, func, literal, or_, select, true, union
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    false,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+    union,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.expression import FromClause
 
@@ -34,6 +48,7 @@ from domain.specification.model import (
 )
 
 LIMIT: ColumnElement[int] = param("limit", Integer())
+"""one more than a page has"""
 BEFORE_EVERY_ID, BEHIND_EVERY_ID = literal(FIRST_ID, UUID), literal(LAST_ID, UUID)
 MOST_BRANCHES = 60
 """of one rule; beyond, the whole rule is asked of every record in the order of the list"""
@@ -51,6 +66,8 @@ class ListShape:
     order: tuple[Sort, ...]
     after: tuple[bool, ...] | None
     """for each key of the order, whether the last seen value was not empty; None on the first page"""
+    limit: int | None = None
+    """written into the statement, where that makes a better plan; else it is a value"""
 
 
 class ListCompiler:
@@ -59,6 +76,7 @@ class ListCompiler:
     def __init__(self, compiler: RuleCompiler, shape: ListShape, dialect: Dialect) -> None:
         """Keep what every part needs."""
         self._dialect = dialect
+        self.limit = LIMIT if shape.limit is None else literal_column(str(shape.limit), Integer())
         self._rules = compiler
         self._shape = shape
         self._table = compiler.tables.of[shape.resource]
@@ -84,7 +102,7 @@ class ListCompiler:
             return select(parts[0].c.id)
         found = union(*(select(*part.c) for part in parts)).cte("found")
         keys = zip(self._shape.order, list(found.c)[1:], strict=True)
-        return select(found.c.id).order_by(*(_directed(key, sort) for sort, key in keys)).limit(LIMIT)
+        return select(found.c.id).order_by(*(_directed(key, sort) for sort, key in keys)).limit(self.limit)
 
     def order_by(self, table: From) -> list[ColumnElement[Any]]:
         """The order, over what the caller sees."""
@@ -116,7 +134,7 @@ class ListCompiler:
         """The first ids in the list's order that satisfy a condition, the filters and the cursor; with the keys."""
         keys = [key.label(f"key_{i}") for i, key in enumerate(self.keys(at.table))]
         listed = and_(condition, self.filters(at), self._after(at))
-        return select(at.table.c.id, *keys).where(listed).order_by(*self.order_by(at.table)).limit(LIMIT)
+        return select(at.table.c.id, *keys).where(listed).order_by(*self.order_by(at.table)).limit(self.limit)
 
     def _from_here(self, branch: Branch, start: "Here", bound: "Bound | None") -> Select[Any]:
         at = self._rows()
@@ -131,10 +149,12 @@ class ListCompiler:
         (sort, *others) = self._shape.order
         if others:
             return None
-        last = select(first.c.id).order_by(_directed(first.c.id, sort)).limit(1).offset(LIMIT - 1).scalar_subquery()
-        if sort.descending:
-            return lambda table: table.c.id >= func.coalesce(last, BEFORE_EVERY_ID)
-        return lambda table: table.c.id <= func.coalesce(last, BEHIND_EVERY_ID)
+        last = (
+            select(first.c.id).order_by(_directed(first.c.id, sort)).limit(1).offset(self.limit - 1).scalar_subquery()
+        )
+        # a query of its own: behind row-level security an index is asked only for what cannot leak, such as a value
+        end = select(func.coalesce(last, BEFORE_EVERY_ID if sort.descending else BEHIND_EVERY_ID)).scalar_subquery()
+        return lambda table: table.c.id >= end if sort.descending else table.c.id <= end
 
     def _all(self, branch: Branch, at: At, without: tuple[Path, Term] | None = None) -> ColumnElement[bool]:
         """Every term of a branch but the one that its start answers."""

@@ -76,7 +76,11 @@ def within(url: str, do: Callable[[Connection], T]) -> T:
 
 
 async def _within_postgresql(url: str, do: Callable[[Connection], T]) -> T:
-    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), poolclass=NullPool)
+    # nothing is prepared under a name: where a pooler stands in between, others get the connection afterwards
+    nameless = {"prepared_statement_name_func": str, "prepared_statement_cache_size": 0, "statement_cache_size": 0}
+    engine = create_async_engine(
+        make_url(url).set(drivername="postgresql+asyncpg"), poolclass=NullPool, connect_args=nameless
+    )
     try:
         async with engine.begin() as connection:
             await connection.run_sync(_alone)

@@ -61,10 +61,14 @@ OWN_CLOCK, TOLD_CLOCK = "now()", "nullif(current_setting('app.now', true), '')::
 
 
 def words(moment: str) -> Iterator[str]:
-    """What makes the functions that read the settings of a transaction; of each one line, so that it is inlined."""
+    """What makes the functions that read the settings of a transaction.
+
+    Each is one expression, so that it is inlined. What it names is bound when it is made, and not looked for in its
+    caller's search path.
+    """
     for name, kind, reads, about in _WORDS:
         reads = reads.format(moment=moment)
-        yield f"CREATE FUNCTION freehold.{name}() RETURNS {kind} LANGUAGE sql STABLE AS $$ SELECT {reads} $$"
+        yield f"CREATE FUNCTION freehold.{name}() RETURNS {kind} LANGUAGE sql STABLE RETURN {reads}"
         yield f"COMMENT ON FUNCTION freehold.{name}() IS {text_literal(about)}"
 
 
@@ -348,6 +352,7 @@ _GRANTED = [
     Grants(_SESSIONS, ("SELECT", "INSERT"), ("last_used_at", "idle_end", "revoked_at")),
     Grants(_TOKENS, ("SELECT", "INSERT"), ("used_at", "successor", "concealed")),
     Grants(_MEMBERS, ("SELECT", "INSERT", "DELETE"), ("role", "expires_at")),
-    Grants(_AUDIT, ("SELECT", "INSERT")),
+    # who chose an event's number could take those to come
+    Grants(_AUDIT, ("SELECT",), inserted=("kind", "account", "at", "session", "address", "data")),
     Grants(_KEYS, ("SELECT", "INSERT"), ("state",)),
 ]

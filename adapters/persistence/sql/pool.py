@@ -65,6 +65,8 @@ class Limits:
     """for a new one"""
     statement: float = 30.0
     """for one statement, waiting for locks included"""
+    pooler: bool = False
+    """whether connections lead to a pooler that gives a server's connection to a transaction, not to a client"""
 
 
 class Pool:
@@ -79,6 +81,11 @@ class Pool:
         self._open = 0
         self._closed = False
         self._told: Callable[[str], None] | None = None
+        # behind a pooler a session is everybody's: what would be said to it once is said to each transaction
+        local = "".join(f" SET LOCAL {name} = '{value}';" for name, value in _session(limits).items())
+        # whatever the database's default is: the row locks of a work are made for this
+        self.begin = f"BEGIN ISOLATION LEVEL READ COMMITTED;{local if limits.pooler else ''}"
+        """what opens a transaction"""
 
     async def take(self) -> Any:
         """A connection outside of a transaction. Raises `Unavailable`."""
@@ -163,24 +170,23 @@ class Pool:
         return False
 
     async def _connect(self) -> Any:
+        limits = self._limits
+        # all that a pooler hands on
+        settings = {"application_name": "freehold", "timezone": "UTC", "datestyle": "ISO"}
+        if not limits.pooler:
+            settings |= _session(limits)
         try:
             connection = await asyncpg.connect(
                 self._url,
-                timeout=self._limits.connect,
-                statement_cache_size=STATEMENTS,
+                timeout=limits.connect,
+                # what is prepared by name may be on another server's connection the next time; without a name it
+                # lives from its Parse to its Sync, which is one transaction
+                statement_cache_size=0 if limits.pooler else STATEMENTS,
                 max_cached_statement_lifetime=0,
                 max_cacheable_statement_size=0,
-                command_timeout=self._limits.statement + 5,  # a server that does not even refuse
-                server_settings={
-                    "application_name": "freehold",
-                    "timezone": "UTC",
-                    "datestyle": "ISO",
-                    "jit": "off",
-                    # a page's limit is a value: with one the planner would think each time anew
-                    "plan_cache_mode": "force_generic_plan",
-                    "statement_timeout": str(round(self._limits.statement * 1000)),
-                    "idle_in_transaction_session_timeout": str(round(self._limits.statement * 1000)),
-                },
+                # a server that does not even refuse; of a read behind a pooler we alone know how long it may take
+                command_timeout=limits.statement + (0 if limits.pooler else 5),
+                server_settings=settings,
             )
         except (*ERRORS, TimeoutError) as error:
             raise Unavailable from error
@@ -193,6 +199,18 @@ class Pool:
             connection.terminate()
             raise
         return connection
+
+
+def _session(limits: Limits) -> dict[str, str]:
+    """What a session is told beside the form of its values."""
+    milliseconds = str(round(limits.statement * 1000))
+    return {
+        "jit": "off",
+        # planning costs more than running: rules and policies are long, and values hardly change a plan
+        "plan_cache_mode": "force_generic_plan",
+        "statement_timeout": milliseconds,
+        "idle_in_transaction_session_timeout": milliseconds,
+    }
 
 
 async def _speak_plainly(connection: Any) -> None:

@@ -16,7 +16,6 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.connection import Broken, Prepared, Row
-from adapters.persistence.sql.definers import text_literal
 from adapters.persistence.sql.identity import IdentityStatements, SqlAccounts, SqlAudit, SqlSessions, SqlSigningKeys
 from adapters.persistence.sql.pool import ERRORS, Limits, Pool, is_away, is_lost
 from adapters.persistence.sql.postgres_statements import PostgresStatements
@@ -31,6 +30,8 @@ CHECKS_POLICIES = "ExecWithCheckOptions"
 UNDO_SECONDS = 5.0
 """how long undoing a work may take before its connection is thrown away"""
 _UUID = re.compile(UUID_PATTERN)
+_PLAIN = re.compile(rf"{UUID_PATTERN}|[a-z]+|[0-9T:.Z-]+")
+"""what may stand in the text of a statement: ids, words of ours, instants"""
 
 
 def positional(prepared: Prepared, values: Mapping[str, Any]) -> list[Any]:
@@ -66,7 +67,9 @@ def settings(prepared: Prepared, values: Mapping[str, Any], tells_time: bool) ->
         # a statement of a service of ours has no anonymous caller
         found["app.account"] = account or ("" if principal.service else "anonymous")
     if principal.presented:
-        found["app.presented"] = " ".join(values[name] or "" for name in principal.presented)
+        shown = (values[name] or "" for name in principal.presented)
+        # what comes from a path may be anything; no row has what cannot be printed
+        found["app.presented"] = " ".join(value for value in shown if value.isprintable() and " " not in value)
     if principal.service is not None:
         found["app.service"] = principal.service
     if tells_time and "now" in values:
@@ -164,15 +167,21 @@ class Turn:
         """Begin, where that is still to be done; then see to it that the database knows for whom this runs."""
         wanted = settings(prepared, values, self._tells_time)
         new = {name: value for name, value in wanted.items() if self._said.get(name) != value}
-        parts = ", ".join(f"set_config('{name}', {text_literal(value)}, true)" for name, value in new.items())
+        # a text is seen by others and may be logged: an address or a token's hash is a value, and costs a round trip
+        private = {name: value for name, value in new.items() if not all(map(_PLAIN.fullmatch, value.split()))}
+        plain = {name: value for name, value in new.items() if name not in private}
+        parts = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in plain.items())
         saying = f"SELECT {parts}" if parts else ""
         if self.connection is None:
-            await self._begin(f"BEGIN; {saying}")
-        elif new:
-            try:
+            await self._begin(f"{self._pool.begin} {saying}")
+            saying = ""
+        try:
+            if saying:
                 await self.connection.execute(saying)
-            except ERRORS as error:
-                raise _refusal(error) from error
+            for name, value in private.items():
+                await self.connection.fetch("SELECT set_config($1, $2, true)", name, value)
+        except ERRORS as error:
+            raise _refusal(error) from error
         self._said |= new
 
     async def _begin(self, first: str) -> None:

@@ -22,10 +22,13 @@ from adapters.persistence.sql.statements import ACCOUNT, ID, NOBODY, SESSION, Ca
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import RecordColumns
 from application.ports import Sort
+from application.records import LARGEST_LIMIT
 from domain.specification.model import Hop, Path, Through
 
 ANYBODY = Caller(True, True)
 """of a function: with an account or without, in a session or not"""
+LIMITS = (2, 11, 21, 51, 101, LARGEST_LIMIT + 1)
+"""of statements on lists: each is one more to build, so that a page takes the next larger"""
 SESSION_ID: ColumnElement[Any] = param("session", UUID)
 
 
@@ -50,11 +53,12 @@ class PostgresStatements(Statements):
                 self.page(_newest(name), caller)
                 self.insert(name, caller)
                 self.members(name, caller)
-            self.facts(name, "open", ANYBODY)
-            self.facts(name, "read", ANYBODY)
+            for action, changing in (("open", True), ("open", False), ("read", False)):
+                self.facts(name, action, changing, ANYBODY)
             self.obstacles(name)
-            for hop, ways in _around(self.footprints[name].ways).items():
-                self.facts_around(hop.resource, tuple(ways))
+            footprint = self.footprints[name]
+            for hop, ways in _around(footprint.ways).items():
+                self.facts_around(hop.resource, tuple(ways), tuple(w[1:] for w in footprint.roles if w[:1] == (hop,)))
             for _, through in self.footprints[name].throughs:
                 self.ties(through)
             if resource.ladder is not None:
@@ -73,17 +77,20 @@ class PostgresStatements(Statements):
 
     # --- asked by functions --------------------------------------------------------------
 
-    def _facts(self, resource: str, action: str, caller: Caller) -> tuple[Prepared, FactsColumns]:
-        columns = self._columns(resource, self.footprints[resource].ways)
+    def _facts(self, resource: str, action: str, changing: bool, caller: Caller) -> tuple[Prepared, FactsColumns]:
+        columns = self._columns(resource, self.footprints[resource].ways, self.footprints[resource].roles)
         statement, table = columns.select()
         allowed = self._seeing_all[True].may(action, At(table, resource))
         found = statement.where(table.c.id == ID, allowed, self._alive(ANYBODY))
-        name = f"{self._plural(resource)}_facts_{action}"
-        about = f"a record that the account can {action}, with what its rules ask for; held until the work ends"
-        return self._asked(name, found, about, self._hold(resource, action)), columns
+        name = f"{self._plural(resource)}_{'facts' if changing else f'to_{action}'}"
+        held = "for a change" if changing else "for others to hang on it, or to refer to it"
+        about = f"a record that the account can {action}, with what its rules ask for; held until the work ends, {held}"
+        return self._asked(name, found, about, self._hold(resource, action, changing)), columns
 
-    def _facts_around(self, resource: str, ways: tuple[Path, ...]) -> tuple[Prepared, FactsColumns]:
-        columns = self._columns(resource, ways)
+    def _facts_around(
+        self, resource: str, ways: tuple[Path, ...], roles: tuple[Path, ...]
+    ) -> tuple[Prepared, FactsColumns]:
+        columns = self._columns(resource, ways, roles)
         statement, table = columns.select()
         rules, at = self._seeing_all[True], At(table, resource)
         found = statement.where(table.c.id == ID, or_(rules.may("open", at), rules.may("read", at)))
@@ -96,39 +103,47 @@ class PostgresStatements(Statements):
         return self._asked(None, found, about), links, containers
 
     def _obstacles(self, resource: str) -> Prepared:
-        table = self.tables.of[resource].alias()
-        mine = exists(
-            select(literal(1))
-            .select_from(table)
-            .where(table.c.id == ID, self._seeing_all[True].may("delete", At(table, resource)))
-            .correlate_except(table)
-        )
-        about = "why a record that the account may delete cannot be deleted"
-        return self._asked(f"{self._plural(resource)}_obstacles", self._forbidding(resource).where(mine), about)
+        table, rules = self.tables.of[resource].alias(), self._seeing_all[True]
+        found = select(literal(1)).select_from(table).where(table.c.id == ID, rules.may("delete", At(table, resource)))
+        mine = exists(found.correlate_except(table))
+        about = "why a record that the account may delete cannot be deleted; held until the work ends, for its deletion"
+        # whoever works below it is waited for: what it does there may be an obstacle
+        name, hold = f"{self._plural(resource)}_obstacles", found.suffix_with(text("FOR UPDATE"))
+        return self._asked(name, self._forbidding(resource).where(mine), about, hold)
 
     def _close_account(self) -> tuple[Prepared, ...]:
         about = "delete the account and all that it owns; what is kept passes to a tombstone"
         words = {"account": "freehold.me()", "password_hash": "'!'", "staff": "NULL", "disabled": "true"}
-        closing = self.definers.statements("close_account", self._closing(), words, about)
+        # who adds something below a record of the account is waited for: it may be something that is kept
+        roots = [self.tables.of[name] for name, model in self.specification.resources.items() if model.parent is None]
+        owner = param("account", UUID)
+        held = [select(literal(1)).where(root.c.owner == owner).with_for_update() for root in roots]
+        closing = self.definers.statements("close_account", [*held, *self._closing()], words, about)
         return (Prepared(closing, self.dialect, principal=Principal("account")),)
 
     def _asked(self, name: str | None, found: Select[Any], about: str, hold: Select[Any] | None = None) -> Prepared:
         table = self.definers.rows(name, found, about, hold)
         return self._prepare(select(*table.c), "id")
 
-    def _hold(self, resource: str, action: str) -> Select[Any]:
-        """Let nobody change the record that the caller may do the action on, nor what is above it.
+    def _hold(self, resource: str, action: str, changing: bool) -> Select[Any]:
+        """Let nobody delete the record that the caller may do the action on, nor what is above it, nor change itself.
 
-        What is above is shared with whoever works below it, too; from the top down, as a deletion takes its locks.
+        What is above is only read here: who changes it meanwhile does so as if after us. From the top down, as a
+        deletion locks.
         """
         rules, chain = self._seeing_all[True], self.specification.chain(resource)
         held = [self.tables.of[name].alias(f"held_{i}") for i, name in enumerate(chain)]
         source: FromClause = held[0]
         for lower, upper, name, above in zip(held, held[1:], chain, chain[1:], strict=False):
             source = source.join(upper, rules.on_hop(At(lower, name), Hop(above, above), upper))
-        locks = [f"FOR SHARE OF held_{i}" for i in reversed(range(1, len(held)))] + ["FOR NO KEY UPDATE OF held_0"]
+        locks = [f"FOR KEY SHARE OF held_{i}" for i in reversed(range(1, len(held)))]
+        locks.append(f"FOR {'NO KEY UPDATE' if changing else 'KEY SHARE'} OF held_0")
         allowed = and_(rules.may(action, At(held[0], resource)), self._alive(ANYBODY))
         return select(literal(1)).select_from(source).where(held[0].c.id == ID, allowed).suffix_with(*map(text, locks))
+
+    def limit(self, rows: int) -> int:
+        """In the text: of a limit that is a value the planner expects the worst, and plans anew for each page."""
+        return next(each for each in LIMITS if each >= rows)
 
     # --- seen to by the database ---------------------------------------------------------
 
@@ -154,7 +169,7 @@ class PostgresStatements(Statements):
 
 
 def _newest(resource: str) -> ListShape:
-    return ListShape(resource, (), (Sort("id", True),), None)
+    return ListShape(resource, (), (Sort("id", True),), None, LIMITS[0])
 
 
 def _around(ways: Iterable[Path]) -> dict[Hop, list[Path]]:

@@ -74,7 +74,7 @@ class SqlRecords:
         """See the port."""
         after = None if query.after is None else tuple(value is not None for value in query.after)
         counts = tuple((asked.field, len(asked.values) > 1) for asked in query.filters)
-        shape = ListShape(query.resource, counts, query.order, after)
+        shape = ListShape(query.resource, counts, query.order, after, self._statements.limit(query.limit + 1))
         prepared, columns = self._statements.page(shape, _caller(actor))
         values = _principal(actor, now)
         values["limit"] = query.limit + 1
@@ -89,7 +89,7 @@ class SqlRecords:
             await self._check_session(actor, values)
         total = None
         if query.counted:
-            counting = self._statements.count(replace(shape, order=(), after=None), _caller(actor))
+            counting = self._statements.count(replace(shape, order=(), after=None, limit=None), _caller(actor))
             ((total,),) = await self._connection.rows(counting, values)
         if len(rows) <= query.limit:
             return Page([columns.view(row) for row in rows], None, total)
@@ -121,11 +121,18 @@ class SqlRecords:
 
     # --- facts ---------------------------------------------------------------------------
 
-    async def load(
-        self, actor: Actor, resource: str, record_id: str, now: datetime, action: str = "open"
-    ) -> Facts | None:
+    async def load(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Facts | None:
         """See the port."""
-        prepared, columns = self._statements.facts(resource, action, _caller(actor))
+        return await self._facts(actor, resource, record_id, now, "open", changing=True)
+
+    async def refer(self, actor: Actor, resource: str, record_id: str, now: datetime, action: str) -> Facts | None:
+        """See the port."""
+        return await self._facts(actor, resource, record_id, now, action, changing=False)
+
+    async def _facts(
+        self, actor: Actor, resource: str, record_id: str, now: datetime, action: str, *, changing: bool
+    ) -> Facts | None:
+        prepared, columns = self._statements.facts(resource, action, changing, _caller(actor))
         values = _principal(actor, now)
         values["id"] = record_id
         rows = await self._connection.rows(prepared, values)
@@ -133,7 +140,7 @@ class SqlRecords:
             await self._check_session(actor, values)
             return None
         snapshot = self._snapshot(actor, now)
-        record = columns.into(snapshot, rows[0])
+        record = columns.into(snapshot, rows[0], actor.account)
         await self._fetch_principal(actor, snapshot, record, self._statements.footprints[resource], values)
         return Facts(record, snapshot)
 
@@ -150,10 +157,14 @@ class SqlRecords:
             target = record.target(hop.field)
             if target is None or set(ways) <= snapshot.covered.get(target, set()):
                 continue
-            prepared, columns = self._statements.facts_around(hop.resource, tuple(ways))
+            roles = tuple(way[1:] for way in footprint.roles if way[:1] == (hop,))
+            prepared, columns = self._statements.facts_around(hop.resource, tuple(ways), roles)
             rows = await self._connection.rows(prepared, values | {"id": target})
             if rows:
-                columns.into(snapshot, rows[0])
+                columns.into(snapshot, rows[0], actor.account)
+        if (record.resource, record.id) not in snapshot.records:
+            # what is not stored yet has no members
+            snapshot.asked_roles.add(record.id)
         snapshot.records[record.resource, record.id] = record
         await self._fetch_principal(actor, snapshot, record, footprint, values)
         return Facts(record, snapshot)

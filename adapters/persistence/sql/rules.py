@@ -18,7 +18,7 @@ from sqlalchemy.sql.expression import Alias
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow
 from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.dialects import DAY, DECIMAL, INSTANT, UUID, in_column_order
-from adapters.persistence.sql.public import Term
+from adapters.persistence.sql.public import Term, column_name
 from adapters.persistence.sql.tables import Tables, owner_column
 from domain.judging import by_own_ladder
 from domain.specification.model import (
@@ -221,8 +221,15 @@ class RuleCompiler:
 
     def on_can(self, action: str, at: At) -> ColumnElement[bool]:
         """`whoever can read notebook`: that resource's rule, further along; its record has to be there."""
-        there = true() if self._surely_there(at) else self.reach(at, lambda _: true())
-        return and_(there, self.may(action, at))
+        return and_(self.there(at), self.may(action, at))
+
+    def there(self, at: At) -> ColumnElement[bool]:
+        """Whether a way leads to a record. The keys see to it that what is named exists, and what is above it, too."""
+        if all(self.goes_up(at.resource, at.path[: i + 1]) for i in range(1, len(at.path))):
+            first = at.path[0]
+            up = first.field == self.specification.resources[at.resource].parent
+            return true() if up else at.table.c[first.field].is_not(None)
+        return self.reach(at, lambda _: true())
 
     def on_through(self, through: Through, at: At) -> ColumnElement[bool]:
         """`viewer through item.album`: a link record with a membership on its container."""
@@ -244,6 +251,12 @@ class RuleCompiler:
         """A comparison; only `is empty` holds where the value, or a record on the way, is missing."""
         if condition.test is Test.EMPTY:
             return self.on_empty(condition.field, at)
+        if condition.field == "id" and at.path:
+            return self.there(at)
+        carried = column_name(at.path, condition.field) if at.path and condition.test is Test.IS else ""
+        if carried in at.table.c:
+            # the table repeats what it says there
+            return self.on_is(condition, at.table.c[carried])
         return self.reach(at, lambda table: self.compare(condition, table.c[condition.field], at))
 
     def compare(self, condition: Condition, column: ColumnElement[Any], at: At) -> ColumnElement[bool]:
@@ -359,10 +372,6 @@ class RuleCompiler:
         """Whether the last hop of a path leads to a parent."""
         before = self.specification.at(resource, path[:-1])
         return path[-1].field == before.parent
-
-    def _surely_there(self, at: At) -> bool:
-        """Whether every hop goes up: the keys see to it that a parent exists."""
-        return all(self.goes_up(at.resource, at.path[: i + 1]) for i in range(len(at.path)))
 
     def _now(self, condition: Condition, at: At) -> ColumnElement[Any]:
         resource = self.specification.at(at.resource, at.path)

@@ -20,6 +20,8 @@ from adapters.persistence.sql.tables import Tables
 from domain.errors import SchemaDiffers
 
 REVISIONS = "alembic_version"
+PLAIN = "freehold_plain"
+"""a rule by which a table takes plain statements only"""
 _HELD = """
 SELECT kind, what FROM (
   SELECT 'table' AS kind, concat_ws(' ', c.relname, c.relrowsecurity, c.relforcerowsecurity, c.relowner = {owner}, (
@@ -34,8 +36,11 @@ SELECT kind, what FROM (
     FROM pg_policy p WHERE p.polrelid = ANY ({tables})
   UNION ALL SELECT 'trigger', concat_ws(' ', pg_get_triggerdef(t.oid), t.tgenabled)
     FROM pg_trigger t WHERE t.tgrelid = ANY ({tables}) AND NOT t.tgisinternal
-  UNION ALL SELECT 'function', concat_ws(' ', f.oid::regprocedure, f.prosecdef, f.provolatile, f.proconfig, f.prosrc,
-    f.proowner = {owner}) FROM pg_proc f WHERE f.pronamespace = to_regnamespace('{schema}')
+  UNION ALL SELECT 'rule', concat_ws(' ', pg_get_ruledef(r.oid), r.ev_enabled)
+    FROM pg_rewrite r WHERE r.ev_class = ANY ({tables})
+  UNION ALL SELECT 'function', concat_ws(' ', f.oid::regprocedure, f.prosecdef, f.provolatile, f.proconfig,
+    f.prosrc, pg_get_function_sqlbody(f.oid), f.proowner = {owner}
+  ) FROM pg_proc f WHERE f.pronamespace = to_regnamespace('{schema}')
   UNION ALL SELECT 'schema', concat_ws(' ', n.nspname, n.nspacl) FROM pg_namespace n WHERE n.nspname = '{schema}'
 ) AS held ORDER BY kind, what COLLATE "C"
 """
@@ -58,10 +63,15 @@ class SecondWall:
         _check_role(connection, role)
         here = quoted(_one(connection, "SELECT current_schema()::text"))
         database = quoted(_one(connection, "SELECT current_database()::text"))
-        for statement in (*self._made(here), *self._let_in(here, database, role)):
+        for statement in self.statements(here, database, role):
             connection.exec_driver_sql(statement)
         marks = f"{self._wanted()} {_digest(self._held(connection))}"
         connection.exec_driver_sql(f"COMMENT ON SCHEMA {SCHEMA} IS {text_literal(marks)}")
+
+    def statements(self, here: str, database: str, role: str) -> Iterable[str]:
+        """All that raises it; `here`: the schema of the tables."""
+        yield from self._made(here)
+        yield from self._let_in(here, database, role)
 
     def _made(self, here: str) -> Iterable[str]:
         yield f"CREATE SCHEMA {SCHEMA}"
@@ -72,6 +82,9 @@ class SecondWall:
             yield f"ALTER TABLE {quoted(name)} FORCE ROW LEVEL SECURITY"
             # its own backups and migrations; and the functions above
             yield f"CREATE POLICY freehold_owner ON {quoted(name)} TO CURRENT_USER USING (true) WITH CHECK (true)"
+            # It does nothing, but a table with a rule refuses ON CONFLICT and MERGE: of ON CONFLICT DO UPDATE the WHERE
+            # is asked of the row that is there before any policy is, and an error in it would tell that row's values.
+            yield f"CREATE RULE {PLAIN} AS ON UPDATE TO {quoted(name)} DO ALSO NOTHING"
         yield from map(str, self._policies.policies)
         yield from self._policies.triggers
 
@@ -104,27 +117,35 @@ class SecondWall:
         return None
 
     def _wanted(self) -> str:
-        return _digest([*self._made("here"), *self._let_in("here", "database", "role")])
+        return _digest(self.statements("here", "database", "role"))
 
     def _held(self, connection: Connection) -> list[str]:
+        """What the catalog holds, with every name in full: where a role looks for names makes no difference."""
         names = ", ".join(f"to_regclass({text_literal(quoted(name))})" for name in self._names)
-        owner = f"(SELECT relowner FROM pg_class WHERE oid = to_regclass('{REVISIONS}'))"  # noqa: S608
-        held = _HELD.format(tables=f"ARRAY[{names}]", owner=owner, schema=SCHEMA)
-        return [f"{kind} {what}" for kind, what in connection.exec_driver_sql(held)]
+        tables = _one(connection, f"SELECT CAST(ARRAY[{names}] AS oid[])::text")
+        owner = _one(connection, f"SELECT relowner::oid::text FROM pg_class WHERE oid = to_regclass('{REVISIONS}')")  # noqa: S608
+        usual = _one(connection, "SELECT current_setting('search_path')")
+        connection.exec_driver_sql("SET LOCAL search_path TO pg_catalog")
+        held = _HELD.format(tables=f"CAST('{tables}' AS oid[])", owner=f"CAST('{owner}' AS oid)", schema=SCHEMA)
+        found = [f"{kind} {what}" for kind, what in connection.exec_driver_sql(held)]
+        connection.exec_driver_sql(f"SELECT set_config('search_path', {text_literal(usual)}, true)")
+        return found
 
 
 def lower(connection: Connection) -> None:
     """Take it down, so that tables can change: the owner sees everything, and nobody else is let in meanwhile."""
+    # also those that somebody else made: one more that lets in would make all others worthless
     policies = """
         SELECT polname::text, polrelid::regclass::text FROM pg_policy JOIN pg_class ON pg_class.oid = polrelid
-        WHERE relnamespace = current_schema()::regnamespace AND polname LIKE 'freehold\\_%'
+        WHERE relnamespace = current_schema()::regnamespace
     """
     tables = """
         SELECT oid::regclass::text FROM pg_class
-        WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND relrowsecurity
+        WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
     """
     for (table,) in list(connection.exec_driver_sql(tables)):
         connection.exec_driver_sql(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+        connection.exec_driver_sql(f"DROP RULE IF EXISTS {PLAIN} ON {table}")
     for policy, table in list(connection.exec_driver_sql(policies)):
         connection.exec_driver_sql(f"DROP POLICY {quoted(policy)} ON {table}")
     connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
@@ -135,13 +156,20 @@ def lower(connection: Connection) -> None:
 # --- roles -----------------------------------------------------------------------------------
 
 _ROLE = """
-SELECT r.rolsuper, r.rolbypassrls,
-  EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace
-    AND pg_has_role(r.oid, c.relowner, 'MEMBER')),
-  has_schema_privilege(r.oid, current_schema()::regnamespace, 'CREATE'),
-  has_database_privilege(r.oid, current_database(), 'CREATE'),
-  has_database_privilege(r.oid, current_database(), 'TEMPORARY')
-FROM pg_roles r WHERE r.rolname = {}
+SELECT r.rolsuper,
+  pg_has_role(r.oid, d.datdba, 'MEMBER') OR EXISTS (SELECT FROM pg_class c
+    WHERE c.relnamespace = current_schema()::regnamespace AND pg_has_role(r.oid, c.relowner, 'MEMBER')),
+  array_remove(ARRAY[
+    CASE WHEN r.rolbypassrls THEN 'BYPASSRLS' END,
+    CASE WHEN r.rolcreaterole THEN 'CREATEROLE' END,
+    CASE WHEN r.rolreplication THEN 'REPLICATION' END
+  ], NULL),
+  ARRAY(SELECT g.rolname::text FROM pg_roles g WHERE g.oid <> r.oid AND pg_has_role(r.oid, g.oid, 'MEMBER')
+    AND (g.rolsuper OR g.rolbypassrls OR g.rolcreaterole OR g.rolreplication OR starts_with(g.rolname, 'pg_'))),
+  ARRAY(SELECT n.nspname::text FROM pg_namespace n WHERE has_schema_privilege(r.oid, n.oid, 'CREATE')),
+  has_database_privilege(r.oid, d.oid, 'CREATE'),
+  has_database_privilege(r.oid, d.oid, 'TEMPORARY')
+FROM pg_roles r, pg_database d WHERE r.rolname = {} AND d.datname = current_database()
 """
 
 
@@ -155,16 +183,15 @@ def unfit(connection: Connection) -> str | None:
     """Why the role of a connection must not serve, with the SQL that mends it; None where it may."""
     role, database = connection.exec_driver_sql("SELECT current_user::text, current_database()::text").one()
     found = connection.exec_driver_sql(_ROLE.format(text_literal(role))).one()
-    superuser, bypasses, owns, creates, makes_schemas, makes_temporary = found
+    superuser, owns, powers, groups, schemas, makes_schemas, makes_temporary = found
     name = quoted(role)
     if superuser or owns:
-        why = "is a superuser" if superuser else "owns tables, or is a member of the role that does"
+        why = "is a superuser" if superuser else "owns the database or its tables, or is a member of a role that does"
         return f"The role {name} {why}: {_LET_ANOTHER_SERVE}"
-    mending = []
-    if bypasses:
-        mending.append(f"ALTER ROLE {name} NOBYPASSRLS;")
-    if creates:
-        mending.append(f"REVOKE CREATE ON SCHEMA public FROM PUBLIC, {name};")
+    mending = [f"ALTER ROLE {name} NO{power};" for power in powers]
+    mending += [f"REVOKE {quoted(group)} FROM {name};" for group in groups]
+    # where it can make functions, it can put some before those that others mean
+    mending += [f"REVOKE CREATE ON SCHEMA {quoted(schema)} FROM PUBLIC, {name};" for schema in schemas]
     if makes_schemas:
         mending.append(f"REVOKE CREATE ON DATABASE {quoted(database)} FROM PUBLIC, {name};")
     if makes_temporary:

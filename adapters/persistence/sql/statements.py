@@ -34,6 +34,7 @@ from adapters.persistence.sql.rules import ME, NOW, At, From, RuleCompiler
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import RecordColumns, ViewColumns
 from application.ports import Sort
+from application.records import DEFAULT_LIMIT
 from domain.deletion import referring
 from domain.specification.model import Field, Hop, Path, Resource, Through
 
@@ -95,12 +96,12 @@ class Statements:
 
     def most_asked(self) -> Iterator[tuple[str, Prepared]]:
         """By resource, the statements that nearly every request needs: reading, the default list, facts, deletion."""
-        newest = (Sort("id", True),)
+        newest, limit = (Sort("id", True),), self.limit(DEFAULT_LIMIT + 1)
         for name in self.specification.resources:
             for caller in (SESSION, NOBODY):
                 yield name, self.view(name, caller)[0]
-                yield name, self.page(ListShape(name, (), newest, None), caller)[0]
-            yield name, self.facts(name, "open", SESSION)[0]
+                yield name, self.page(ListShape(name, (), newest, None, limit), caller)[0]
+            yield name, self.facts(name, "open", True, SESSION)[0]
             yield name, self.obstacles(name)
 
     # --- reading -------------------------------------------------------------------------
@@ -123,7 +124,7 @@ class Statements:
             select(*columns.columns, *keys)
             .where(table.c.id.in_(listed.ids()), self._alive(caller))
             .order_by(*listed.order_by(table))
-            .limit(param("limit"))
+            .limit(listed.limit)
         )
         return self._prepare(found), columns
 
@@ -167,23 +168,29 @@ class Statements:
         found = select(table.c.id, *(rule.label(f"rule_{i}") for i, rule in enumerate(rules.values())))
         return self._prepare(found), tuple(rules)
 
+    def limit(self, rows: int) -> int | None:
+        """What a list's statement is to say of its limit; None where it is a value (see `ListShape`)."""
+        return None
+
     # --- facts ---------------------------------------------------------------------------
 
-    def _facts(self, resource: str, action: str, caller: Caller) -> tuple[Prepared, FactsColumns]:
+    def _facts(self, resource: str, action: str, changing: bool, caller: Caller) -> tuple[Prepared, FactsColumns]:
         """The record with all its rules can ask for, if the caller may do the action on it."""
-        columns = self._columns(resource, self.footprints[resource].ways)
+        columns = self._columns(resource, self.footprints[resource].ways, self.footprints[resource].roles)
         statement, table = columns.select()
         allowed = self._seeing_all[caller.signed_in].may(action, At(table, resource))
         return self._prepare(statement.where(table.c.id == ID, allowed, self._alive(caller)), "id"), columns
 
-    def _facts_around(self, resource: str, ways: tuple[Path, ...]) -> tuple[Prepared, FactsColumns]:
+    def _facts_around(
+        self, resource: str, ways: tuple[Path, ...], roles: tuple[Path, ...]
+    ) -> tuple[Prepared, FactsColumns]:
         """A parent or referred record (which the caller was shown to reach) with what lies further along."""
-        columns = self._columns(resource, ways)
+        columns = self._columns(resource, ways, roles)
         statement, table = columns.select()
         return self._prepare(statement.where(table.c.id == ID)), columns
 
-    def _columns(self, resource: str, ways: Sequence[Path]) -> FactsColumns:
-        return FactsColumns(self.tables, self._seeing_all[True], self.specification.resources[resource], ways)
+    def _columns(self, resource: str, ways: Sequence[Path], roles: Sequence[Path]) -> FactsColumns:
+        return FactsColumns(self.tables, self._seeing_all[True], self.specification.resources[resource], ways, roles)
 
     def _roles(self, count: int) -> Prepared:
         """The caller's live roles on a number of records."""

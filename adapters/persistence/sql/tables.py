@@ -360,7 +360,7 @@ def _asked_by(
                 found.add((name, "id"))
             case Owner(path) if path and specification.at(stated_on.name, path[:-1]) is resource:
                 if path[-1].field in resource.fields:
-                    found.add((owner_column(path[-1].field), path[-1].field))
+                    found.add((owner_column(path[-1].field), "id"))
             case Through(link, back, _, _, _) if link == resource.name and back != resource.parent:
                 found.add((back, "id"))
     return found - {(field.name, "id") for field in resource.references()}

@@ -1,0 +1,193 @@
+"""Counters for throttles on the storages of the library `limits`: in this process, or in a Redis or Valkey server.
+
+The library's own storage in memory looks through all of its keys at each step and is not bounded: ours is a storage
+for the library that does neither.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from limits.aio.storage import RedisStorage, Storage
+from valkey.exceptions import ValkeyError
+
+log = logging.getLogger("freehold.limits")
+
+SCHEMES = {"redis": "valkey", "rediss": "valkeys", "valkey": "valkey", "valkeys": "valkeys"}
+"""how a server's URL begins, and what the client calls that; with a second `s`, TLS"""
+LARGEST = 100_000
+"""numbers that are kept in a process; beyond, those that came first are forgotten"""
+PATIENCE = 0.25
+"""seconds that the server may take to accept a connection, or to answer"""
+PAUSE = 1.0
+"""seconds after a failure in which the server is not asked"""
+AT_ONCE = 32
+"""connections of a process at most"""
+
+T = TypeVar("T")
+
+
+class BoundedMemory(Storage):
+    """A storage of `limits` in this process, bounded; each step costs the same however much there is in it."""
+
+    STORAGE_SCHEME = None
+
+    def __init__(self, clock: Callable[[], float] = time.time, largest: int = LARGEST) -> None:
+        """`clock` tells seconds since 1970, like every storage of the library."""
+        super().__init__()
+        self._clock = clock
+        self._largest = largest
+        # number, and when it is forgotten
+        self._numbers: dict[str, tuple[int, float]] = {}
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        """Nothing here fails."""
+        return ValueError
+
+    def _find(self, key: str) -> tuple[int, float] | None:
+        found = self._numbers.get(key)
+        if found is not None and found[1] <= self._clock():
+            del self._numbers[key]
+            return None
+        return found
+
+    async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Add; what was not there is forgotten after `expiry` seconds."""
+        found = self._find(key)
+        if found is None:
+            if len(self._numbers) >= self._largest:
+                del self._numbers[next(iter(self._numbers))]
+            found = 0, self._clock() + expiry
+        number = found[0] + amount
+        self._numbers[key] = number, found[1]
+        return number
+
+    async def get(self, key: str) -> int:
+        """The number; 0 where there is none."""
+        found = self._find(key)
+        return 0 if found is None else found[0]
+
+    async def get_expiry(self, key: str) -> float:
+        """When the number is forgotten; now, where there is none."""
+        found = self._find(key)
+        return self._clock() if found is None else found[1]
+
+    async def check(self) -> bool:
+        """Whether it works."""
+        return True
+
+    async def reset(self) -> int:
+        """Forget everything."""
+        count = len(self._numbers)
+        self._numbers.clear()
+        return count
+
+    async def clear(self, key: str) -> None:
+        """Forget a number."""
+        self._numbers.pop(key, None)
+
+
+class PreciseRedis(RedisStorage):
+    """The library's storage, with times that are not rounded to seconds."""
+
+    STORAGE_SCHEME = None  # type: ignore[assignment]
+
+    async def get_expiry(self, key: str) -> float:
+        """When the number is forgotten, in seconds since 1970; now, where there is none."""
+        left: int = await self.bridge.get_connection().pttl(self.bridge.prefixed_key(key))  # type: ignore[attr-defined]
+        return time.time() + max(0, left) / 1000
+
+
+class LimitsCounters:
+    """The `Counters` port on one storage; fails as the storage does."""
+
+    def __init__(self, storage: Storage, clock: Callable[[], float] = time.time) -> None:
+        """`clock` is the storage's own."""
+        self._storage = storage
+        self._clock = clock
+
+    async def add(self, key: str, amount: int, seconds: int) -> int:
+        """See the port."""
+        return await self._storage.incr(key, seconds, amount)
+
+    async def left(self, key: str) -> int:
+        """See the port."""
+        return max(0, math.ceil(await self._storage.get_expiry(key) - self._clock()))
+
+    async def forget(self, *keys: str) -> None:
+        """See the port."""
+        for key in keys:
+            await self._storage.clear(key)
+
+    async def close(self) -> None:
+        """See the port."""
+        if isinstance(self._storage, RedisStorage):
+            await self._storage.bridge.get_connection().aclose()  # type: ignore[attr-defined]
+
+
+def in_memory(clock: Callable[[], float] = time.time) -> LimitsCounters:
+    """Counters of this process alone."""
+    return LimitsCounters(BoundedMemory(clock), clock)
+
+
+class SharedCounters:
+    """The `Counters` port on a Redis or Valkey server, and in memory while that is away.
+
+    After a failure the server is left alone for `PAUSE` seconds; then one caller tries it, the others do not wait for
+    that. What was counted on one side meanwhile is not carried over to the other.
+    """
+
+    def __init__(self, url: str) -> None:
+        """`url` begins with one of `SCHEMES`. Nothing is connected yet."""
+        scheme, _, rest = url.partition("://")
+        storage = PreciseRedis(
+            f"async+{SCHEMES[scheme]}://{rest}",
+            key_prefix="freehold",
+            socket_connect_timeout=PATIENCE,
+            socket_timeout=PATIENCE,
+        )
+        self._server = LimitsCounters(storage)
+        self._memory = in_memory()
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._away = False
+        self._next_try = 0.0
+
+    async def add(self, key: str, amount: int, seconds: int) -> int:
+        """See the port."""
+        return await self._ask(lambda counters: counters.add(key, amount, seconds))
+
+    async def left(self, key: str) -> int:
+        """See the port."""
+        return await self._ask(lambda counters: counters.left(key))
+
+    async def forget(self, *keys: str) -> None:
+        """See the port."""
+        await self._ask(lambda counters: counters.forget(*keys))
+
+    async def _ask(self, work: Callable[[LimitsCounters], Awaitable[T]]) -> T:
+        async with self._room:
+            if self._away:
+                if time.monotonic() < self._next_try:
+                    return await work(self._memory)
+                self._next_try = time.monotonic() + PAUSE
+            try:
+                answer = await work(self._server)
+            except (ValkeyError, OSError, TimeoutError) as error:
+                self._next_try = time.monotonic() + PAUSE
+                if not self._away:
+                    self._away = True
+                    # its address may hold a password, and the error's text the address
+                    log.warning("the server of the rate limits is away (%s): counting in memory", type(error).__name__)
+                return await work(self._memory)
+            if self._away:
+                self._away = False
+                log.warning("the server of the rate limits is back: counting there again")
+            return answer
+
+    async def close(self) -> None:
+        """See the port."""
+        await self._server.close()
