@@ -52,6 +52,9 @@ class PostgresStatements(Statements):
                 self.decisions(name, caller)
                 self.page(_newest(name), caller)
                 self.insert(name, caller)
+                self.delete(name, caller)
+                for names in (tuple(resource.fields), (*resource.fields, *filter(None, [resource.parent]))):
+                    self.update(name, names, caller)
                 self.members(name, caller)
             for action, changing in (("open", True), ("open", False), ("read", False)):
                 self.facts(name, action, changing, ANYBODY)
