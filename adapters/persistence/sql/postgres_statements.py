@@ -4,7 +4,6 @@ What looks beyond what the caller may see is asked by functions (`definers.py`).
 to by policies, triggers and keys (`policies.py`), so that it is not asked here a second time.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, literal, or_, select, text
@@ -60,9 +59,9 @@ class PostgresStatements(Statements):
                 self.facts(name, action, changing, ANYBODY)
             self.obstacles(name)
             footprint = self.footprints[name]
-            for hop, ways in _around(footprint.ways).items():
-                self.facts_around(hop.resource, tuple(ways), tuple(w[1:] for w in footprint.roles if w[:1] == (hop,)))
-            for _, through in self.footprints[name].throughs:
+            for hop, (ways, roles) in footprint.beyond().items():
+                self.facts_around(hop.resource, ways, roles)
+            for _, through in footprint.throughs:
                 self.ties(through)
             if resource.ladder is not None:
                 self.put_membership(name, SESSION)
@@ -172,12 +171,3 @@ class PostgresStatements(Statements):
 
 def _newest(resource: str) -> ListShape:
     return ListShape(resource, (), (Sort("id", True),), None, LIMITS[0])
-
-
-def _around(ways: Iterable[Path]) -> dict[Hop, list[Path]]:
-    """By the first hop, what is asked for beyond it."""
-    found: dict[Hop, list[Path]] = {}
-    for way in ways:
-        if way:
-            found.setdefault(way[0], []).append(way[1:])
-    return found
