@@ -153,7 +153,8 @@ class Checker:
         """What is hidden and what is missing are refused in the same words, whoever asks."""
         for error in body.get("errors", ()):
             named = {name: value for name, value in error.items() if name != "field"}
-            known = self._details.setdefault((attempt.resource, f"of {error.get('field')}"), named)
+            # by code, too: a parent may be hidden, or be one that an account named in the record cannot open
+            known = self._details.setdefault((attempt.resource, f"{error.get('code')} of {error.get('field')}"), named)
             if known != named:
                 told = f"“{named.get('message')}” ({named.get('code')})"
                 sees = f"is told of `{error.get('field')}` {told}, so it can tell hidden from missing"

@@ -119,7 +119,8 @@ async def served(specification: Specification, *, connections: int = 900, idle: 
     `idle` is for how many seconds a connection may wait for its next request.
     """
     api = await Api.of(specification)
-    config = developing.server_config(api.app, "127.0.0.1", 0, connections)
+    config = developing.server_config(api.container, "127.0.0.1", 0)
+    config.limit_concurrency = connections
     config.timeout_keep_alive = idle  # type: ignore[assignment]
     config.load()
     state = ServerState()

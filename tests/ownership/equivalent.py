@@ -67,7 +67,6 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "exists: true() if way.first is None else way.first → way.first",
         "on_role: hop is not None → True",
         "_after: present and sort.field in ('id', 'created_at', 'updated_at'), without present",
-        "_owned: self.specification.resources[resource].limit or 0, without 0",
     ),
     "an engine's field is never empty: only more is asked": (
         "_after: sort.field in ('id', 'created_at', 'updated_at'), without 'id'",

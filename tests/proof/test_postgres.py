@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 from adapters.persistence.sql.migrating import within
 from adapters.persistence.sql.pool import Server as Place
 from adapters.proof.wall import proving_database
-from adapters.specification_file import load
+from adapters.specification_file import load, parse
 from domain.errors import SchemaDiffers
+from entrypoints import laboratory
 from entrypoints.cli import cli
 from tests.conftest import tables_of
 from tests.postgres import APPLICATION, SUPERUSER
@@ -36,6 +37,20 @@ def test_each_example_is_proved_on_postgresql_and_leaves_nothing(path: Path, emp
     assert {*READINGS, "row-level security"} >= set(report.comparisons)
     assert report.comparisons["row-level security"] > COMPARISONS / 10
     assert report.comparisons["HTTP answers"] > COMPARISONS / 10
+    assert held(empty_place) == []
+
+
+async def test_mutants_are_caught_on_postgresql_each_in_a_database_made_anew(empty_place: Place) -> None:
+    specification = parse("""
+app: slips
+resources:
+  slip:
+    owner: account
+    fields: {text: text, open: yes/no}
+    can: {create: signed in, read: [owner, anyone when open is yes], delete: owner}
+""")
+    found = await laboratory.try_mutants(specification, 1, lambda _: None, empty_place)
+    assert (found.survivors, found.tried) == ((), 8)
     assert held(empty_place) == []
 
 

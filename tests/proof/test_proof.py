@@ -14,6 +14,22 @@ PROJECT = Path(__file__).resolve().parents[2]
 NOTES = PROJECT / "examples" / "notes" / "freehold.yaml"
 
 
+MOVES = """
+app: moves
+resources:
+  project:
+    owner: account
+    roles: lead
+    fields:
+      name: text
+    can: {create: signed in, read: [owner, lead], share: owner}
+  task:
+    owner: project
+    fields:
+      assignee: member of project, optional
+      title: text
+    can: {create: owner, read: whoever can read project, update: owner, move: [owner, project.lead]}
+"""
 READINGS = {"HTTP answers", "SQL filter", "two worlds", "statements for what is hidden"}
 
 
@@ -70,3 +86,10 @@ resources:
     assert found.tried + len(found.idle) == len(tried) == len(list(mutants(specification)))
     assert found.tried > 30
     assert not any("read:" in each for each in found.idle)
+
+
+def test_a_place_may_be_refused_for_whom_the_record_names(tmp_path: Path) -> None:
+    """As well as for being hidden: two reasons of one field, each always in its own words."""
+    path = tmp_path / "freehold.yaml"
+    path.write_text(MOVES, encoding="utf-8")
+    assert proved(path, 1, 20_000, None).findings == []

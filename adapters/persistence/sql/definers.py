@@ -111,6 +111,10 @@ class Wording(asyncpg_dialect):
         _, found, where = self.text(whole).partition("\nWHERE ")
         return where if found else "true"
 
+    def values(self) -> list[ColumnElement[Any]]:
+        """The arguments as values of whoever asks."""
+        return [param(name, kind) for name, kind in self.arguments.items()]
+
     def types(self) -> tuple[str, ...]:
         """The arguments' types."""
         return tuple(type_name(kind, self) for kind in self.arguments.values())
@@ -163,7 +167,8 @@ class Definers:
         wording = Wording(INSIDE, table)
         body = f"BEGIN RETURN {PRESENT} AND coalesce(({wording.condition(asked, table)}), false); END"
         name = self._hashed(prefix, wording.types(), "boolean", body, about)
-        return _called(name, Boolean(), *(table.c[column] for column in wording.arguments))
+        asking: ColumnElement[bool] = _called(name, Boolean(), *(table.c[column] for column in wording.arguments))
+        return asking
 
     def of_stored(
         self, name: str, asked: ColumnElement[bool], table: FromClause, about: str, **values: ColumnElement[Any]
@@ -175,7 +180,8 @@ class Definers:
         )
         body = f"BEGIN RETURN {PRESENT} AND EXISTS ({wording.text(stored)}); END"
         self.made[name] = Definer(name, wording.types(), "boolean", body, False, about)
-        return _called(name, Boolean(), *(values[argument] for argument in wording.arguments))
+        asking: ColumnElement[bool] = _called(name, Boolean(), *(values[argument] for argument in wording.arguments))
+        return asking
 
     def rows(self, name: str | None, found: Select[Any], about: str, hold: Select[Any] | None = None) -> FromClause:
         """A query that a function answers, asked with the same values.
@@ -206,8 +212,7 @@ END"""
             name = self._hashed("found", types, returns, body, about)
         else:
             self.made[name] = Definer(name, types, returns, body, hold is not None, about)
-        asked = [param(argument, kind) for argument, kind in wording.arguments.items()]
-        call = getattr(getattr(func, SCHEMA), name)(*asked)
+        call = _called(name, None, *wording.values())
         table: FromClause = call.table_valued(*(column(f"out_{i}", kind) for i, kind in enumerate(kinds, 1)))
         return table
 
@@ -217,8 +222,7 @@ END"""
         texts = (re.sub("^SELECT ", "PERFORM ", wording.text(statement)) for statement in each)
         body = "BEGIN " + " ".join(f"{text};" for text in texts) + " END"
         self.made[name] = Definer(name, wording.types(), "void", body, True, about)
-        asked = [param(argument, kind) for argument, kind in wording.arguments.items()]
-        return select(getattr(getattr(func, SCHEMA), name)(*asked))
+        return select(_called(name, None, *wording.values()))
 
     def trigger(self, name: str, body: str, about: str) -> None:
         """A function that a trigger calls."""
@@ -231,8 +235,8 @@ END"""
         return name
 
 
-def _called(name: str, kind: TypeEngine[Any], *arguments: ColumnElement[Any]) -> ColumnElement[Any]:
-    return getattr(getattr(func, SCHEMA), name)(*arguments, type_=kind)  # type: ignore[no-any-return]
+def _called(name: str, kind: TypeEngine[Any] | None, *arguments: ColumnElement[Any]) -> Any:
+    return getattr(getattr(func, SCHEMA), name)(*arguments, type_=kind)
 
 
 class Inside(RuleCompiler):

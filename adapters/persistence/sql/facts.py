@@ -77,6 +77,17 @@ class Footprint:
     throughs: tuple[tuple[Path, Through], ...]
     staff: bool
 
+    def beyond(self) -> dict[Hop, tuple[tuple[Path, ...], tuple[Path, ...]]]:
+        """By the first hop of its ways: how they and those to roles go on from there."""
+        return {
+            hop: (_after(hop, self.ways), _after(hop, self.roles))
+            for hop in dict.fromkeys(way[0] for way in self.ways if way)
+        }
+
+
+def _after(hop: Hop, ways: Iterable[Path]) -> tuple[Path, ...]:
+    return tuple(way[1:] for way in ways if way[:1] == (hop,))
+
 
 def footprint(specification: Specification, resource: Resource) -> Footprint:
     """Walk every rule that may be asked when a record is changed: its own, and those of what it hangs on."""
@@ -104,9 +115,12 @@ def footprint(specification: Specification, resource: Resource) -> Footprint:
         roles.add(())
     for f in resource.fields.values():
         reach(f.path)
-    return Footprint(
-        tuple(sorted(ways, key=lambda w: (len(w), [h.field for h in w]))), tuple(roles), tuple(throughs), staff
-    )
+    return Footprint(_in_order(ways), _in_order(roles), tuple(throughs), staff)
+
+
+def _in_order(ways: Iterable[Path]) -> tuple[Path, ...]:
+    """The same in every process: statements are made of it, and the names of the database's functions."""
+    return tuple(sorted(ways, key=lambda way: (len(way), [hop.field for hop in way])))
 
 
 def _asked(specification: Specification, resource: Resource) -> Iterator[tuple[Path, Any]]:

@@ -18,7 +18,7 @@ writes. Which fields, and which steps from one value to another, is the applicat
 rows. Limits and the end of memberships are seen to by triggers, so that they hold whoever writes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,21 +172,34 @@ class Policies:
         yield Policy(plural, "UPDATE", self._text(using, table), self._text(and_(check, *referring), table))
         yield Policy(plural, "DELETE", self._text(rules.may("delete", at), table))
 
+    def _asked(
+        self,
+        resource: Resource,
+        verb: str,
+        about: str,
+        says: Callable[[At], ColumnElement[bool]],
+        record: ColumnElement[Any] | None = None,
+        **values: ColumnElement[Any],
+    ) -> ColumnElement[bool]:
+        """What `says` says of a record as it is stored, by its id: the row's own, or what a membership names."""
+        stored = self._tables.of[resource.name].alias()
+        named = self._tables.of[resource.name].c.id if record is None else record
+        name = f"{resource.plural}_{verb}"[:63]
+        return self._definers.of_stored(name, says(At(stored, resource.name)), stored, about, id=named, **values)
+
     def _stored(self, resource: Resource, verb: str, action: str) -> ColumnElement[bool]:
         """Whether the caller may do the action on the record as it is stored."""
-        stored, row = self._tables.of[resource.name].alias(), self._tables.of[resource.name]
-        allowed = self._inside.may(action, At(stored, resource.name))
         about = f"whether the account may {action} the stored record"
-        return self._definers.of_stored(f"{resource.plural}_{verb}", allowed, stored, about, id=row.c.id)
+        return self._asked(resource, verb, about, lambda at: self._inside.may(action, at))
 
     def _steps(self, resource: Resource) -> ColumnElement[bool]:
         """Whether the caller may take some step from the record as it is stored."""
-        stored, row = self._tables.of[resource.name].alias(), self._tables.of[resource.name]
-        at = At(stored, resource.name)
-        steps = [self._inside.on_rule(step.rule, at) for steps in resource.steps.values() for step in steps]
-        about = "whether the account may take a step from the stored record"
-        allowed = and_(self._inside.may("open", at), or_(*steps))
-        return self._definers.of_stored(f"{resource.plural}_steps", allowed, stored, about, id=row.c.id)
+
+        def some(at: At) -> ColumnElement[bool]:
+            steps = [self._inside.on_rule(step.rule, at) for steps in resource.steps.values() for step in steps]
+            return and_(self._inside.may("open", at), or_(*steps))
+
+        return self._asked(resource, "steps", "whether the account may take a step from the stored record", some)
 
     def _readable(self, at: At, field: Field) -> ColumnElement[bool]:
         """Whether a reference is empty, or names what the caller can read."""
@@ -196,12 +209,12 @@ class Policies:
 
     def _same(self, resource: Resource, name: str) -> ColumnElement[bool]:
         """Whether the stored record, which the caller can open, has the same parent or reference as the new one."""
-        stored, row = self._tables.of[resource.name].alias(), self._tables.of[resource.name]
-        opens = self._inside.may("open", At(stored, resource.name))
-        same = and_(stored.c[name] == param("named", UUID), opens)
-        about = f"whether a change leaves `{name}` as it is"
-        values = {"id": row.c.id, "named": row.c[name]}
-        return self._definers.of_stored(f"{resource.plural}_same_{name}"[:63], same, stored, about, **values)
+
+        def same(at: At) -> ColumnElement[bool]:
+            return and_(at.table.c[name] == param("named", UUID), self._inside.may("open", at))
+
+        about, named = f"whether a change leaves `{name}` as it is", self._tables.of[resource.name].c[name]
+        return self._asked(resource, f"same_{name}", about, same, named=named)
 
     def _granted(self, resource: Resource) -> Grants:
         changes = resource.rule("update") or resource.steps
@@ -232,7 +245,7 @@ class Policies:
             given.append(and_(here, self._gives(resource)))
             if resource.ladder.join_open:
                 weakest = members.c.role == resource.ladder.weakest
-                joined.append(and_(here, own, weakest, self._of_record(resource, "may_be_joined", "open")))
+                joined.append(and_(here, own, weakest, self._joinable(resource)))
         ended = members.c.expires_at <= param("now", members.c.expires_at.type)
         gives = or_(*given) if given else literal_column("false")
         stores = or_(gives, *joined)
@@ -244,25 +257,27 @@ class Policies:
 
     def _members(self, resource: Resource) -> ColumnElement[bool]:
         """Whether the caller sees who is a member of a record: by `members`, or because it may share."""
-        stored, row = self._tables.of[resource.name].alias(), table_of(MembershipRow)
-        at = At(stored, resource.name)
-        allowed = or_(self._inside.may("members", at), self._inside.may("share", at))
         about = "whether the account may see or change who is a member"
-        return self._definers.of_stored(f"{resource.plural}_members", allowed, stored, about, id=row.c.record)
+        return self._asked(
+            resource,
+            "members",
+            about,
+            lambda at: or_(self._inside.may("members", at), self._inside.may("share", at)),
+            table_of(MembershipRow).c.record,
+        )
 
     def _gives(self, resource: Resource) -> ColumnElement[bool]:
         """Whether the caller may give a role on a record, or take it."""
-        stored, row = self._tables.of[resource.name].alias(), table_of(MembershipRow)
-        allowed = self._inside.may_give(param("role", TEXT), At(stored, resource.name))
-        about = "whether the account may give a role, or take it"
-        values = {"id": row.c.record, "role": row.c.role}
-        return self._definers.of_stored(f"{resource.plural}_gives", allowed, stored, about, **values)
+        about, row = "whether the account may give a role, or take it", table_of(MembershipRow)
+        given = param("role", TEXT)
+        return self._asked(
+            resource, "gives", about, lambda at: self._inside.may_give(given, at), row.c.record, role=row.c.role
+        )
 
-    def _of_record(self, resource: Resource, verb: str, action: str) -> ColumnElement[bool]:
-        stored, row = self._tables.of[resource.name].alias(), table_of(MembershipRow)
-        allowed = self._inside.may(action, At(stored, resource.name))
-        about = f"whether the account may {action} the record of a membership"
-        return self._definers.of_stored(f"{resource.plural}_{verb}", allowed, stored, about, id=row.c.record)
+    def _joinable(self, resource: Resource) -> ColumnElement[bool]:
+        """Whether the caller may open the record of a membership."""
+        about, row = "whether the account may open the record of a membership", table_of(MembershipRow)
+        return self._asked(resource, "may_be_joined", about, lambda at: self._inside.may("open", at), row.c.record)
 
     # --- what holds whoever writes -------------------------------------------------------
 

@@ -104,14 +104,12 @@ def _compare(connection: Connection, tables: Tables) -> Differences:
     missing = [name for name in wanted if name not in present]
     changed = [name for name, table in wanted.items() if name in present and not _is(present[name], table)]
     vanished = [name for name in present if name not in wanted]
-    return Differences(
-        tuple(missing), tuple(changed), tuple(vanished), tuple(_losses(connection, tables, vanished, changed))
-    )
+    losses = _losses(connection, vanished, [(present[name], wanted[name]) for name in changed])
+    return Differences(tuple(missing), tuple(changed), tuple(vanished), tuple(losses))
 
 
-def _losses(connection: Connection, tables: Tables, vanished: list[str], changed: list[str]) -> list[str]:
+def _losses(connection: Connection, vanished: list[str], changed: list[tuple[_Present, Table]]) -> list[str]:
     """In words; nothing for a role that does not own the tables, and so sees no more than a caller."""
-    wanted, present = _by_name(tables), _present(connection)
     owns = "SELECT bool_and(pg_has_role(tableowner, 'USAGE')) FROM pg_tables WHERE schemaname = current_schema()"
     if not _one(connection, owns):
         return []
@@ -120,8 +118,8 @@ def _losses(connection: Connection, tables: Tables, vanished: list[str], changed
         for name in vanished
         if (count := _one(connection, f"SELECT count(*) FROM {quoted(name)}"))  # noqa: S608
     ]
-    for name in changed:
-        found += _lost_columns(connection, present[name], wanted[name])
+    for present, wanted in changed:
+        found += _lost_columns(connection, present, wanted)
     return found
 
 

@@ -4,7 +4,6 @@ What looks beyond what the caller may see is asked by functions (`definers.py`).
 to by policies, triggers and keys (`policies.py`), so that it is not asked here a second time.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, literal, or_, select, text
@@ -52,14 +51,17 @@ class PostgresStatements(Statements):
                 self.decisions(name, caller)
                 self.page(_newest(name), caller)
                 self.insert(name, caller)
+                self.delete(name, caller)
+                for names in (tuple(resource.fields), (*resource.fields, *filter(None, [resource.parent]))):
+                    self.update(name, names, caller)
                 self.members(name, caller)
             for action, changing in (("open", True), ("open", False), ("read", False)):
                 self.facts(name, action, changing, ANYBODY)
             self.obstacles(name)
             footprint = self.footprints[name]
-            for hop, ways in _around(footprint.ways).items():
-                self.facts_around(hop.resource, tuple(ways), tuple(w[1:] for w in footprint.roles if w[:1] == (hop,)))
-            for _, through in self.footprints[name].throughs:
+            for hop, (ways, roles) in footprint.beyond().items():
+                self.facts_around(hop.resource, ways, roles)
+            for _, through in footprint.throughs:
                 self.ties(through)
             if resource.ladder is not None:
                 self.put_membership(name, SESSION)
@@ -126,18 +128,17 @@ class PostgresStatements(Statements):
         return self._prepare(select(*table.c), "id")
 
     def _hold(self, resource: str, action: str, changing: bool) -> Select[Any]:
-        """Let nobody delete the record that the caller may do the action on, nor what is above it, nor change itself.
+        """Let nobody change the record that the caller may do the action on, nor what is above it, nor rights there.
 
-        What is above is only read here: who changes it meanwhile does so as if after us. From the top down, as a
-        deletion locks.
+        What is not to be changed is shared with whoever works below it, too; from the top down, as a deletion locks.
         """
         rules, chain = self._seeing_all[True], self.specification.chain(resource)
         held = [self.tables.of[name].alias(f"held_{i}") for i, name in enumerate(chain)]
         source: FromClause = held[0]
         for lower, upper, name, above in zip(held, held[1:], chain, chain[1:], strict=False):
             source = source.join(upper, rules.on_hop(At(lower, name), Hop(above, above), upper))
-        locks = [f"FOR KEY SHARE OF held_{i}" for i in reversed(range(1, len(held)))]
-        locks.append(f"FOR {'NO KEY UPDATE' if changing else 'KEY SHARE'} OF held_0")
+        locks = [f"FOR SHARE OF held_{i}" for i in reversed(range(1, len(held)))]
+        locks.append(f"FOR {'NO KEY UPDATE' if changing else 'SHARE'} OF held_0")
         allowed = and_(rules.may(action, At(held[0], resource)), self._alive(ANYBODY))
         return select(literal(1)).select_from(source).where(held[0].c.id == ID, allowed).suffix_with(*map(text, locks))
 
@@ -170,12 +171,3 @@ class PostgresStatements(Statements):
 
 def _newest(resource: str) -> ListShape:
     return ListShape(resource, (), (Sort("id", True),), None, LIMITS[0])
-
-
-def _around(ways: Iterable[Path]) -> dict[Hop, list[Path]]:
-    """By the first hop, what is asked for beyond it."""
-    found: dict[Hop, list[Path]] = {}
-    for way in ways:
-        if way:
-            found.setdefault(way[0], []).append(way[1:])
-    return found

@@ -23,7 +23,6 @@ from domain.errors import Conflict, NotAuthenticated
 from domain.membership import Membership
 from domain.ownership import Actor, Facts
 from domain.record import Record
-from domain.specification.model import Hop, Path
 
 _MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
 
@@ -149,16 +148,11 @@ class SqlRecords:
         snapshot = self._snapshot(actor, now)
         footprint = self._statements.footprints[record.resource]
         values = _principal(actor, now)
-        further: dict[Hop, list[Path]] = {}
-        for way in footprint.ways:
-            if way:
-                further.setdefault(way[0], []).append(way[1:])
-        for hop, ways in further.items():
+        for hop, (ways, roles) in footprint.beyond().items():
             target = record.target(hop.field)
             if target is None or set(ways) <= snapshot.covered.get(target, set()):
                 continue
-            roles = tuple(way[1:] for way in footprint.roles if way[:1] == (hop,))
-            prepared, columns = self._statements.facts_around(hop.resource, tuple(ways), roles)
+            prepared, columns = self._statements.facts_around(hop.resource, ways, roles)
             rows = await self._connection.rows(prepared, values | {"id": target})
             if rows:
                 columns.into(snapshot, rows[0], actor.account)
