@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 
 from adapters.persistence.sql import migrating, postgres_schema
 from adapters.persistence.sql.policies import TOLD_CLOCK
@@ -23,14 +22,11 @@ from tests.postgres import APPLICATION, Server, Throwaway
 PROJECT = Path(__file__).resolve().parents[1]
 PATIENCE = 30.0
 """Seconds a server may take to be ready."""
-_ONE_AT_A_TIME = Lock()
-"""Alembic keeps what it runs on in one place for all threads."""
 
 
 def bring_up(database: Throwaway, tables: Tables) -> None:
     """Make the tables of a PostgreSQL database, as their owner; rules are judged by the store's clock."""
-    with _ONE_AT_A_TIME:
-        migrating.upgrade(database.migration_url)
+    migrating.upgrade(database.migration_url)
     postgres_schema.adjust(database.migration_url, tables, allow_losses=False, role=APPLICATION, moment=TOLD_CLOCK)
 
 

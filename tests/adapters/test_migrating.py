@@ -2,6 +2,7 @@
 
 import sqlite3
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,10 @@ def test_rows_that_refer_to_nothing_are_noticed_and_nothing_is_changed(database:
     connection_after = sqlite3.connect(database)
     assert connection_after.execute("SELECT count(*) FROM freehold_refresh_tokens").fetchone() == (0,)
     connection_after.close()
+
+
+def test_threads_upgrade_different_databases_at_once(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.db" for number in range(8)]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(migrating.upgrade, (f"sqlite:///{path}" for path in paths)))
+    assert len({str(sorted(statements(path).items())) for path in paths}) == 1

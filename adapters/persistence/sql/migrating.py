@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar
 
 from alembic import command
@@ -23,6 +24,8 @@ from domain.errors import SchemaDiffers
 
 T = TypeVar("T")
 MIGRATIONS = Path(__file__).parent / "migrations"
+_ONE_AT_A_TIME = Lock()
+"""Alembic keeps what it runs on in one place for all threads: two at once would run on each other's connections."""
 
 
 def upgrade(url: str) -> None:
@@ -34,7 +37,8 @@ def upgrade(url: str) -> None:
     if url.startswith("sqlite") and path and not Path(path).exists():
         # SQLite would let everybody read it
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    within(url, _upgrade)
+    with _ONE_AT_A_TIME:
+        within(url, _upgrade)
 
 
 def _upgrade(connection: Connection) -> None:
