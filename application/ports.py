@@ -14,6 +14,7 @@ from domain.account import Account
 from domain.api_key import ApiKey
 from domain.audit import Event
 from domain.errors import FreeholdError
+from domain.filtering import Operator
 from domain.mail import Letter, Link
 from domain.membership import Membership
 from domain.ownership import Actor, Facts
@@ -44,10 +45,19 @@ class Ids(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`name=a&name=b`: the field, as the caller sees it, equals one of the domain values."""
+    """`name=a&name=b`, `name_gt=a`: what is asked of the field as the caller sees it (see `domain.filtering`).
+
+    The values are those of the domain; one or more, true or false for `SET`.
+    """
 
     field: str
     values: tuple[Any, ...]
+    operator: Operator = Operator.EQUAL
+
+    @property
+    def many(self) -> bool:
+        """Whether several values are given."""
+        return len(self.values) > 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -287,5 +287,5 @@ def total_order(sort: tuple[Sort, ...]) -> tuple[Sort, ...]:
 
 def _bound_to(actor: Actor, resource: str, filters: tuple[Filter, ...], order: tuple[Sort, ...]) -> bytes:
     """What a cursor belongs to: this caller and this query (of any page size)."""
-    asked = sorted((f.field, sorted(map(str, f.values))) for f in filters)
+    asked = sorted((f.operator.parameter(f.field), sorted(map(str, f.values))) for f in filters)
     return json.dumps([actor.account, resource, asked, [(key.field, key.descending) for key in order]]).encode()

@@ -6,18 +6,29 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from adapters.http.schemas import UUID, Schema, class_name, json_schema
+from adapters.http.schemas import Schema, class_name, json_schema
 from application.ports import Filter, Sort
 from application.records import DEFAULT_LIMIT, LARGEST_LIMIT
 from domain.errors import FieldError, Invalid, Malformed
+from domain.filtering import SEVERAL, Operator, operators
 from domain.specification.analysis import anonymous_could
-from domain.specification.model import Field, Kind, Resource, Specification
-from domain.values import ValueRefused, accept_id, from_query
+from domain.specification.model import ENGINE_FIELDS, Field, Kind, Resource, Specification
+from domain.values import ValueRefused, from_query
 
 _COMMA = re.compile(r"(?<!\\),")
 """between values; one inside a text value is written `\\,`"""
 UNSORTABLE = (Kind.JSON, Kind.REFERENCE)
-UNFILTERABLE = (Kind.JSON,)
+_SAYS = {
+    Operator.EQUAL: "Equals one of these values: repeated, or separated by commas.",
+    Operator.NOT: "Is set, and equals none of these values: repeated, or separated by commas.",
+    Operator.GREATER: "Is greater.",
+    Operator.AT_LEAST: "Is greater or equal.",
+    Operator.LESS: "Is less.",
+    Operator.AT_MOST: "Is less or equal.",
+    Operator.CONTAINS: "Has this text in it; upper and lower case are told apart.",
+    Operator.STARTS: "Begins with this text; upper and lower case are told apart.",
+    Operator.SET: "Whether it has a value that the caller can read.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +48,17 @@ class ListParameters:
     def __init__(self, specification: Specification, resource: Resource) -> None:
         """What no anonymous caller can ever read is an unknown name to anonymous callers."""
         self._resource = resource
-        self._filters: dict[str, Field | None] = {}
-        if resource.parent is not None:
-            self._filters[resource.parent] = None
-        for field in resource.fields.values():
-            value_field = specification.value_field(resource.name, field.name)
-            if value_field.kind not in UNFILTERABLE:
-                self._filters[field.name] = value_field
-        sortable = [name for name, field in self._filters.items() if field is not None and field.kind not in UNSORTABLE]
+        above = [] if resource.parent is None else [resource.parent]
+        columns = {
+            name: specification.column(resource.name, name) for name in (*ENGINE_FIELDS, *above, *resource.fields)
+        }
+        self._filters = {
+            operator.parameter(name): (field, name, operator)
+            for name, field in columns.items()
+            for operator in operators(field.kind)
+            if name not in ENGINE_FIELDS or operator is not Operator.SET
+        }
+        sortable = [name for name in resource.fields if columns[name].kind not in UNSORTABLE]
         self._sortable = ("created_at", "updated_at", *sortable)
         self._hidden = {
             field.name
@@ -74,8 +88,11 @@ class ListParameters:
             raise Invalid(errors=tuple(errors))
         limit, sort, cursor = values.pop("limit", DEFAULT_LIMIT), values.pop("sort", ()), values.pop("cursor", None)
         counted = values.pop("count", False)
-        filters = tuple(Filter(name, found) for name, found in sorted(values.items()))
-        return Asked(filters, sort, limit, cursor, counted)
+        filters = []
+        for name, found in sorted(values.items()):
+            _, column, operator = self._filters[name]
+            filters.append(Filter(column, found, operator))
+        return Asked(tuple(filters), sort, limit, cursor, counted)
 
     def _value(self, name: str, texts: list[str], hidden: Any) -> Any:
         if name in ("limit", "sort", "cursor", "count"):
@@ -83,13 +100,18 @@ class ListParameters:
                 raise ValueRefused("repeated", "This parameter can be given once.")
             readers: dict[str, Callable[[str], Any]] = {"limit": _limit, "cursor": str, "count": _yes_no}
             return self._sort(texts[0], hidden) if name == "sort" else readers[name](texts[0])
-        if name not in self._filters or name in hidden:
+        field, column, operator = self._filters.get(name, (None, name, Operator.EQUAL))
+        if field is None or column in hidden:
             raise ValueRefused("unknown", "There is no such parameter.")
-        field = self._filters[name]
-        texts = [part.replace("\\,", ",") for text in texts for part in _COMMA.split(text)]
+        if operator in SEVERAL:
+            texts = [part.replace("\\,", ",") for text in texts for part in _COMMA.split(text)]
+        elif len(texts) > 1:
+            raise ValueRefused("repeated", "This parameter can be given once.")
         if len(texts) > 100:
             raise ValueRefused("too_many", "At most 100 values can be given.")
-        return tuple(dict.fromkeys(accept_id(text) if field is None else from_query(field, text) for text in texts))
+        if operator is Operator.SET:
+            return (_yes_no(texts[0]),)
+        return tuple(dict.fromkeys(from_query(field, text) for text in texts))
 
     def _sort(self, text: str, hidden: Any) -> tuple[Sort, ...]:
         keys = []
@@ -105,16 +127,11 @@ class ListParameters:
     def openapi(self) -> list[Schema]:
         """Each parameter, for OpenAPI."""
         found: list[Schema] = []
-        for name, field in self._filters.items():
-            schema = UUID if field is None else _filter_schema(self._resource, name, field)
-            found.append(
-                _parameter(
-                    name,
-                    {"type": "array", "items": schema},
-                    "Equals one of these values: repeated, or separated by commas.",
-                    explode=True,
-                )
-            )
+        for name, (field, column, operator) in self._filters.items():
+            schema = {"type": "boolean"} if operator is Operator.SET else _filter_schema(self._resource, column, field)
+            if operator in SEVERAL:
+                schema = {"type": "array", "items": schema}
+            found.append(_parameter(name, schema, _SAYS[operator], explode=True if operator in SEVERAL else None))
         directions = [sign + name for name in self._sortable for sign in ("", "-")]
         pattern = f"^({'|'.join(directions)})(,({'|'.join(directions)}))*$"
         found += [

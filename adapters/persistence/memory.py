@@ -22,12 +22,13 @@ from application.ports import SORTED_CHARACTERS, Filter, Page, Query, Sort, View
 from domain.account import Account
 from domain.deletion import closing, obstacles
 from domain.errors import Conflict, NotAuthenticated
+from domain.filtering import passes
 from domain.judging import may_add, may_end_membership, may_put_membership, may_store
 from domain.membership import Membership
 from domain.ownership import Actor, Facts, may, seen, view
 from domain.record import Record
 from domain.snapshot import Snapshot
-from domain.specification.model import ENGINE_FIELDS, Field, Kind, Specification
+from domain.specification.model import Kind, Specification
 from domain.values import accept, to_json
 
 
@@ -74,7 +75,7 @@ class MemoryRecords:
             facts = Facts(record, world)
             if may("read", actor, facts) and all(_passes(f, actor, facts) for f in query.filters):
                 rows.append((tuple(self._sorted_by(key.field, actor, facts) for key in query.order), facts))
-        order, types = query.order, [self._type(query.resource, key.field) for key in query.order]
+        order, types = query.order, [self._specification.column(query.resource, key.field) for key in query.order]
         comparable = cmp_to_key(partial(_compare, order=order))
         rows.sort(key=lambda row: comparable(row[0]))
         total = len(rows) if query.counted else None
@@ -90,7 +91,7 @@ class MemoryRecords:
 
     def _sorted_by(self, name: str, actor: Actor, facts: Facts) -> Any:
         value = seen(name, actor, facts)
-        is_text = self._type(facts.resource.name, name).kind is Kind.TEXT
+        is_text = self._specification.column(facts.resource.name, name).kind is Kind.TEXT
         return value[:SORTED_CHARACTERS] if is_text and value is not None else value
 
     async def opens(self, account: str, resource: str, record_id: str, now: datetime) -> bool:
@@ -216,13 +217,6 @@ class MemoryRecords:
     def _at(self, now: datetime) -> Snapshot:
         return self._state.at(self._specification, now)
 
-    def _type(self, resource: str, name: str) -> Field:
-        """The type of a sort key: a field's own, or that of an engine's field."""
-        if name in ENGINE_FIELDS:
-            kind = Kind.TIME if name in ("created_at", "updated_at") else Kind.ACCOUNT
-            return Field(name, kind, self._specification.resources[resource].place)
-        return self._specification.value_field(resource, name)
-
     def _check_session(self, actor: Actor, now: datetime) -> None:
         if actor.session is None:
             return
@@ -316,8 +310,7 @@ def _changed() -> Conflict:
 
 
 def _passes(asked: Filter, actor: Actor, facts: Facts) -> bool:
-    value = seen(asked.field, actor, facts)
-    return value is not None and value in asked.values
+    return passes(asked.operator, seen(asked.field, actor, facts), asked.values)
 
 
 def _compare(left: tuple[Any, ...], right: tuple[Any, ...], order: tuple[Sort, ...]) -> int:

@@ -7,11 +7,12 @@ from typing import Any
 
 from application.proof.attempts import Attempt
 from domain.errors import FieldError, Invalid
+from domain.filtering import SEVERAL, Operator, operators, passes
 from domain.ownership import Actor, Facts, may, seen
 from domain.snapshot import Snapshot
 from domain.specification.analysis import anonymous_could
 from domain.specification.model import ENGINE_FIELDS, Field, Kind, Resource, Specification
-from domain.values import ValueRefused, accept_id, from_query
+from domain.values import ValueRefused, from_query
 
 SORTED_CHARACTERS = 200
 DEFAULT_LIMIT = 50
@@ -26,34 +27,44 @@ class Query:
     """What a list is asked for."""
 
     filters: dict[str, list[Any]] = field(default_factory=dict)
+    """by parameter, the values that are given"""
     order: Order = field(default_factory=list)
     limit: int = DEFAULT_LIMIT
     counted: bool = False
 
 
-def queryable(specification: Specification, model: Resource, actor: Actor) -> dict[str, Field | None]:
-    """What a list can be filtered by, for this caller; None is the type of the parent's id."""
-    found: dict[str, Field | None] = {} if model.parent is None else {model.parent: None}
+def queryable(specification: Specification, model: Resource, actor: Actor) -> dict[str, Field]:
+    """The columns that a list can be filtered by, for this caller, with their types."""
+    names = [*ENGINE_FIELDS] if model.parent is None else [*ENGINE_FIELDS, model.parent]
     for each in model.fields.values():
         unknown = actor.account is None and each.read is not None
-        if unknown and not anonymous_could(specification, model.name, each.read or ()):
-            continue
-        typed = specification.value_field(model.name, each.name)
-        if typed.kind is not Kind.JSON:
-            found[each.name] = typed
-    return found
+        if not unknown or anonymous_could(specification, model.name, each.read or ()):
+            names.append(each.name)
+    return {name: specification.column(model.name, name) for name in names}
+
+
+def parameters(columns: dict[str, Field]) -> dict[str, tuple[str, Operator]]:
+    """Each parameter that filters by these columns: which one, and what is asked of it."""
+    return {
+        operator.parameter(name): (name, operator)
+        for name, each in columns.items()
+        for operator in operators(each.kind)
+        if name not in ENGINE_FIELDS or operator is not Operator.SET
+    }
 
 
 def sortable(specification: Specification, model: Resource, actor: Actor) -> list[str]:
     """What a list can be sorted by, for this caller."""
     fields = queryable(specification, model, actor).items()
-    return [*TIMES, *(name for name, each in fields if each is not None and each.kind is not Kind.REFERENCE)]
+    sorts = [name for name, each in fields if each.kind not in (Kind.JSON, Kind.REFERENCE)]
+    return [name for name in sorts if name in TIMES or name not in ENGINE_FIELDS]
 
 
 def read(specification: Specification, attempt: Attempt, actor: Actor) -> Query:
     """Read a query; `Invalid` names what no caller, or no anonymous one, can ask for."""
     model, query, errors = specification.resources[attempt.resource], Query(), []
-    names, sorts = queryable(specification, model, actor), sortable(specification, model, actor)
+    columns, sorts = queryable(specification, model, actor), sortable(specification, model, actor)
+    names = parameters(columns)
     for name, text in attempt.query:
         try:
             match name:
@@ -72,7 +83,8 @@ def read(specification: Specification, attempt: Attempt, actor: Actor) -> Query:
                 case _ if name not in names:
                     raise ValueRefused("unknown", "")
                 case _:
-                    query.filters.setdefault(name, []).extend(_values(names[name], text))
+                    column, operator = names[name]
+                    query.filters.setdefault(name, []).extend(_values(columns[column], operator, text))
         except ValueRefused as refusal:
             errors.append(FieldError(name, refusal.code, ""))
     if errors:
@@ -81,18 +93,25 @@ def read(specification: Specification, attempt: Attempt, actor: Actor) -> Query:
     return query
 
 
-def _values(kind: Field | None, text: str) -> list[Any]:
+def _values(kind: Field, operator: Operator, text: str) -> list[Any]:
+    if operator is Operator.SET:
+        return [text == "true"]
+    if operator not in SEVERAL:
+        return [from_query(kind, text)]
     parts = [part.replace("\\,", ",") for part in re.split(r"(?<!\\),", text)]
-    return [accept_id(part) if kind is None else from_query(kind, part) for part in parts]
+    return [from_query(kind, part) for part in parts]
 
 
 def rows(snapshot: Snapshot, resource: str, query: Query, actor: Actor) -> list[Facts]:
     """All that the caller can read and that the query asks for, by what it sees, in order."""
+    model = snapshot.specification.resources[resource]
+    names = parameters(queryable(snapshot.specification, model, actor))
+    filters = [(*names[name], tuple(values)) for name, values in query.filters.items()]
     found = [
         facts
         for record in snapshot.records[resource].values()
         if may("read", actor, facts := snapshot.facts(record))
-        and all(seen(name, actor, facts) in values for name, values in query.filters.items())
+        and all(passes(operator, seen(name, actor, facts), asked) for name, operator, asked in filters)
     ]
     keys = {at.record.id: [_key(name, actor, at) for name, _ in query.order] for at in found}
 

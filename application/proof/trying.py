@@ -10,6 +10,7 @@ from application.proof.attempts import Attempt, Verb
 from application.proof.oracle import NEW, Oracle
 from application.proof.worlds import DAY, Draw
 from domain.deletion import obstacles
+from domain.filtering import Operator, operators
 from domain.judging import sharing_cap
 from domain.ownership import Actor, Facts, decide, may
 from domain.record import Record, writable
@@ -85,20 +86,37 @@ class Tries:
     def _parameters(self, resource: Resource) -> list[str]:
         """What somebody with an account can filter or sort by; nobody is asked the same, and may be refused."""
         somebody = Actor(next(iter(self._snapshot.accounts)))
-        names = lists.queryable(self._specification, resource, somebody)
-        return [*names, *(name for name in ("created_at", "updated_at") if self._random.random() < 0.3)]
+        return list(lists.queryable(self._specification, resource, somebody))
 
     def _queries(self, resource: Resource, name: str) -> Iterator[tuple[tuple[str, str], ...]]:
         stored = list(self._snapshot.records[resource.name].values())
         texts = [text for record in stored if (text := self._as_text(resource, name, record)) is not None]
-        if name not in ENGINE_FIELDS:
-            for text in self._random.sample(texts, min(2, len(texts))):
-                yield ((name, text), ("count", "true"))
-            if len(texts) > 1 and self._random.random() < 0.3:
-                yield ((name, ",".join(self._random.sample(texts, 2))),)
+        asked = operators(self._specification.column(resource.name, name).kind)
+        for text in self._random.sample(texts, min(2, len(texts))) if Operator.EQUAL in asked else ():
+            yield ((name, _listed(text)), ("count", "true"))
+        if texts and self._random.random() < 0.3:
+            operator = self._random.choice([each for each in asked if each is not Operator.SET] or [Operator.SET])
+            yield ((operator.parameter(name), self._asked(operator, texts)), ("count", "true"))
+        if name not in ENGINE_FIELDS and self._random.random() < 0.3:
+            yield ((Operator.SET.parameter(name), self._random.choice(("true", "false"))),)
         if name in lists.sortable(self._specification, resource, Actor(next(iter(self._snapshot.accounts)))):
             sign = self._random.choice(("", "-"))
             yield (("sort", sign + name), ("limit", str(self._random.randint(1, 5))))
+
+    def _asked(self, operator: Operator, texts: list[str]) -> str:
+        """What one record has, or two have, or a part of it."""
+        text = self._random.choice(texts)
+        match operator:
+            case Operator.EQUAL | Operator.NOT:
+                return ",".join(map(_listed, self._random.sample(texts, min(2, len(texts)))))
+            case Operator.SET:
+                return "true"
+            case Operator.CONTAINS:
+                start = self._random.randint(0, len(text))
+                return text[start : start + 2]
+            case Operator.STARTS:
+                return text[:2]
+        return text
 
     def _combined(self, resource: Resource) -> Iterator[tuple[tuple[str, str], ...]]:
         """Filters, keys and pages at once, as the record that they are taken from has them."""
@@ -107,7 +125,11 @@ class Tries:
             return
         somebody, record = Actor(next(iter(self._snapshot.accounts))), self._random.choice(stored)
         names = lists.queryable(self._specification, resource, somebody)
-        pairs = [(name, text) for name in names if (text := self._as_text(resource, name, record)) is not None]
+        pairs = [
+            (name, _listed(text))
+            for name, each in names.items()
+            if Operator.EQUAL in operators(each.kind) and (text := self._as_text(resource, name, record)) is not None
+        ]
         keys = lists.sortable(self._specification, resource, somebody)
         for many in (0, 1, 2):
             sort = ",".join(
@@ -120,15 +142,11 @@ class Tries:
     def _as_text(self, resource: Resource, name: str, record: Record) -> str | None:
         if name == resource.parent:
             return record.parent
-        if name in ENGINE_FIELDS:
-            return None
-        typed = self._specification.value_field(resource.name, name)
-        value = to_json(typed, record.values[name])
+        value = getattr(record, name) if name in ENGINE_FIELDS else record.values[name]
+        value = to_json(self._specification.column(resource.name, name), value)
         if value is None:
             return None
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        return str(value).replace(",", "\\,")
+        return str(value).lower() if isinstance(value, bool) else str(value)
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -362,6 +380,11 @@ def on_nothing(snapshot: Snapshot, resources: Iterable[Resource]) -> Iterator[At
                 yield Attempt(who, Verb.ADD_MEMBER, resource.name, NEVER, body=given)
                 yield Attempt(who, Verb.CHANGE_MEMBER, resource.name, NEVER, somebody, body={"role": given["role"]})
                 yield Attempt(who, Verb.REMOVE_MEMBER, resource.name, NEVER, OTHER)
+
+
+def _listed(text: str) -> str:
+    """One of several values in a query."""
+    return text.replace(",", "\\,")
 
 
 def _place(per: str, record: Record) -> str | None:

@@ -5,6 +5,7 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
+from domain.filtering import ORDERED, operators
 from domain.specification import forms, shape
 from domain.specification.forms import TypePiece
 from domain.specification.model import ENGINE_FIELDS, Field, Kind
@@ -12,18 +13,17 @@ from domain.specification.node import Mapping, Node, Scalar, Sequence
 from domain.specification.text import Mistake, Mistakes, listed, meant, tick
 from domain.values import ValueRefused, accept
 
-_ORDERED = (Kind.INTEGER, Kind.NUMBER, Kind.DECIMAL, Kind.DATE, Kind.TIME)
 _BY_ENGINE = (Kind.CREATOR, Kind.COPY)
 _GIVEN = tuple(kind for kind in Kind if kind not in _BY_ENGINE)
 _OPTIONS: dict[str, tuple[Kind, ...]] = {
     "type": tuple(Kind),
     "optional": _GIVEN,
-    "default": (*_ORDERED, Kind.TEXT, Kind.YES_NO, Kind.ONE_OF, Kind.JSON),
+    "default": (*ORDERED, Kind.TEXT, Kind.YES_NO, Kind.ONE_OF, Kind.JSON),
     "length": (Kind.TEXT,),
     "pattern": (Kind.TEXT,),
     "format": (Kind.TEXT,),
-    "min": _ORDERED,
-    "max": _ORDERED,
+    "min": ORDERED,
+    "max": ORDERED,
     "places": (Kind.DECIMAL,),
     "read": tuple(Kind),
     "write": _GIVEN,
@@ -184,22 +184,12 @@ def _json(node: Node) -> Any:
 
 # --- list parameters -----------------------------------------------------------------------
 
-_EQUAL = ("ne", "set")
-_COMPARE = ("ne", "gt", "gte", "lt", "lte", "set")
-
-
-def operators(kind: Kind) -> tuple[str, ...]:
-    """What can follow a field's name in a list parameter: `due` also gives `due_gt`."""
-    if kind in _ORDERED:
-        return _COMPARE
-    if kind is Kind.TEXT:
-        return ("ne", "contains", "starts", "set")
-    return ("set",) if kind is Kind.JSON else _EQUAL
-
 
 def parameters(kinds: dict[str, Kind], parent: str | None) -> dict[str, str]:
     """Every generated list parameter of a resource, with the field that it belongs to."""
     engine = dict(zip(ENGINE_FIELDS, (Kind.REFERENCE, Kind.ACCOUNT, Kind.TIME, Kind.TIME), strict=True))
     above = {parent: Kind.REFERENCE} if parent is not None else {}
     every = {**engine, **above, **kinds}
-    return {f"{name}_{operator}": name for name, kind in every.items() for operator in operators(kind)}
+    return {
+        o.parameter(name): name for name, kind in every.items() for o in operators(kind) if o.parameter(name) != name
+    }

@@ -373,6 +373,15 @@ class Specification:
             return self.value_field(self.at(name, found.path).name, found.copied)
         return found
 
+    def column(self, name: str, column: str) -> Field:
+        """Like `value_field`, also of the parent and of what the engine writes."""
+        model = self.resources[name]
+        if column in model.fields:
+            return self.value_field(name, column)
+        times = ("created_at", "updated_at")
+        kind = Kind.TIME if column in times else Kind.ACCOUNT if column == "owner" else Kind.REFERENCE
+        return Field(column, kind, model.place)
+
     def names_account(self, name: str, field_name: str) -> bool:
         """Whether a field's value is an account (`account`, `creator`, `member of`, or a copy of one)."""
         found = self.value_field(name, field_name)

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from adapters.persistence.sql.postgres import PostgresStore
 from application.ports import Filter, Query, Records, Sort
 from application.records import total_order
 from domain.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound, PreconditionFailed
+from domain.filtering import SEVERAL, Operator, operators, passes
 from domain.membership import Membership
 from domain.ownership import ANONYMOUS, Actor
 from domain.record import Record, accept_new, create
+from domain.specification.model import Kind
 from tests.application.world import NEVER, World, specification
 from tests.conftest import Worlds
 
@@ -292,6 +295,44 @@ async def test_a_page_is_sorted_cut_and_counted(world: World) -> None:
     assert (list(nobodys.items), nobodys.last, nobodys.total) == ([], None, 0)
 
 
+async def test_everything_is_asked_of_a_field_as_the_domain_says(world: World) -> None:
+    (mary,) = await world.people("mary")
+    shelf = new(world, mary, "shelf", name="Garden")
+    titles = ["", "a", "A", "ab%", "Ärger", "ärger", "a_b", "\U0001f600 smile", "\uffee", "\\x"]
+    scores = [2.5, None, -1.0, None, 7.0, 2.5, 0.0, None, 1e300, -0.0]
+    prices = ["1.50", "1.5", "10", "9.99", None, "-2", "0", "100", "0.001", None]
+    dues = [None, "2026-01-01", "2025-12-31", "0999-01-01", "9999-12-31", None, None, "2026-01-01", None, None]
+    books = [
+        new(world, mary, "book", shelf, title=title, pages=i % 3, score=score, price=price, due=due)
+        for i, (title, score, price, due) in enumerate(zip(titles, scores, prices, dues, strict=True))
+    ]
+    await store(world, mary, shelf, *books)
+    asked: list[Filter] = []
+    compared: dict[str, list[Any]] = {"title": titles, "score": [2.5, 0.0, 9.0], "pages": [0, 1, 5]}
+    compared |= {"price": [Decimal("1.50"), Decimal(10), Decimal("-2.0")], "due": [date(2026, 1, 1), date(1000, 1, 1)]}
+    for name, values in compared.items():
+        for operator in operators(world.specification.column("book", name).kind):
+            if operator is Operator.SET:
+                asked += [Filter(name, (yes,), operator) for yes in (True, False)]
+                continue
+            asked += [Filter(name, (value,), operator) for value in values]
+            if operator in SEVERAL:
+                asked.append(Filter(name, tuple(values[:2]), operator))
+    created = books[4].created_at
+    asked += [
+        Filter("created_at", (created,), operator) for operator in operators(Kind.TIME) if operator is not Operator.SET
+    ]
+    asked += [Filter("id", (books[0].id, books[3].id), operator) for operator in SEVERAL]
+    asked += [Filter("owner", (str(mary.account),), operator) for operator in SEVERAL]
+    for each in asked:
+        wanted = [
+            book.id
+            for book in books
+            if passes(each.operator, getattr(book, each.field, book.values.get(each.field)), each.values)
+        ]
+        assert await world.sees(mary, "book", filters=(each,)) == wanted[::-1], each
+
+
 async def test_what_cannot_be_read_sorts_and_filters_as_if_it_were_empty(world: World) -> None:
     mary, bob = await world.people("mary", "bob")
     shelf = new(world, mary, "shelf", name="Garden")
@@ -304,6 +345,10 @@ async def test_what_cannot_be_read_sorts_and_filters_as_if_it_were_empty(world: 
     wanted = (Filter("secret", ("a",)),)
     assert await world.sees(bob, "book", filters=wanted) == [books[1].id]
     assert await world.sees(mary, "book", filters=wanted) == []
+    for operator in operators(Kind.TEXT):
+        asked = (False,) if operator is Operator.SET else ("",)
+        seen = await world.sees(mary, "book", filters=(Filter("secret", asked, operator),))
+        assert len(seen) == (3 if operator is Operator.SET else 0), operator
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,16 @@ async def test_pages_lead_to_one_another(any_api: Apis) -> None:
     assert await sizes("kind=big+box&name=B0") == await sizes("kind=big%20box&name=B0") == [0, 6]
     assert await sizes("kind=crate,big box&full=false&limit=2") == [0, 1]
     assert await sizes(f"inside={NEVER}") == []
+    assert await sizes("size_gt=1&size_lte=4") == [2, 3, 4]
+    assert await sizes("size_ne=0,1,2&name_ne=B1") == [3, 5, 6]
+    assert await sizes("name_starts=B&name_contains=0") == [0, 3, 6]
+    assert await sizes("kind_ne=crate&size_gte=4&size_lt=6") == [4]
+    assert await sizes("inside_set=false&size_lt=2") == [0, 1]
+    assert await sizes("due_set=true") == await sizes("due_ne=2026-01-01") == await sizes("due_lt=9999-12-31") == []
+    assert await sizes(f"id={ids[2]},{ids[4]}") == [2, 4]
+    assert await sizes(f"owner={mary.account}&id_ne={ids[0]}&size_lt=2") == [1]
+    assert await sizes("created_at_gt=2126-01-01T00:00:00Z") == []
+    assert await sizes("name_contains=B,0") == []
     assert (await api.get(bob, "boxes")).json() == {"items": [], "next_cursor": None}
 
 
@@ -269,6 +279,14 @@ SENSELESS = [
     *("sort=", "sort=extra", "sort=--size", "sort=size,size", "sort=size,-size", "sort=surprise", "sort=inside"),
     *("surprise=1", "Name=x", "size[]=1", "size_gt=x", "extra=1", "count=yes", "count=", "full=True", "full=1"),
     *("size=", "size=x", "size=1e400", f"size={10**400}", "weight=nan", "weight=inf", "weight=1e400", "price=1,"),
+    *(
+        "size_gt=1,2",
+        "size_gt=1&size_gt=2",
+        "name_contains=B&name_contains=C",
+        "due_set=yes",
+        "due_set=true&due_set=true",
+    ),
+    *("extra_ne=1", "kind_gt=crate", "id_set=true", "full_gt=true", "name_contains=%00", "inside_gt=" + NEVER),
     *("due=2026-02-30", "at=yesterday", "kind=barrel", "inside=x", "name=%00", "cursor=a&cursor=b", "owner=x"),
 ]
 

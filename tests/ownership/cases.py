@@ -33,6 +33,7 @@ from adapters.persistence.sql.tables import build
 from application.ports import Filter, Query, Records, Sort
 from application.proof import filters
 from domain.errors import Forbidden, Refusal
+from domain.filtering import Operator, operators
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result, sharing_cap
 from domain.membership import Membership
 from domain.ownership import Actor, Facts, decide, locked, locked_above, may, seen, view
@@ -42,6 +43,17 @@ from tests.ownership.worlds import DAY, NOW, World, draw, store
 from tests.postgres import APPLICATION
 
 T = TypeVar("T")
+
+
+def _values(operator: Operator, found: list[Any]) -> list[tuple[Any, ...]]:
+    """What is compared with: what records have, or parts of it."""
+    if operator is Operator.SET:
+        return [(True,), (False,)]
+    if operator in (Operator.CONTAINS, Operator.STARTS):
+        return [(text[:2],) for text in found[:1]] + [(text[-2:],) for text in found[-1:]] + [("",)]
+    return [(value,) for value in found[:2]] + ([tuple(found[:2])] if operator is Operator.NOT and found[1:] else [])
+
+
 NEW = "ffffffff-ffff-4fff-8fff-ffffffffffff"
 """the id of a record that is tried"""
 Answers = Iterator[tuple[tuple[Any, ...], Any]]
@@ -348,6 +360,7 @@ class _Cases:
             named += [("members", self.members), ("share", self.share)]
         named += [(f"sort by {name}", self._sorted(i % 2 == 0, name)) for i, name in enumerate(self.sortable)]
         named += [(f"filter by {name}", self._filtered(i % 2 == 0, name)) for i, name in enumerate(self.filterable)]
+        named += [(f"ask of {name}", self._asked(i, name)) for i, name in enumerate(self.resource.fields)]
         if len(self.sortable) > 2:
             named.append(("sort by two", self._sorted(True, *self.sortable[-2:])))
         if len(self.filterable) > 1:
@@ -446,6 +459,21 @@ class _Cases:
                     filters = tuple(Filter(name, asked) for name, asked in zip(names, values, strict=True))
                     query = Query(self.name, filters, (Sort("id", True),), 50, counted=True)
                     yield from self._walk(reading, actor, (number, values), query)
+
+        return ask
+
+    def _asked(self, number: int, name: str) -> Callable[[Reading], Answers]:
+        """By whether it is set, and by one more that can be asked of it: another one for the next field."""
+        every = operators(self.specification.column(self.name, name).kind)
+        others = [operator for operator in every if operator not in (Operator.EQUAL, Operator.SET)]
+
+        def ask(reading: Reading) -> Answers:
+            found = [value for (value,) in self._seen(reading.world, name, several=False)]
+            for operator in (Operator.SET, *others[number % len(others) :][:1]) if others else (Operator.SET,):
+                for asked in _values(operator, found):
+                    query = Query(self.name, (Filter(name, asked, operator),), (Sort("id", True),), 50, counted=True)
+                    for caller, actor in enumerate(reading.world.everybody):
+                        yield from self._walk(reading, actor, (caller, operator, asked), query)
 
         return ask
 

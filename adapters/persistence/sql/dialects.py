@@ -118,6 +118,23 @@ def _is_any(element: one_of_list, compiler: SQLCompiler, **options: Any) -> str:
     return f"{column} = ANY (CAST(ARRAY({elements}) AS {name}[]))"
 
 
+class holds_text(FunctionElement[bool]):  # noqa: N801 - a function of SQL
+    """`holds_text(column, part)`: whether a text has another one in it, character by character."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(holds_text)
+def _instr(element: holds_text, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(func.instr(*element.clauses) > 0, **options)
+
+
+@compiles(holds_text, POSTGRESQL)
+def _strpos(element: holds_text, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(func.strpos(*element.clauses) > 0, **options)
+
+
 class in_column_order(FunctionElement[Any]):  # noqa: N801 - a function of SQL
     """A decimal that a CASE chose, ordered as its column is: on SQLite a CASE does not compare as its column does."""
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    not_,
     or_,
     select,
     true,
@@ -31,11 +32,22 @@ from sqlalchemy.sql.expression import FromClause
 
 from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.connection import param
-from adapters.persistence.sql.dialects import DOCUMENT, FIRST_ID, LAST_ID, UUID, directed, of_each, one_of_list
+from adapters.persistence.sql.dialects import (
+    DOCUMENT,
+    FIRST_ID,
+    LAST_ID,
+    UUID,
+    YES_NO,
+    directed,
+    holds_text,
+    of_each,
+    one_of_list,
+)
 from adapters.persistence.sql.public import Branch, Term, branches, held, holds
 from adapters.persistence.sql.rules import ME, At, From, RuleCompiler
 from adapters.persistence.sql.tables import owner_column
 from application.ports import SORTED_CHARACTERS, Sort
+from domain.filtering import Operator
 from domain.specification.model import (
     AccountField,
     Engine,
@@ -61,8 +73,8 @@ class ListShape:
     """What makes two list queries the same statement: names, not values."""
 
     resource: str
-    filters: tuple[tuple[str, bool], ...]
-    """field, and whether there are several values"""
+    filters: tuple[tuple[str, Operator, bool], ...]
+    """field, what is asked of it, and whether there are several values"""
     order: tuple[Sort, ...]
     after: tuple[bool, ...] | None
     """for each key of the order, whether the last seen value was not empty; None on the first page"""
@@ -254,11 +266,13 @@ class ListCompiler:
         """Each filter over what the caller sees."""
         return and_(true(), *(self._filter(at, i, *asked) for i, asked in enumerate(self._shape.filters)))
 
-    def _filter(self, at: At, number: int, name: str, many: bool) -> ColumnElement[bool]:
+    def _filter(self, at: At, number: int, name: str, operator: Operator, many: bool) -> ColumnElement[bool]:
         column, value = at.table.c[name], f"f{number}"
-        equal = one_of_list(column, param(value, DOCUMENT)) if many else column == param(value)
+        if operator is Operator.SET:
+            return self._rules.seen(name, at).is_not(None) == param(value, YES_NO)
+        asked = _ASKED[operator](column, param(value, DOCUMENT) if many else param(value, column.type), many)
         guard = self._rules.guard(name, at.resource)
-        return equal if guard is None else and_(equal, guard(at))
+        return asked if guard is None else and_(asked, guard(at))
 
     def _after(self, at: At) -> ColumnElement[bool]:
         """Behind the last seen record: a later key decides where all before it are equal. Empty sorts first."""
@@ -302,6 +316,27 @@ class Start:
 
 
 Bound = Callable[[From], ColumnElement[bool]]
+
+
+def _equal(column: ColumnElement[Any], value: ColumnElement[Any], many: bool) -> ColumnElement[bool]:
+    return one_of_list(column, value) if many else column == value
+
+
+def _not(column: ColumnElement[Any], value: ColumnElement[Any], many: bool) -> ColumnElement[bool]:
+    return and_(column.is_not(None), not_(_equal(column, value, many)))
+
+
+_ASKED: dict[Operator, Callable[[ColumnElement[Any], ColumnElement[Any], bool], ColumnElement[bool]]] = {
+    Operator.EQUAL: _equal,
+    Operator.NOT: _not,
+    Operator.GREATER: lambda column, value, _: column > value,
+    Operator.AT_LEAST: lambda column, value, _: column >= value,
+    Operator.LESS: lambda column, value, _: column < value,
+    Operator.AT_MOST: lambda column, value, _: column <= value,
+    Operator.CONTAINS: lambda column, value, _: holds_text(column, value),
+    Operator.STARTS: lambda column, value, _: func.substr(column, 1, func.length(value)) == value,
+}
+"""of a column and what it is compared with; nothing holds of an empty one"""
 
 
 def _directed(key: ColumnElement[Any], sort: Sort) -> ColumnElement[Any]:

@@ -20,6 +20,7 @@ from adapters.persistence.sql.views import stored_time, to_stored
 from application.ports import Page, Query, View
 from domain.account import Account
 from domain.errors import Conflict, NotAuthenticated
+from domain.filtering import Operator
 from domain.membership import Membership
 from domain.ownership import Actor, Facts
 from domain.record import Record
@@ -72,15 +73,18 @@ class SqlRecords:
     async def page(self, actor: Actor, query: Query, now: datetime) -> Page:
         """See the port."""
         after = None if query.after is None else tuple(value is not None for value in query.after)
-        counts = tuple((asked.field, len(asked.values) > 1) for asked in query.filters)
-        shape = ListShape(query.resource, counts, query.order, after, self._statements.limit(query.limit + 1))
+        filters = tuple((asked.field, asked.operator, asked.many) for asked in query.filters)
+        shape = ListShape(query.resource, filters, query.order, after, self._statements.limit(query.limit + 1))
         prepared, columns = self._statements.page(shape, _caller(actor))
         values = _principal(actor, now)
         values["limit"] = query.limit + 1
         for i, asked in enumerate(query.filters):
-            field = self._statements.column_type(query.resource, asked.field)
-            stored = [value if field is None else to_stored(field, value) for value in asked.values]
-            values[f"f{i}"] = stored[0] if len(stored) == 1 else msgspec.json.encode(stored).decode()
+            if asked.operator is Operator.SET:
+                values[f"f{i}"] = int(asked.values[0])
+                continue
+            field = self._statements.specification.column(query.resource, asked.field)
+            stored = [to_stored(field, value) for value in asked.values]
+            values[f"f{i}"] = msgspec.json.encode(stored).decode() if asked.many else stored[0]
         for i, last in enumerate(query.after or ()):
             values[f"a{i}"] = last
         rows = await self._connection.rows(prepared, values)

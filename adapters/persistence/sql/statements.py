@@ -36,7 +36,7 @@ from adapters.persistence.sql.views import RecordColumns, ViewColumns
 from application.ports import Sort
 from application.records import DEFAULT_LIMIT
 from domain.deletion import referring
-from domain.specification.model import Field, Hop, Path, Resource, Through
+from domain.specification.model import Hop, Path, Resource, Through
 
 ID: ColumnElement[str] = param("id", UUID)
 _MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
@@ -432,11 +432,6 @@ class Statements:
 
     def _closing(self) -> Iterator[Any]:
         return ClosingCompiler(self.tables, self.dialect).statements()
-
-    def column_type(self, resource: str, name: str) -> Field | None:
-        """The type of a field's values; None for the parent, an id."""
-        known = self.specification.resources[resource].fields
-        return self.specification.value_field(resource, name) if name in known else None
 
     def below(self, resource: str) -> list[str]:
         """The resources under a resource, at any depth."""
