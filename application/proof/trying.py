@@ -86,7 +86,8 @@ class Tries:
     def _parameters(self, resource: Resource) -> list[str]:
         """What somebody with an account can filter or sort by; nobody is asked the same, and may be refused."""
         somebody = Actor(next(iter(self._snapshot.accounts)))
-        return list(lists.queryable(self._specification, resource, somebody))
+        names = lists.queryable(self._specification, resource, somebody)
+        return [name for name in names if name not in ENGINE_FIELDS or self._random.random() < 0.15]
 
     def _queries(self, resource: Resource, name: str) -> Iterator[tuple[tuple[str, str], ...]]:
         stored = list(self._snapshot.records[resource.name].values())
@@ -94,10 +95,10 @@ class Tries:
         asked = operators(self._specification.column(resource.name, name).kind)
         for text in self._random.sample(texts, min(2, len(texts))) if Operator.EQUAL in asked else ():
             yield ((name, _listed(text)), ("count", "true"))
-        if texts and self._random.random() < 0.3:
+        if texts and self._random.random() < 0.2:
             operator = self._random.choice([each for each in asked if each is not Operator.SET] or [Operator.SET])
             yield ((operator.parameter(name), self._asked(operator, texts)), ("count", "true"))
-        if name not in ENGINE_FIELDS and self._random.random() < 0.3:
+        if name not in ENGINE_FIELDS and self._random.random() < 0.1:
             yield ((Operator.SET.parameter(name), self._random.choice(("true", "false"))),)
         if name in lists.sortable(self._specification, resource, Actor(next(iter(self._snapshot.accounts)))):
             sign = self._random.choice(("", "-"))
