@@ -3,6 +3,7 @@
 Each use case commits itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
@@ -41,8 +42,9 @@ class AccountUseCases:
         throttles: Throttles,
         mailing: Mailing,
         sign_up: SignUp,
+        staff_roles: Sequence[str] = (),
     ) -> None:
-        """Who may register is the service's choice, for good."""
+        """Who may register is the service's choice, for good; the staff roles are the specification's."""
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -51,6 +53,7 @@ class AccountUseCases:
         self._throttles = throttles
         self._mailing = mailing
         self._sign_up = sign_up
+        self._staff_roles = staff_roles
 
     # --- signing up ----------------------------------------------------------------------
 
@@ -280,12 +283,9 @@ class AccountUseCases:
 
     async def set_disabled(self, email: str, disabled: bool) -> None:
         """Let nobody act for an account any more, from now on; or again. Raises `NotFound`, `Invalid`."""
-        (email,) = accepted(email=(accept_email, email))
         now = self._clock.now()
         async with self._store.work() as work:
-            account = await work.accounts.by_email(email)
-            if account is None:
-                raise NotFound("There is no account with this address.")
+            account = await self._named(work, email)
             await work.accounts.appoint(replace(account, disabled=disabled))
             if disabled:
                 await self._sessions.end(work, Actor(account.id), Scope.ALL, now)
@@ -293,6 +293,43 @@ class AccountUseCases:
                 await work.letters.forget(account.id)
             await work.audit.add(Event.of("account_disabled" if disabled else "account_enabled", account.id, now))
             await work.commit()
+
+    async def remove_second_factor(self, email: str) -> None:
+        """For somebody who lost device and recovery codes; every session ends. Raises `NotFound`, `Invalid`."""
+        now = self._clock.now()
+        async with self._store.work() as work:
+            account = await self._named(work, email)
+            await work.second_factors.remove(account.id)
+            await self._sessions.end(work, Actor(account.id), Scope.ALL, now)
+            await work.audit.add(Event.of("mfa_removed", account.id, now))
+            await work.commit()
+
+    async def appoint(self, email: str, staff: str | None) -> None:
+        """Give an account a staff role of the specification, or take it away. Raises `NotFound`, `Invalid`."""
+        if staff is not None and staff not in self._staff_roles:
+            known = (
+                f"one of {', '.join(self._staff_roles)}" if self._staff_roles else "nothing: there are no such roles"
+            )
+            raise Invalid(errors=(FieldError("role", "not_one_of", f"A staff role is {known}."),))
+        now = self._clock.now()
+        async with self._store.work() as work:
+            account = await self._named(work, email)
+            if account.staff != staff:
+                await work.accounts.appoint(replace(account, staff=staff))
+                data = {"before": account.staff or "", "role": staff or ""}
+                await work.audit.add(Event.of("staff_changed", account.id, now, **data))
+                await work.commit()
+
+    async def staff(self) -> Sequence[Account]:
+        """Every account with a staff role, by address."""
+        return await self._store.accounts.staff()
+
+    async def _named(self, work: Work, email: str) -> Account:
+        (email,) = accepted(email=(accept_email, email))
+        account = await work.accounts.by_email(email)
+        if account is None:
+            raise NotFound("There is no account with this address.")
+        return account
 
 
 def _not_valid(field: str) -> Invalid:

@@ -180,13 +180,19 @@ class Records(RecordsRead, Protocol):
 
 
 class AccountsRead(Protocol):
-    """Accounts, by their own hand: no method lists them."""
+    """Accounts, by their own hand: no method lists them all."""
 
     async def get(self, account_id: str) -> Account | None:
         """The account, or None."""
 
     async def by_email(self, email: str) -> Account | None:
         """The account with this normalised address, or None."""
+
+    async def staff(self) -> Sequence[Account]:
+        """Those with a staff role, by address.
+
+        A database with roles of its own shows them only to the owner of its tables.
+        """
 
 
 class Accounts(AccountsRead, Protocol):
@@ -265,6 +271,12 @@ class ApiKeysRead(Protocol):
 
     async def of_account(self, account_id: str) -> Sequence[ApiKey]:
         """All keys of the account, newest first, ended ones included."""
+
+    async def of_engine(self) -> Sequence[ApiKey]:
+        """All keys of the engine, newest first, ended ones included.
+
+        A database with roles of its own shows them, and lets them be made, only to the owner of its tables.
+        """
 
 
 class ApiKeys(ApiKeysRead, Protocol):

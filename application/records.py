@@ -62,10 +62,12 @@ class RecordUseCases:
         """The one door of every use case on records and members.
 
         Raises `NotAuthenticated` for an anonymous caller where no grant of the action could ever match one,
-        `Forbidden` (`out_of_scope`) for an API key that is not for this.
+        `Forbidden` for the engine, which owns nothing, and (`out_of_scope`) for a key that is not for this.
         """
         if actor.key is not None and not actor.key.covers(resource, action):
             raise Forbidden("This API key is not for this.", code="out_of_scope")
+        if actor.engine and action == "create" and self.specification.resources[resource].parent is None:
+            raise Forbidden("Only an account can own this.")
         if actor.account is None and not actor.engine and not self._anonymous_may[resource, action]:
             raise NotAuthenticated
 
@@ -288,4 +290,4 @@ def total_order(sort: tuple[Sort, ...]) -> tuple[Sort, ...]:
 def _bound_to(actor: Actor, resource: str, filters: tuple[Filter, ...], order: tuple[Sort, ...]) -> bytes:
     """What a cursor belongs to: this caller and this query (of any page size)."""
     asked = sorted((f.field, sorted(map(str, f.values))) for f in filters)
-    return json.dumps([actor.account, resource, asked, [(key.field, key.descending) for key in order]]).encode()
+    return json.dumps([actor.name, resource, asked, [(key.field, key.descending) for key in order]]).encode()

@@ -67,7 +67,7 @@ class Throttles:
         limit, now = self._requests, int(self._clock.now().timestamp())
         if now // limit.seconds != self._window:
             self._window, self._spent = now // limit.seconds, {}
-        caller = actor.account or network_of(address)
+        caller = actor.name or network_of(address)
         # [as far as is known here, of these not yet told]
         spent = self._spent.get(caller)
         if spent is None:

@@ -63,6 +63,10 @@ def _app_name(specification: Specification) -> str:
     return specification.app
 
 
+def _staff_roles(specification: Specification) -> tuple[str, ...]:
+    return () if specification.staff is None else specification.staff.roles
+
+
 def _issuer(settings: Settings) -> str:
     return settings.issuer
 
@@ -152,6 +156,7 @@ class Container(containers.DeclarativeContainer):
         throttles,
         mailing,
         providers.Callable(_sign_up, settings),
+        providers.Callable(_staff_roles, specification),
     )
 
     allowed_origins = providers.Callable(_allowed_origins, settings)

@@ -52,7 +52,7 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "_columns: roles → roles[:-1]",
     ),
     "a live membership led to the records that are asked for": (
-        "_roles: and_, without self._compilers[True].on_expiry(_MEMBERS)",
+        "_roles: and_, without self._compilers[Asker.ACCOUNT].on_expiry(_MEMBERS)",
     ),
     "an id is of one record of one resource": (
         "on_hop: and_, without target.c.owner == at.table.c[owner]",

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, Text, and_, case, cast, delete, literal_column, or_, select, true
+from sqlalchemy import Boolean, ColumnElement, Table, Text, and_, case, cast, delete, literal_column, or_, select, true
 
 from adapters.persistence.sql.builtin import (
     AccountRow,
@@ -41,7 +41,7 @@ from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.definers import BehindWall, Wording, quoted, said, text_literal
 from adapters.persistence.sql.dialects import TEXT, UUID
 from adapters.persistence.sql.postgres_statements import PostgresStatements
-from adapters.persistence.sql.rules import ME, At
+from adapters.persistence.sql.rules import ME, Asker, At
 from domain.record import writable
 from domain.specification.model import Field, Hop, Resource
 
@@ -120,6 +120,10 @@ class _InPolicy(BehindWall):
         """See `RuleCompiler`."""
         return ME.is_not(None)
 
+    def on_engine(self) -> ColumnElement[bool]:
+        """See `RuleCompiler`. Asked once for a statement."""
+        return literal_column("(SELECT freehold.engine())", Boolean())
+
 
 class Policies:
     """The policies, functions and triggers of one specification."""
@@ -132,12 +136,13 @@ class Policies:
         self._statements = statements
         self._definers = statements.every_definer()
         self._inside = statements.inside
-        self._rules = _InPolicy(type(statements.inside), self._definers, self._tables, True)
+        self._rules = _InPolicy(type(statements.inside), self._definers, self._tables, Asker.ACCOUNT)
         self.triggers: list[str] = []
         self.policies = [policy for resource in self._resources for policy in self._of(resource)]
         self.policies += [*self._of_memberships(), *_BUILT_IN]
         self.grants = [self._granted(resource) for resource in self._resources] + _GRANTED
         self._see_to_limits_and_memberships()
+        self._definers.question("engine", _IS_ENGINE, "whether the engine acts, by a key of its own that counts")
 
     def functions(self, tables_in: str) -> Iterator[str]:
         """What makes the functions, in the order of their names."""
@@ -356,6 +361,10 @@ _FACTORS, _API_KEYS = (table_of(row).name for row in (SecondFactorRow, ApiKeyRow
 _AUDIT, _KEYS, _MEMBERS = (table_of(row).name for row in (AuditRow, SigningKeyRow, MembershipRow))
 _LINKS, _LETTERS = (table_of(row).name for row in (LinkRow, LetterRow))
 _MAIL = f"{_SERVICE} = 'mail'"
+_IS_ENGINE = f"""coalesce(current_setting('app.engine', true), '') <> '' AND EXISTS (
+  SELECT 1 FROM {_API_KEYS} WHERE id = current_setting('app.engine')::uuid AND account IS NULL
+    AND revoked_at IS NULL AND expires_at > freehold.moment()
+)"""  # noqa: S608 - names of ours
 _EXPIRED = f"({_MAIL} AND expires_at <= (SELECT freehold.moment()))"
 _BUILT_IN = [
     # whoever signs in shows an address; whoever shares shows an id
@@ -366,7 +375,13 @@ _BUILT_IN = [
     *_both(_TOKENS, f"hash = {SHOWN} OR CAST(session AS text) = {SHOWN}", "SELECT", "INSERT", "UPDATE"),
     *_both(_FACTORS, f"account = {_CALLER}", "SELECT", "INSERT", "UPDATE", "DELETE"),
     *_both(_API_KEYS, f"account = {_CALLER} OR hash = {SHOWN}", "SELECT"),
-    *_both(_API_KEYS, f"account = {_CALLER}", "INSERT", "UPDATE"),
+    *_both(_API_KEYS, f"account = {_CALLER}", "INSERT"),
+    # who holds a key of the engine may note its use, and no more
+    *_both(
+        _API_KEYS,
+        f"account = {_CALLER} OR (account IS NULL AND revoked_at IS NULL AND hash = {SHOWN})",
+        "UPDATE",
+    ),
     # nobody changes or deletes an event: there is no policy, and no privilege
     *_both(_AUDIT, f"account = {_CALLER}", "SELECT"),
     *_both(_AUDIT, f"account = {_CALLER} OR (account IS NULL AND {_SERVICE} = 'audit')", "INSERT"),

@@ -64,6 +64,8 @@ def _refusal(error: Exception) -> Exception:
     return Unavailable() if is_away(error) else error
 
 
+ENGINE = "app.engine"
+"""the setting that names the key by which the engine acts"""
 Settings = dict[str, str]
 """of a transaction: who is the caller for the database; what is not set is nobody"""
 
@@ -81,6 +83,8 @@ def settings(prepared: Prepared, values: Mapping[str, Any], tells_time: bool) ->
         found["app.presented"] = " ".join(value for value in shown if value.isprintable() and " " not in value)
     if principal.service is not None:
         found["app.service"] = principal.service
+    if values.get("engine"):
+        found[ENGINE] = values["engine"]
     if tells_time and "now" in values:
         found["app.now"] = values["now"]
     return found
@@ -175,6 +179,9 @@ class Turn:
     async def _say(self, prepared: Prepared, values: Mapping[str, Any]) -> None:
         """Begin, where that is still to be done; then see to it that the database knows for whom this runs."""
         wanted = settings(prepared, values, self._tells_time)
+        if self._said.get(ENGINE):
+            # within its work it is asked for others, too
+            wanted = {ENGINE: "", **wanted}
         new = {name: value for name, value in wanted.items() if self._said.get(name) != value}
         # a text is seen by others and may be logged: an address or a token's hash is a value, and costs a round trip
         private = {name: value for name, value in new.items() if not all(map(_PLAIN.fullmatch, value.split()))}

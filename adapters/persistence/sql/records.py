@@ -15,7 +15,7 @@ from adapters.persistence.sql.dialects import DOCUMENT, INSTANT, UUID, one_of_li
 from adapters.persistence.sql.facts import Footprint, Snapshot, at_ways
 from adapters.persistence.sql.identity import account_values, alive_statement, session_alive, staff_statement
 from adapters.persistence.sql.lists import ListShape
-from adapters.persistence.sql.statements import ACCOUNT, NOBODY, SESSION, Caller, Statements
+from adapters.persistence.sql.statements import ACCOUNT, ENGINE, NOBODY, SESSION, Caller, Statements
 from adapters.persistence.sql.views import stored_time, to_stored
 from application.ports import Page, Query, View
 from domain.account import Account
@@ -327,6 +327,8 @@ class SqlRecords:
 
 
 def _caller(actor: Actor) -> Caller:
+    if actor.engine:
+        return ENGINE
     if actor.account is None:
         return NOBODY
     return SESSION if actor.session is not None else ACCOUNT
@@ -335,7 +337,8 @@ def _caller(actor: Actor) -> Caller:
 def _principal(actor: Actor, now: datetime) -> dict[str, Any]:
     """Who asks and when, for every statement."""
     moment = stored_time(now)
-    return {"me": actor.account, "session": actor.session, "now": moment, "today": moment[:10]}
+    engine = actor.name if actor.engine else None
+    return {"me": actor.account, "engine": engine, "session": actor.session, "now": moment, "today": moment[:10]}
 
 
 def _instant(stored: str | None) -> datetime | None:
