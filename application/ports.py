@@ -105,6 +105,9 @@ class RecordsRead(Protocol):
         The actor's own always, the others where it has `members`.
         """
 
+    async def joined(self, actor: Actor, after: str, limit: int, now: datetime) -> Sequence[Membership]:
+        """The actor's own live memberships, by record, of those behind `after` (the empty text: all)."""
+
 
 class Records(RecordsRead, Protocol):
     """Records inside a unit of work, which also sees its own changes."""
@@ -428,6 +431,34 @@ class Work(Protocol):
         """Keep everything, durably, before returning. Raises `Unavailable` where that fails; then nothing is kept."""
 
 
+class Instant(Protocol):
+    """The database as of one instant, for reading."""
+
+    @property
+    def records(self) -> RecordsRead:
+        """Records."""
+
+    @property
+    def accounts(self) -> AccountsRead:
+        """Accounts."""
+
+    @property
+    def sessions(self) -> SessionsRead:
+        """Sessions."""
+
+    @property
+    def second_factors(self) -> SecondFactorsRead:
+        """Second factors."""
+
+    @property
+    def api_keys(self) -> ApiKeysRead:
+        """API keys."""
+
+    @property
+    def audit(self) -> AuditRead:
+        """The audit log."""
+
+
 class Store(Protocol):
     """The database."""
 
@@ -461,6 +492,9 @@ class Store(Protocol):
 
     def work(self) -> AbstractAsyncContextManager[Work]:
         """A unit of work; leaving it without `commit` undoes it."""
+
+    def instant(self) -> AbstractAsyncContextManager[Instant]:
+        """The database as it is when it is first asked: what others commit meanwhile is not seen."""
 
     async def ready(self) -> bool:
         """Whether the database answers and holds the specification's tables."""

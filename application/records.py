@@ -1,12 +1,13 @@
 """Records: create, read, list, change, delete. Each use case takes the actor first and commits itself."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from application.ports import Clock, Filter, Ids, Query, Sealer, Sort, Store, View, Work
+from domain.audit import Event
 from domain.errors import (
     Conflict,
     FieldError,
@@ -20,7 +21,7 @@ from domain.errors import (
 )
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result
 from domain.ownership import Actor, Facts, may, view
-from domain.record import accept_changes, accept_new, create
+from domain.record import Record, accept_changes, accept_new, create
 from domain.specification.analysis import anonymous_may
 from domain.specification.model import Field, Kind, Resource, Specification
 
@@ -197,6 +198,8 @@ class RecordUseCases:
             if await records.obstacles(actor, facts.record, now):
                 raise Conflict("Something that must stay hangs below this record or refers to it.", code="blocked")
             await records.remove(actor, facts.record, now)
+            for event in _deletions(actor, facts.record, now):
+                await work.audit.add(event)
             await work.commit()
 
     async def _targets(
@@ -232,6 +235,17 @@ class RecordUseCases:
         if errors:
             raise Invalid(errors=tuple(errors))
         return found
+
+
+def _deletions(actor: Actor, record: Record, now: datetime) -> Iterator[Event]:
+    """What the log of whoever deleted a record says of it, and that of its owner."""
+    said = {"resource": record.resource, "record": record.id}
+    by_key = {} if actor.key is None else {"key": actor.key.key}
+    if actor.account is not None:
+        yield Event.of("record_deleted", actor.account, now, actor.session, **said, **by_key)
+    if actor.account != record.owner:
+        by = "the engine" if actor.engine else actor.account or "nobody"
+        yield Event.of("record_deleted", record.owner, now, **said, by=by)
 
 
 def _require_expected(model: Resource, expected: Expectation | None) -> None:

@@ -165,7 +165,7 @@ class Container(containers.DeclarativeContainer):
         SecondFactorUseCases, store, clock, accounts, sessions, codes, factor_sealer, throttles
     )
     keys = providers.Singleton(ApiKeyUseCases, specification, store, clock, ids, accounts, sessions)
-    history = providers.Singleton(HistoryUseCases, specification, store, clock, sessions, cursors)
+    history = providers.Singleton(HistoryUseCases, specification, store, clock, sessions, cursors, throttles)
     identity = providers.Singleton(Identity, tokens, clock, clients, throttles, keys)
     auth = providers.Singleton(auth_router, identity, accounts, sessions, tokens, clients, clock, second_factors)
     credentials = providers.Singleton(credentials_router, identity, second_factors, keys, history)

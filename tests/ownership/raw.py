@@ -79,6 +79,7 @@ class Raw:
         account = "" if actor is None else actor.account or "anonymous"
         settings = {
             "app.account": account,
+            "app.engine": (actor.name or "") if actor is not None and actor.engine else "",
             "app.presented": " ".join(shown),
             "app.service": service,
             "app.now": stored_time(NOW),

@@ -361,8 +361,8 @@ _FACTORS, _API_KEYS = (table_of(row).name for row in (SecondFactorRow, ApiKeyRow
 _AUDIT, _KEYS, _MEMBERS = (table_of(row).name for row in (AuditRow, SigningKeyRow, MembershipRow))
 _LINKS, _LETTERS = (table_of(row).name for row in (LinkRow, LetterRow))
 _MAIL = f"{_SERVICE} = 'mail'"
-_IS_ENGINE = f"""coalesce(current_setting('app.engine', true), '') <> '' AND EXISTS (
-  SELECT 1 FROM {_API_KEYS} WHERE id = current_setting('app.engine')::uuid AND account IS NULL
+_IS_ENGINE = f"""EXISTS (
+  SELECT 1 FROM {_API_KEYS} WHERE id = nullif(current_setting('app.engine', true), '')::uuid AND account IS NULL
     AND revoked_at IS NULL AND expires_at > freehold.moment()
 )"""  # noqa: S608 - names of ours
 _EXPIRED = f"({_MAIL} AND expires_at <= (SELECT freehold.moment()))"
