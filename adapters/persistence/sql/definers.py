@@ -224,10 +224,6 @@ END"""
         self.made[name] = Definer(name, wording.types(), "void", body, True, about)
         return select(_called(name, None, *wording.values()))
 
-    def question(self, name: str, asked: str, about: str) -> None:
-        """A function that says whether something is so."""
-        self.made[name] = Definer(name, (), "boolean", f"BEGIN RETURN {asked}; END", False, about)
-
     def trigger(self, name: str, body: str, about: str) -> None:
         """A function that a trigger calls."""
         self.made[name] = Definer(name, (), "trigger", body, True, about)

@@ -38,7 +38,7 @@ from adapters.persistence.sql.builtin import (
     table_of,
 )
 from adapters.persistence.sql.connection import param
-from adapters.persistence.sql.definers import BehindWall, Wording, quoted, said, text_literal
+from adapters.persistence.sql.definers import BehindWall, Definer, Wording, quoted, said, text_literal
 from adapters.persistence.sql.dialects import TEXT, UUID
 from adapters.persistence.sql.postgres_statements import PostgresStatements
 from adapters.persistence.sql.rules import ME, Asker, At
@@ -59,17 +59,29 @@ _WORDS = (
     ),
     ("service", "text", "nullif(current_setting('app.service', true), '')", "what the service does, for nobody"),
     ("moment", "timestamptz", "{moment}", "the instant by which memberships and conditions are judged"),
+    (
+        "engine",
+        "boolean",
+        "coalesce(current_setting('app.engine', true), '') <> '' AND freehold.by_engine_key()",
+        "whether the engine acts, which is asked of the table only where somebody says so",
+    ),
 )
+_BY_ENGINE_KEY = f"""BEGIN RETURN EXISTS (
+  SELECT 1 FROM {table_of(ApiKeyRow).name} WHERE id = nullif(current_setting('app.engine', true), '')::uuid AND account IS NULL
+    AND revoked_at IS NULL AND expires_at > freehold.moment()
+); END"""  # noqa: S608 - names of ours
 OWN_CLOCK, TOLD_CLOCK = "now()", "nullif(current_setting('app.now', true), '')::timestamptz"
 """the database's own; or what it is told, for tests and proofs of other days"""
 
 
-def words(moment: str) -> Iterator[str]:
+def words(moment: str, tables_in: str) -> Iterator[str]:
     """What makes the functions that read the settings of a transaction.
 
     Each is one expression, so that it is inlined. What it names is bound when it is made, and not looked for in its
     caller's search path.
     """
+    about = "whether there is such a key of the engine, and it counts"
+    yield from Definer("by_engine_key", (), "boolean", _BY_ENGINE_KEY, False, about).sql(tables_in)
     for name, kind, reads, about in _WORDS:
         reads = reads.format(moment=moment)
         yield f"CREATE FUNCTION freehold.{name}() RETURNS {kind} LANGUAGE sql STABLE RETURN {reads}"
@@ -142,7 +154,6 @@ class Policies:
         self.policies += [*self._of_memberships(), *_BUILT_IN]
         self.grants = [self._granted(resource) for resource in self._resources] + _GRANTED
         self._see_to_limits_and_memberships()
-        self._definers.question("engine", _IS_ENGINE, "whether the engine acts, by a key of its own that counts")
 
     def functions(self, tables_in: str) -> Iterator[str]:
         """What makes the functions, in the order of their names."""
@@ -361,10 +372,6 @@ _FACTORS, _API_KEYS = (table_of(row).name for row in (SecondFactorRow, ApiKeyRow
 _AUDIT, _KEYS, _MEMBERS = (table_of(row).name for row in (AuditRow, SigningKeyRow, MembershipRow))
 _LINKS, _LETTERS = (table_of(row).name for row in (LinkRow, LetterRow))
 _MAIL = f"{_SERVICE} = 'mail'"
-_IS_ENGINE = f"""EXISTS (
-  SELECT 1 FROM {_API_KEYS} WHERE id = nullif(current_setting('app.engine', true), '')::uuid AND account IS NULL
-    AND revoked_at IS NULL AND expires_at > freehold.moment()
-)"""  # noqa: S608 - names of ours
 _EXPIRED = f"({_MAIL} AND expires_at <= (SELECT freehold.moment()))"
 _BUILT_IN = [
     # whoever signs in shows an address; whoever shares shows an id

@@ -124,7 +124,7 @@ class RuleCompiler:
         resource = self.specification.at(at.resource, at.path)
         allowed = self.on_rule(resource.rule(action), at)
         if action == "open":
-            return or_(self.on_engine(), allowed)
+            return or_(allowed, self.on_engine())
         if action in ("read", "create"):
             return allowed
         return and_(allowed, self.may("open", at))
