@@ -142,13 +142,14 @@ class SessionUseCases:
     async def start(self, work: Work, account: Account, device: Device, now: datetime) -> SignedIn:
         """A new session with its first tokens, in somebody else's unit of work. Raises `NotAuthenticated`.
 
-        A new session waits for whoever disables the account right now. So that is asked once more, behind it.
+        A new session waits for whoever disables the account right now, or changes its password. So both are asked
+        once more, behind it.
         """
         session = Session.start(self._ids.new(), account.id, device.name, device.address, now)
         refresh_token = _new_token()
         await work.sessions.add(session)
         present = await work.accounts.get(account.id)
-        if present is None or present.disabled:
+        if present is None or present.disabled or present.password_hash != account.password_hash:
             raise _wrong_credentials()
         await work.sessions.add_token(session.first_token(_hash(refresh_token)))
         answer = self._answer(account, session, refresh_token, now)

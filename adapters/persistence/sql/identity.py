@@ -97,8 +97,8 @@ class IdentityStatements:
         )
         self.add_account = ready(inserting(_ACCOUNTS, without="staff"), Principal("id"))
         self.save_account = ready(updating(_ACCOUNTS, "email", "password_hash"), Principal("key"))
-        # its own sessions' keys wait for this: whoever signs in meanwhile does so before, or sees what was decided
-        self.operated_account = held(select(_ACCOUNTS.c.id).where(_ACCOUNTS.c.id == key), Principal("key"))
+        # the key of a new session waits for this
+        self.held_account = held(select(_ACCOUNTS.c.id).where(_ACCOUNTS.c.id == key), Principal("key"))
         self.appoint_account = ready(updating(_ACCOUNTS, "staff", "disabled"), Principal("key"))
         self.session = held(select(_SESSIONS).where(_SESSIONS.c.id == key), shown)
         of_account = select(_SESSIONS).where(_SESSIONS.c.account == key)
@@ -178,12 +178,17 @@ class SqlAccounts:
 
     async def save(self, account: Account) -> None:
         """See the port."""
+        await self._hold(account)
         await self._write(self._statements.save_account, account_values(account) | {"key": account.id})
 
     async def appoint(self, account: Account) -> None:
         """See the port."""
-        await self._connection.rows(self._statements.operated_account, {"key": account.id})
+        await self._hold(account)
         await self._connection.run(self._statements.appoint_account, account_values(account) | {"key": account.id})
+
+    async def _hold(self, account: Account) -> None:
+        """Let sessions that begin meanwhile wait: they come before, and are seen, or see what was decided."""
+        await self._connection.rows(self._statements.held_account, {"key": account.id})
 
     async def _write(self, prepared: Prepared, values: dict[str, Any]) -> None:
         try:

@@ -67,8 +67,8 @@ _WORDS = (
     ),
 )
 _BY_ENGINE_KEY = f"""BEGIN RETURN EXISTS (
-  SELECT 1 FROM {table_of(ApiKeyRow).name} WHERE id = nullif(current_setting('app.engine', true), '')::uuid AND account IS NULL
-    AND revoked_at IS NULL AND expires_at > freehold.moment()
+  SELECT 1 FROM {table_of(ApiKeyRow).name} WHERE id = nullif(current_setting('app.engine', true), '')::uuid
+    AND account IS NULL AND revoked_at IS NULL AND expires_at > freehold.moment()
 ); END"""  # noqa: S608 - names of ours
 OWN_CLOCK, TOLD_CLOCK = "now()", "nullif(current_setting('app.now', true), '')::timestamptz"
 """the database's own; or what it is told, for tests and proofs of other days"""
