@@ -3,10 +3,11 @@
 Each use case commits itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from application.mailing import Mailing
 from application.ports import Clock, Ids, Passwords, Store, Work
@@ -43,8 +44,9 @@ class AccountUseCases:
         mailing: Mailing,
         sign_up: SignUp,
         staff_roles: Sequence[str] = (),
+        app: str = "",
     ) -> None:
-        """Who may register is the service's choice, for good; the staff roles are the specification's."""
+        """Who may register is the service's choice, for good; staff roles and the app's name are the specification's."""
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -54,6 +56,7 @@ class AccountUseCases:
         self._mailing = mailing
         self._sign_up = sign_up
         self._staff_roles = staff_roles
+        self._app = app
 
     # --- signing up ----------------------------------------------------------------------
 
@@ -70,7 +73,7 @@ class AccountUseCases:
             raise Forbidden("Nobody can register here.", code="sign_up_closed")
         if self._sign_up is SignUp.INVITE and invitation is None:
             raise Forbidden("Whoever registers here needs an invitation.", code="invitation_needed")
-        email, password = accepted(email=(accept_email, email), password=(accept_password, password))
+        email, password = accepted(email=(accept_email, email), password=(self._new_password(email), password))
         if self._sign_up is SignUp.VERIFIED:
             await self._ask_to_verify(email, password, device)
             return None
@@ -92,6 +95,9 @@ class AccountUseCases:
             await work.commit()
         await self._throttles.signed_in(email, device)
         return answer
+
+    def _new_password(self, email: str) -> Callable[[str], str]:
+        return partial(accept_password, app=self._app, email=email)
 
     async def _ask_to_verify(self, email: str, password: str, device: Device) -> None:
         """The work is the same whether or not there is such an account."""
@@ -158,7 +164,8 @@ class AccountUseCases:
     async def change_password(self, actor: Actor, old: str, new: str) -> None:
         """Set a new password and end the caller's other sessions. Raises `Invalid` where the old one is wrong."""
         found = await self.me(actor)
-        old, new = accepted(old_password=(presented_password, old), new_password=(accept_password, new))
+        new_password = self._new_password(found.email)
+        old, new = accepted(old_password=(presented_password, old), new_password=(new_password, new))
         await self._ask_again(actor, old, found, "old_password")
         password_hash = await self._passwords.hash(new)
         now = self._clock.now()
@@ -191,11 +198,12 @@ class AccountUseCases:
     async def reset(self, token: str, password: str, device: Device) -> None:
         """Set another password by a link that was sent; every session ends. Raises `Invalid`, `TooManyRequests`."""
         await self._throttles.signing_in(device.address)
-        (password,) = accepted(password=(accept_password, password))
         async with self._store.work() as work:
             # used below; here it only saves the hashing
-            if await self._mailing.find(work, token, Kind.RESET, self._clock.now()) is None:
-                raise _not_valid("token")
+            sent = await self._mailing.find(work, token, Kind.RESET, self._clock.now())
+        if sent is None:
+            raise _not_valid("token")
+        (password,) = accepted(password=(self._new_password(sent.email), password))
         password_hash = await self._passwords.hash(password)
         now = self._clock.now()
         async with self._store.work() as work:

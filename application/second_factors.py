@@ -128,7 +128,9 @@ class SecondFactorUseCases:
             now = self._clock.now()
             account = await work.accounts.get(found.id)
             factor = await work.second_factors.get(found.id)
-            if account is None or account.disabled or account.password_hash != opened.password_hash or factor is None:
+            if account is None or account.disabled or account.password_hash != opened.password_hash:
+                raise _ended()
+            if factor is None or factor.state != opened.factor_state:
                 raise _ended()
             used = self._used(factor, code, now)
             if used is None:

@@ -157,6 +157,7 @@ class Container(containers.DeclarativeContainer):
         mailing,
         providers.Callable(_sign_up, settings),
         providers.Callable(_staff_roles, specification),
+        providers.Callable(_app_name, specification),
     )
 
     allowed_origins = providers.Callable(_allowed_origins, settings)
