@@ -46,7 +46,7 @@ class AccountUseCases:
         staff_roles: Sequence[str] = (),
         app: str = "",
     ) -> None:
-        """Who may register is the service's choice, for good; staff roles and the app's name are the specification's."""
+        """Who may register is the service's choice, for good; staff roles and the app's name are given."""
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -300,6 +300,15 @@ class AccountUseCases:
                 await work.links.forget(account.id)
                 await work.letters.forget(account.id)
             await work.audit.add(Event.of("account_disabled" if disabled else "account_enabled", account.id, now))
+            await work.commit()
+
+    async def end_sessions(self, email: str) -> None:
+        """Sign an account out everywhere. Raises `NotFound`, `Invalid`."""
+        now = self._clock.now()
+        async with self._store.work() as work:
+            account = await self._named(work, email)
+            await self._sessions.end(work, Actor(account.id), Scope.ALL, now)
+            await work.audit.add(Event.of("sessions_ended", account.id, now))
             await work.commit()
 
     async def remove_second_factor(self, email: str) -> None:

@@ -302,6 +302,16 @@ def enable(email: Email, folder: Folder = Path(), as_json: Json = False) -> None
 
 
 @accounts.command()
+def sign_out(email: Email, folder: Folder = Path(), as_json: Json = False) -> None:
+    """End every session of an account, at once. It can sign in again."""
+    _operate(folder, as_json, lambda container: container.accounts().end_sessions(email))
+    if as_json:
+        reports.print_json({"signed_out": True})
+    else:
+        out.print("Its sessions have ended.")
+
+
+@accounts.command()
 def remove_mfa(email: Email, folder: Folder = Path(), as_json: Json = False) -> None:
     """Take away the second factor of somebody who lost device and recovery codes; its sessions end at once."""
     _operate(folder, as_json, lambda container: container.accounts().remove_second_factor(email))

@@ -37,6 +37,7 @@ class Identity:
             raise
         await self._throttles.request(actor, "" if actor.name else self._clients.address(request.scope))
         require_one_account(request, actor.account)
+        request.scope.setdefault("state", {})["caller"] = actor.name
         return actor
 
     async def account(self, request: Request) -> str | None:

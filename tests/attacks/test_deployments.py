@@ -221,6 +221,15 @@ async def test_a_disabled_account_stops_at_once_and_comes_back_signed_out(people
     assert await mary.alive(await mary.sign_in())
 
 
+async def test_an_account_that_the_operator_signs_out_is_out_at_once(people: People, place: Deployment) -> None:
+    mary, bob = await people(), await people()
+    sessions = [mary.made, await mary.sign_in()]
+    await asyncio.to_thread(place.command, "accounts", "sign-out", mary.email)
+    assert [await mary.alive(made) for made in sessions] == [False, False]
+    assert (await mary.refresh(mary.made["refresh_token"])).status_code == 401
+    assert await bob.alive(bob.made)
+
+
 async def test_a_deleted_account_stops_at_once_whatever_it_is_doing(people: People) -> None:
     """Writing all the while: nothing breaks, and nothing of it is left under the address."""
     mary = await people()
