@@ -10,7 +10,7 @@ account) is as good as false.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Any, assert_never
 
 from sqlalchemy import ColumnElement, FromClause, Table, and_, case, exists, false, not_, or_, select, true
@@ -99,7 +99,7 @@ class At:
         return At(self.table, self.resource, self.path + path)
 
 
-class Asker(Enum):
+class Asker(StrEnum):
     """A kind of caller."""
 
     NOBODY = "without an account"
