@@ -304,7 +304,8 @@ def _open(stored: SigningKey, sealer: Sealer) -> Key:
     if plain is None:
         raise SecretRefused(
             "The signing keys in the database were sealed under another secret: set FREEHOLD_SECRET to that one, "
-            "or put its `.freehold-secret` back."
+            "or put its `.freehold-secret` back. Secrets of second factors are lost with it, too: "
+            "docs/security.md says how to change it for good."
         )
     match load_der_private_key(plain, None):
         case EllipticCurvePrivateKey(curve=SECP256R1()) | Ed25519PrivateKey() as private:

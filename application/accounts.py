@@ -3,9 +3,11 @@
 Each use case commits itself.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 from application.mailing import Mailing
 from application.ports import Clock, Ids, Passwords, Store, Work
@@ -41,8 +43,10 @@ class AccountUseCases:
         throttles: Throttles,
         mailing: Mailing,
         sign_up: SignUp,
+        staff_roles: Sequence[str] = (),
+        app: str = "",
     ) -> None:
-        """Who may register is the service's choice, for good."""
+        """Who may register is the service's choice, for good; staff roles and the app's name are given."""
         self._store = store
         self._clock = clock
         self._ids = ids
@@ -51,6 +55,8 @@ class AccountUseCases:
         self._throttles = throttles
         self._mailing = mailing
         self._sign_up = sign_up
+        self._staff_roles = staff_roles
+        self._app = app
 
     # --- signing up ----------------------------------------------------------------------
 
@@ -67,7 +73,7 @@ class AccountUseCases:
             raise Forbidden("Nobody can register here.", code="sign_up_closed")
         if self._sign_up is SignUp.INVITE and invitation is None:
             raise Forbidden("Whoever registers here needs an invitation.", code="invitation_needed")
-        email, password = accepted(email=(accept_email, email), password=(accept_password, password))
+        email, password = accepted(email=(accept_email, email), password=(self._new_password(email), password))
         if self._sign_up is SignUp.VERIFIED:
             await self._ask_to_verify(email, password, device)
             return None
@@ -89,6 +95,9 @@ class AccountUseCases:
             await work.commit()
         await self._throttles.signed_in(email, device)
         return answer
+
+    def _new_password(self, email: str) -> Callable[[str], str]:
+        return partial(accept_password, app=self._app, email=email)
 
     async def _ask_to_verify(self, email: str, password: str, device: Device) -> None:
         """The work is the same whether or not there is such an account."""
@@ -155,7 +164,8 @@ class AccountUseCases:
     async def change_password(self, actor: Actor, old: str, new: str) -> None:
         """Set a new password and end the caller's other sessions. Raises `Invalid` where the old one is wrong."""
         found = await self.me(actor)
-        old, new = accepted(old_password=(presented_password, old), new_password=(accept_password, new))
+        new_password = self._new_password(found.email)
+        old, new = accepted(old_password=(presented_password, old), new_password=(new_password, new))
         await self._ask_again(actor, old, found, "old_password")
         password_hash = await self._passwords.hash(new)
         now = self._clock.now()
@@ -188,11 +198,12 @@ class AccountUseCases:
     async def reset(self, token: str, password: str, device: Device) -> None:
         """Set another password by a link that was sent; every session ends. Raises `Invalid`, `TooManyRequests`."""
         await self._throttles.signing_in(device.address)
-        (password,) = accepted(password=(accept_password, password))
         async with self._store.work() as work:
             # used below; here it only saves the hashing
-            if await self._mailing.find(work, token, Kind.RESET, self._clock.now()) is None:
-                raise _not_valid("token")
+            sent = await self._mailing.find(work, token, Kind.RESET, self._clock.now())
+        if sent is None:
+            raise _not_valid("token")
+        (password,) = accepted(password=(self._new_password(sent.email), password))
         password_hash = await self._passwords.hash(password)
         now = self._clock.now()
         async with self._store.work() as work:
@@ -280,12 +291,9 @@ class AccountUseCases:
 
     async def set_disabled(self, email: str, disabled: bool) -> None:
         """Let nobody act for an account any more, from now on; or again. Raises `NotFound`, `Invalid`."""
-        (email,) = accepted(email=(accept_email, email))
         now = self._clock.now()
         async with self._store.work() as work:
-            account = await work.accounts.by_email(email)
-            if account is None:
-                raise NotFound("There is no account with this address.")
+            account = await self._named(work, email)
             await work.accounts.appoint(replace(account, disabled=disabled))
             if disabled:
                 await self._sessions.end(work, Actor(account.id), Scope.ALL, now)
@@ -293,6 +301,52 @@ class AccountUseCases:
                 await work.letters.forget(account.id)
             await work.audit.add(Event.of("account_disabled" if disabled else "account_enabled", account.id, now))
             await work.commit()
+
+    async def end_sessions(self, email: str) -> None:
+        """Sign an account out everywhere. Raises `NotFound`, `Invalid`."""
+        now = self._clock.now()
+        async with self._store.work() as work:
+            account = await self._named(work, email)
+            await self._sessions.end(work, Actor(account.id), Scope.ALL, now)
+            await work.audit.add(Event.of("sessions_ended", account.id, now))
+            await work.commit()
+
+    async def remove_second_factor(self, email: str) -> None:
+        """For somebody who lost device and recovery codes; every session ends. Raises `NotFound`, `Invalid`."""
+        now = self._clock.now()
+        async with self._store.work() as work:
+            account = await self._named(work, email)
+            await work.second_factors.remove(account.id)
+            await self._sessions.end(work, Actor(account.id), Scope.ALL, now)
+            await work.audit.add(Event.of("mfa_removed", account.id, now))
+            await work.commit()
+
+    async def appoint(self, email: str, staff: str | None) -> None:
+        """Give an account a staff role of the specification, or take it away. Raises `NotFound`, `Invalid`."""
+        if staff is not None and staff not in self._staff_roles:
+            known = (
+                f"one of {', '.join(self._staff_roles)}" if self._staff_roles else "nothing: there are no such roles"
+            )
+            raise Invalid(errors=(FieldError("role", "not_one_of", f"A staff role is {known}."),))
+        now = self._clock.now()
+        async with self._store.work() as work:
+            account = await self._named(work, email)
+            if account.staff != staff:
+                await work.accounts.appoint(replace(account, staff=staff))
+                data = {"before": account.staff or "", "role": staff or ""}
+                await work.audit.add(Event.of("staff_changed", account.id, now, **data))
+                await work.commit()
+
+    async def staff(self) -> Sequence[Account]:
+        """Every account with a staff role, by address."""
+        return await self._store.accounts.staff()
+
+    async def _named(self, work: Work, email: str) -> Account:
+        (email,) = accepted(email=(accept_email, email))
+        account = await work.accounts.by_email(email)
+        if account is None:
+            raise NotFound("There is no account with this address.")
+        return account
 
 
 def _not_valid(field: str) -> Invalid:

@@ -1,8 +1,8 @@
-"""API keys: make, list, revoke, and know the caller by one. Each use case commits itself."""
+"""API keys and the engine's: make, list, revoke, and know the caller by one. Each use case commits itself."""
 
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from application.accounts import AccountUseCases
@@ -18,6 +18,7 @@ from domain.values import ValueRefused, accept_text
 
 PREFIX = "fhk_"
 """by which people and scanners for secrets know a key; an access token never begins so"""
+ENGINE_PREFIX = "fhe_"
 KEY_BYTES = 32
 LONGEST_KEY = 128
 """characters of a presented one; ours have 47"""
@@ -44,18 +45,21 @@ class ApiKeyUseCases:
         self._sessions = sessions
 
     async def actor(self, presented: str) -> Actor:
-        """The account as which a key acts, within its scope. Raises `NotAuthenticated` (`bad_api_key`)."""
+        """Who acts by a key: its account or the engine, within its scope. Raises `NotAuthenticated` (`bad_api_key`)."""
         refused = NotAuthenticated("This API key is not valid (any more).", code="bad_api_key")
         if len(presented) > LONGEST_KEY:
             raise refused
         now = self._clock.now()
         key = await self._store.api_keys.by_hash(_hash(presented))
-        account = None if key is None else await self._store.accounts.get(key.account)
-        if key is None or account is None or account.disabled or not key.alive(now):
+        if key is None or not key.alive(now):
             raise refused
+        if key.account is not None:
+            account = await self._store.accounts.get(key.account)
+            if account is None or account.disabled:
+                raise refused
         if key.use(now) is not key:
             await self._note_use(key, now)
-        return Actor(account.id, key=key.scope)
+        return Actor(key.account, engine=key.account is None, key=key.scope)
 
     async def _note_use(self, key: ApiKey, now: datetime) -> None:
         async with self._store.work() as work:
@@ -113,6 +117,39 @@ class ApiKeyUseCases:
                 raise NotFound
             await work.api_keys.save(key.revoke(now))
             await work.audit.add(Event.of("key_revoked", actor.account, now, actor.session, key=key.id))
+            await work.commit()
+
+    # --- the operator's ------------------------------------------------------------------
+
+    async def create_engine(
+        self, name: str, actions: Sequence[str], resources: Sequence[str], life: timedelta
+    ) -> tuple[ApiKey, str]:
+        """A new key of the engine, and itself in plain, which exists nowhere else. Raises `Invalid`."""
+        now = self._clock.now()
+        self._check(name, actions, resources, now + life, now)
+        plain = ENGINE_PREFIX + secrets.token_urlsafe(KEY_BYTES)
+        scope = tuple(sorted(set(actions))), tuple(sorted(set(resources)))
+        key = ApiKey(self._ids.new(), None, _hash(plain), name, *scope, now, now + life)
+        async with self._store.work() as work:
+            await work.api_keys.add(key)
+            await work.audit.add(Event.of("engine_key_created", None, now, key=key.id))
+            await work.commit()
+        return key, plain
+
+    async def engine_keys(self) -> Sequence[ApiKey]:
+        """The engine's living keys, newest first."""
+        now = self._clock.now()
+        return [key for key in await self._store.api_keys.of_engine() if key.alive(now)]
+
+    async def revoke_engine(self, key_id: str) -> None:
+        """End one of the engine's keys, at once. Raises `NotFound` for any other, also one that has ended."""
+        now = self._clock.now()
+        async with self._store.work() as work:
+            living = [key for key in await work.api_keys.of_engine() if key.id == key_id and key.alive(now)]
+            if not living:
+                raise NotFound("There is no such key.")
+            await work.api_keys.save(living[0].revoke(now))
+            await work.audit.add(Event.of("engine_key_revoked", None, now, key=key_id))
             await work.commit()
 
     def _check(

@@ -115,6 +115,9 @@ class RecordsRead(Protocol):
         The actor's own always, the others where it has `members`.
         """
 
+    async def joined(self, actor: Actor, after: str, limit: int, now: datetime) -> Sequence[Membership]:
+        """The actor's own live memberships, by record, of those behind `after` (the empty text: all)."""
+
 
 class Records(RecordsRead, Protocol):
     """Records inside a unit of work, which also sees its own changes."""
@@ -190,13 +193,19 @@ class Records(RecordsRead, Protocol):
 
 
 class AccountsRead(Protocol):
-    """Accounts, by their own hand: no method lists them."""
+    """Accounts, by their own hand: no method lists them all."""
 
     async def get(self, account_id: str) -> Account | None:
         """The account, or None."""
 
     async def by_email(self, email: str) -> Account | None:
         """The account with this normalised address, or None."""
+
+    async def staff(self) -> Sequence[Account]:
+        """Those with a staff role, by address.
+
+        A database with roles of its own shows them only to the owner of its tables.
+        """
 
 
 class Accounts(AccountsRead, Protocol):
@@ -275,6 +284,12 @@ class ApiKeysRead(Protocol):
 
     async def of_account(self, account_id: str) -> Sequence[ApiKey]:
         """All keys of the account, newest first, ended ones included."""
+
+    async def of_engine(self) -> Sequence[ApiKey]:
+        """All keys of the engine, newest first, ended ones included.
+
+        A database with roles of its own shows them, and lets them be made, only to the owner of its tables.
+        """
 
 
 class ApiKeys(ApiKeysRead, Protocol):
@@ -426,6 +441,34 @@ class Work(Protocol):
         """Keep everything, durably, before returning. Raises `Unavailable` where that fails; then nothing is kept."""
 
 
+class Instant(Protocol):
+    """The database as of one instant, for reading."""
+
+    @property
+    def records(self) -> RecordsRead:
+        """Records."""
+
+    @property
+    def accounts(self) -> AccountsRead:
+        """Accounts."""
+
+    @property
+    def sessions(self) -> SessionsRead:
+        """Sessions."""
+
+    @property
+    def second_factors(self) -> SecondFactorsRead:
+        """Second factors."""
+
+    @property
+    def api_keys(self) -> ApiKeysRead:
+        """API keys."""
+
+    @property
+    def audit(self) -> AuditRead:
+        """The audit log."""
+
+
 class Store(Protocol):
     """The database."""
 
@@ -459,6 +502,9 @@ class Store(Protocol):
 
     def work(self) -> AbstractAsyncContextManager[Work]:
         """A unit of work; leaving it without `commit` undoes it."""
+
+    def instant(self) -> AbstractAsyncContextManager[Instant]:
+        """The database as it is when it is first asked: what others commit meanwhile is not seen."""
 
     async def ready(self) -> bool:
         """Whether the database answers and holds the specification's tables."""

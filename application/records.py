@@ -1,12 +1,13 @@
 """Records: create, read, list, change, delete. Each use case takes the actor first and commits itself."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from application.ports import Clock, Filter, Ids, Query, Sealer, Sort, Store, View, Work
+from domain.audit import Event
 from domain.errors import (
     Conflict,
     FieldError,
@@ -20,7 +21,7 @@ from domain.errors import (
 )
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result
 from domain.ownership import Actor, Facts, may, view
-from domain.record import accept_changes, accept_new, create
+from domain.record import Record, accept_changes, accept_new, create
 from domain.specification.analysis import anonymous_may
 from domain.specification.model import Field, Kind, Resource, Specification
 
@@ -62,10 +63,12 @@ class RecordUseCases:
         """The one door of every use case on records and members.
 
         Raises `NotAuthenticated` for an anonymous caller where no grant of the action could ever match one,
-        `Forbidden` (`out_of_scope`) for an API key that is not for this.
+        `Forbidden` for the engine, which owns nothing, and (`out_of_scope`) for a key that is not for this.
         """
         if actor.key is not None and not actor.key.covers(resource, action):
             raise Forbidden("This API key is not for this.", code="out_of_scope")
+        if actor.engine and action == "create" and self.specification.resources[resource].parent is None:
+            raise Forbidden("Only an account can own this.")
         if actor.account is None and not actor.engine and not self._anonymous_may[resource, action]:
             raise NotAuthenticated
 
@@ -195,6 +198,8 @@ class RecordUseCases:
             if await records.obstacles(actor, facts.record, now):
                 raise Conflict("Something that must stay hangs below this record or refers to it.", code="blocked")
             await records.remove(actor, facts.record, now)
+            for event in _deletions(actor, facts.record, now):
+                await work.audit.add(event)
             await work.commit()
 
     async def _targets(
@@ -230,6 +235,17 @@ class RecordUseCases:
         if errors:
             raise Invalid(errors=tuple(errors))
         return found
+
+
+def _deletions(actor: Actor, record: Record, now: datetime) -> Iterator[Event]:
+    """What the log of whoever deleted a record says of it, and that of its owner."""
+    said = {"resource": record.resource, "record": record.id}
+    by_key = {} if actor.key is None else {"key": actor.key.key}
+    if actor.account is not None:
+        yield Event.of("record_deleted", actor.account, now, actor.session, **said, **by_key)
+    if actor.account != record.owner:
+        by = "the engine" if actor.engine else actor.account or "nobody"
+        yield Event.of("record_deleted", record.owner, now, **said, by=by)
 
 
 def _require_expected(model: Resource, expected: Expectation | None) -> None:
@@ -288,4 +304,4 @@ def total_order(sort: tuple[Sort, ...]) -> tuple[Sort, ...]:
 def _bound_to(actor: Actor, resource: str, filters: tuple[Filter, ...], order: tuple[Sort, ...]) -> bytes:
     """What a cursor belongs to: this caller and this query (of any page size)."""
     asked = sorted((f.operator.parameter(f.field), sorted(map(str, f.values))) for f in filters)
-    return json.dumps([actor.account, resource, asked, [(key.field, key.descending) for key in order]]).encode()
+    return json.dumps([actor.name, resource, asked, [(key.field, key.descending) for key in order]]).encode()

@@ -91,7 +91,7 @@ class SecondFactorUseCases:
                 raise Conflict("Begin first.", code="mfa_not_begun")
             if factor.confirmed_at is not None:
                 raise Conflict("The second factor is on already.", code="mfa_on")
-            step = self._codes.step(self._secret(factor), code, now)
+            step = self._step(factor, code, now)
             if step is None:
                 raise _wrong_code()
             await work.second_factors.save(factor.confirm(step, tuple(map(_hash, recovery)), now))
@@ -128,7 +128,9 @@ class SecondFactorUseCases:
             now = self._clock.now()
             account = await work.accounts.get(found.id)
             factor = await work.second_factors.get(found.id)
-            if account is None or account.disabled or account.password_hash != opened.password_hash or factor is None:
+            if account is None or account.disabled or account.password_hash != opened.password_hash:
+                raise _ended()
+            if factor is None or factor.state != opened.factor_state:
                 raise _ended()
             used = self._used(factor, code, now)
             if used is None:
@@ -146,12 +148,15 @@ class SecondFactorUseCases:
         """The factor after the code; None for one that does not count."""
         if len(code) > LONGEST_CODE or factor.confirmed_at is None:
             return None
-        return factor.use(self._codes.step(self._secret(factor), code, now), _hash(code))
+        return factor.use(self._step(factor, code, now), _hash(code))
 
-    def _secret(self, factor: SecondFactor) -> bytes:
+    def _step(self, factor: SecondFactor, code: str, now: datetime) -> int | None:
+        """The step of a code by time; None also where the secret was sealed under another one of the service's.
+
+        Recovery codes count all the same: they are kept as hashes.
+        """
         secret = self._sealer.open(factor.secret_sealed, factor.account.encode())
-        assert secret is not None, "sealed under another FREEHOLD_SECRET"
-        return secret
+        return None if secret is None else self._codes.step(secret, code, now)
 
 
 def _ended() -> NotAuthenticated:

@@ -16,6 +16,7 @@ from domain.audit import Event
 from domain.errors import FieldError, Forbidden, Invalid, NotAuthenticated, NotFound, SecondFactorRequired
 from domain.mail import Kind
 from domain.ownership import Actor
+from domain.second_factor import SecondFactor
 from domain.session import Outcome, Session
 from domain.values import ValueRefused
 
@@ -56,6 +57,8 @@ class Challenge:
 
     account: str
     password_hash: str = field(repr=False)
+    factor_state: str
+    """as it was then: a challenge is over when a code has counted"""
 
 
 class SessionUseCases:
@@ -121,14 +124,14 @@ class SessionUseCases:
             factor = await work.second_factors.get(account.id)
             if factor is not None and factor.confirmed_at is not None:
                 await work.commit()
-                raise SecondFactorRequired(self._challenge(account, now))
+                raise SecondFactorRequired(self._challenge(account, factor, now))
             answer = await self.start(work, account, device, now)
             await work.audit.add(Event.of("login", account.id, now, answer.session, device.address))
             await work.commit()
             return answer
 
-    def _challenge(self, account: Account, now: datetime) -> str:
-        said = [account.id, account.password_hash, (now + CHALLENGE_LIFE).isoformat()]
+    def _challenge(self, account: Account, factor: SecondFactor, now: datetime) -> str:
+        said = [account.id, account.password_hash, factor.state, (now + CHALLENGE_LIFE).isoformat()]
         return self._sealer.seal(json.dumps(said).encode(), _CHALLENGE)
 
     def open_challenge(self, challenge: str, now: datetime) -> Challenge | None:
@@ -136,19 +139,20 @@ class SessionUseCases:
         plain = None if len(challenge) > LONGEST_CHALLENGE else self._sealer.open(challenge, _CHALLENGE)
         if plain is None:
             return None
-        account, password_hash, ends = json.loads(plain)
-        return Challenge(account, password_hash) if now < datetime.fromisoformat(ends) else None
+        account, password_hash, factor_state, ends = json.loads(plain)
+        return Challenge(account, password_hash, factor_state) if now < datetime.fromisoformat(ends) else None
 
     async def start(self, work: Work, account: Account, device: Device, now: datetime) -> SignedIn:
         """A new session with its first tokens, in somebody else's unit of work. Raises `NotAuthenticated`.
 
-        A new session waits for whoever disables the account right now. So that is asked once more, behind it.
+        A new session waits for whoever disables the account right now, or changes its password. So both are asked
+        once more, behind it.
         """
         session = Session.start(self._ids.new(), account.id, device.name, device.address, now)
         refresh_token = _new_token()
         await work.sessions.add(session)
         present = await work.accounts.get(account.id)
-        if present is None or present.disabled:
+        if present is None or present.disabled or present.password_hash != account.password_hash:
             raise _wrong_credentials()
         await work.sessions.add_token(session.first_token(_hash(refresh_token)))
         answer = self._answer(account, session, refresh_token, now)

@@ -11,6 +11,7 @@ from domain.errors import TooManyRequests, Unavailable
 from domain.ownership import Actor
 from domain.throttling import (
     ADDRESS_MAILS,
+    EXPORTS,
     GUESSES_REMEMBERED,
     HEARD_AT_ONCE,
     KNOWN,
@@ -67,7 +68,7 @@ class Throttles:
         limit, now = self._requests, int(self._clock.now().timestamp())
         if now // limit.seconds != self._window:
             self._window, self._spent = now // limit.seconds, {}
-        caller = actor.account or network_of(address)
+        caller = actor.name or network_of(address)
         # [as far as is known here, of these not yet told]
         spent = self._spent.get(caller)
         if spent is None:
@@ -107,6 +108,10 @@ class Throttles:
         """One more mail that somebody asks for; whether there is such an account makes no difference."""
         await self._take(NETWORK_MAILS, "mails", network_of(address))
         await self._take(ADDRESS_MAILS, "mails to", email)
+
+    async def exporting(self, actor: Actor) -> None:
+        """One more export of an account."""
+        await self._take(EXPORTS, "exports", str(actor.account))
 
     @asynccontextmanager
     async def signing_in_as(self, email: str, device: Device) -> AsyncIterator[None]:

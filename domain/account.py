@@ -1,6 +1,7 @@
 """An account: who can sign in, and what an address and a password may be."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from unicodedata import normalize
@@ -12,6 +13,8 @@ LONGEST_EMAIL = 254
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 256
 """characters (code points) after normalisation"""
+SERVICE, SHORTEST_WORD = "freehold", 3
+"""a word that is guessed first wherever this runs; and how many characters make one of the context"""
 _SPECIAL = frozenset('"(),:;<>[\\]')
 """what would have a meaning of its own in the head of a mail (RFC 5322, section 3.2.3)"""
 _WIDEST = 4
@@ -58,14 +61,28 @@ def accept_email(text: str) -> str:
     return email
 
 
-def accept_password(text: str) -> str:
-    """A new password in its normal form (NFC), or `ValueRefused`."""
+def accept_password(text: str, app: str = "", email: str = "") -> str:
+    """A new password in its normal form (NFC), or `ValueRefused`.
+
+    One that says nothing but the name of the app or the parts of the account's address, with digits and signs around
+    them, is refused, too.
+    """
     password = presented_password(text)
     if len(password) < SHORTEST_PASSWORD:
         raise ValueRefused("length", f"This must have at least {SHORTEST_PASSWORD} characters.")
     if is_common(password):
         raise ValueRefused("too_common", "This is one of the passwords that are guessed first.")
+    if _is_obvious(password, (app, *re.split(r"[@.+_-]", email), SERVICE)):
+        raise ValueRefused("too_obvious", "This says little more than the app's name or your address.")
     return password
+
+
+def _is_obvious(password: str, words: Iterable[str]) -> bool:
+    """Whether a password has some of the words, and no letters beyond them."""
+    before = left = password.casefold()
+    for word in sorted((word.casefold() for word in words if len(word) >= SHORTEST_WORD), key=len, reverse=True):
+        left = left.replace(word, "")
+    return left != before and not any(map(str.isalpha, left))
 
 
 def presented_password(text: str) -> str:

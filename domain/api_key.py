@@ -1,4 +1,4 @@
-"""An API key: lets a program act as an account, as far as its scope reaches and until it ends."""
+"""A key for a program: it acts as an account, or as the engine, as far as its scope reaches and until it ends."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -33,7 +33,8 @@ class ApiKey:
     """A key as it is stored: whoever reads the store cannot use it."""
 
     id: str
-    account: str
+    account: str | None
+    """None: it acts as the engine"""
     hash: str = field(repr=False)
     """SHA-256 of the key, in hex: it has 256 random bits, so that a plain hash is enough"""
     name: str

@@ -47,6 +47,11 @@ class Actor:
     key: KeyScope | None = None
     """of a program: how far its key reaches; asked at the door of the use cases (`RecordUseCases.admit`)"""
 
+    @property
+    def name(self) -> str | None:
+        """Whose doings these are: the account's, or of the engine its key's; None for nobody."""
+        return self.key.key if self.engine and self.key is not None else self.account
+
 
 ANONYMOUS = Actor()
 ENGINE = Actor(engine=True)

@@ -21,6 +21,11 @@ class SecondFactor:
     recovery: tuple[str, ...] = field(default=(), repr=False)
     """SHA-256, in hex, of each recovery code that was not used yet"""
 
+    @property
+    def state(self) -> str:
+        """What changes with each code that counts."""
+        return f"{self.confirmed_at} {self.last_step} {len(self.recovery)}"
+
     def confirm(self, step: int, recovery: tuple[str, ...], now: datetime) -> "SecondFactor":
         """In effect, from its first code on."""
         return replace(self, confirmed_at=now, last_step=step, recovery=recovery)

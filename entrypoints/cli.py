@@ -6,7 +6,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -19,10 +19,11 @@ from adapters.http.messages import encode
 from adapters.persistence.memory import MemoryStore
 from adapters.persistence.sql.pool import Server
 from adapters.specification_file import load
-from application.accounts import AccountUseCases
 from application.ports import SigningKey
+from domain.api_key import ACTIONS, LONGEST_LIFE
 from domain.errors import FreeholdError, Refusal, SchemaDiffers, SpecificationInvalid, Unavailable
 from domain.specification.model import Specification
+from domain.values import instant_text
 from entrypoints import asgi, developing, logs, projects, proving, reports
 from entrypoints.container import Container
 from entrypoints.settings import Settings
@@ -44,6 +45,10 @@ err = Console(stderr=True)
 
 signing_keys = typer.Typer(help="The keys that access tokens are signed with.", no_args_is_help=True)
 cli.add_typer(signing_keys, name="signing-keys")
+staff = typer.Typer(help="Who has a staff role.", no_args_is_help=True)
+cli.add_typer(staff, name="staff")
+keys = typer.Typer(help="Keys by which a program acts as the engine.", no_args_is_help=True)
+cli.add_typer(keys, name="keys")
 
 Folder = Annotated[Path, typer.Argument(help="The project folder, or its freehold.yaml.")]
 Email = Annotated[str, typer.Argument(help="The account's address.")]
@@ -277,7 +282,7 @@ def prove(
 @accounts.command()
 def invite(email: Email, folder: Folder = Path(), as_json: Json = False) -> None:
     """Invite somebody to register: by mail, or where no mail server is set by a link that is printed."""
-    url = _operate(folder, as_json, lambda accounts: accounts.invite(email))
+    url = _operate(folder, as_json, lambda container: container.accounts().invite(email))
     if as_json:
         reports.print_json({"link": url})
     else:
@@ -296,15 +301,103 @@ def enable(email: Email, folder: Folder = Path(), as_json: Json = False) -> None
     _set_disabled(email, folder, as_json, False)
 
 
+@accounts.command()
+def sign_out(email: Email, folder: Folder = Path(), as_json: Json = False) -> None:
+    """End every session of an account, at once. It can sign in again."""
+    _operate(folder, as_json, lambda container: container.accounts().end_sessions(email))
+    if as_json:
+        reports.print_json({"signed_out": True})
+    else:
+        out.print("Its sessions have ended.")
+
+
+@accounts.command()
+def remove_mfa(email: Email, folder: Folder = Path(), as_json: Json = False) -> None:
+    """Take away the second factor of somebody who lost device and recovery codes; its sessions end at once."""
+    _operate(folder, as_json, lambda container: container.accounts().remove_second_factor(email))
+    if as_json:
+        reports.print_json({"mfa": False})
+    else:
+        out.print("Its password alone signs it in now; its sessions have ended.")
+
+
+@staff.command("set")
+def set_staff(
+    email: Email,
+    role: Annotated[str, typer.Argument(help="A staff role of the specification; `none` takes it away.")],
+    folder: Folder = Path(),
+    as_json: Json = False,
+) -> None:
+    """Give an account a staff role, from now on. It gets the rights that the specification writes, and no others."""
+    given = None if role == "none" else role
+    _operate(folder, as_json, lambda container: container.accounts().appoint(email, given))
+    if as_json:
+        reports.print_json({"staff": given})
+    else:
+        out.print("No staff role." if given is None else f"staff.{given}", highlight=False, markup=False)
+
+
+@staff.command("list")
+def list_staff(folder: Folder = Path(), as_json: Json = False) -> None:
+    """Show who has a staff role."""
+    found = _operate(folder, as_json, lambda container: container.accounts().staff())
+    reports.print_staff(out, found, as_json)
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(help="What it is for.")],
+    resources: Annotated[list[str], typer.Option("--on", help="A resource; again for each further one.")],
+    actions: Annotated[list[str], typer.Option("--may", help=f"One of {', '.join(ACTIONS)}; again for each.")],
+    days: Annotated[int, typer.Option(min=1, max=LONGEST_LIFE.days, help="How long it counts.")] = 90,
+    engine: Annotated[bool, typer.Option("--engine", help="It acts as the engine.")] = False,
+    folder: Folder = Path(),
+    as_json: Json = False,
+) -> None:
+    """Make a key of the engine; it is shown once. Accounts make theirs over HTTP, at /auth/keys."""
+    if not engine:
+        _fail("Say --engine: an account makes its own keys, by POST /auth/keys.", as_json, USAGE)
+    life = timedelta(days=days)
+    key, plain = _operate(
+        folder, as_json, lambda container: container.keys().create_engine(name, actions, resources, life)
+    )
+    if as_json:
+        reports.print_json(reports.key_as_json(key) | {"key": plain})
+    else:
+        out.print(plain, highlight=False, soft_wrap=True, markup=False)
+        err.print(
+            f"This is shown once. It ends at {instant_text(key.expires_at)}; its id is {key.id}.", highlight=False
+        )
+
+
+@keys.command("list")
+def list_keys(folder: Folder = Path(), as_json: Json = False) -> None:
+    """Show the engine's living keys."""
+    found = _operate(folder, as_json, lambda container: container.keys().engine_keys())
+    reports.print_keys(out, found, as_json)
+
+
+@keys.command("revoke")
+def revoke_key(
+    key: Annotated[str, typer.Argument(help="The key's id.")], folder: Folder = Path(), as_json: Json = False
+) -> None:
+    """End a key of the engine, at once."""
+    _operate(folder, as_json, lambda container: container.keys().revoke_engine(key.lower()))
+    if as_json:
+        reports.print_json({"revoked": key.lower()})
+    else:
+        out.print("Revoked.")
+
+
 def _set_disabled(email: str, folder: Path, as_json: bool, disabled: bool) -> None:
-    _operate(folder, as_json, lambda accounts: accounts.set_disabled(email, disabled))
+    _operate(folder, as_json, lambda container: container.accounts().set_disabled(email, disabled))
     if as_json:
         reports.print_json({"disabled": disabled})
     else:
         out.print("Disabled; its sessions have ended." if disabled else "Enabled.")
 
 
-def _operate(folder: Path, as_json: bool, use: Callable[[AccountUseCases], Awaitable[T]]) -> T:
+def _operate(folder: Path, as_json: bool, use: Callable[[Container], Awaitable[T]]) -> T:
     """Something that the operator does, on PostgreSQL as the role that owns the tables."""
     container = _container(folder, as_json)
     database = container.database()
@@ -316,7 +409,7 @@ def _operate(folder: Path, as_json: bool, use: Callable[[AccountUseCases], Await
     async def run() -> T:
         store = container.store()
         try:
-            return await use(container.accounts())
+            return await use(container)
         finally:
             await store.close()
 

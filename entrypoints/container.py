@@ -63,6 +63,10 @@ def _app_name(specification: Specification) -> str:
     return specification.app
 
 
+def _staff_roles(specification: Specification) -> tuple[str, ...]:
+    return () if specification.staff is None else specification.staff.roles
+
+
 def _issuer(settings: Settings) -> str:
     return settings.issuer
 
@@ -152,6 +156,8 @@ class Container(containers.DeclarativeContainer):
         throttles,
         mailing,
         providers.Callable(_sign_up, settings),
+        providers.Callable(_staff_roles, specification),
+        providers.Callable(_app_name, specification),
     )
 
     allowed_origins = providers.Callable(_allowed_origins, settings)
@@ -160,7 +166,7 @@ class Container(containers.DeclarativeContainer):
         SecondFactorUseCases, store, clock, accounts, sessions, codes, factor_sealer, throttles
     )
     keys = providers.Singleton(ApiKeyUseCases, specification, store, clock, ids, accounts, sessions)
-    history = providers.Singleton(HistoryUseCases, specification, store, clock, sessions, cursors)
+    history = providers.Singleton(HistoryUseCases, specification, store, clock, sessions, cursors, throttles)
     identity = providers.Singleton(Identity, tokens, clock, clients, throttles, keys)
     auth = providers.Singleton(auth_router, identity, accounts, sessions, tokens, clients, clock, second_factors)
     credentials = providers.Singleton(credentials_router, identity, second_factors, keys, history)

@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from application.ports import SigningKey
+from domain.account import Account
+from domain.api_key import ApiKey
 from domain.errors import SpecificationInvalid
 from domain.specification.analysis import (
     Channel,
@@ -56,12 +58,43 @@ def print_signing_keys(console: Console, keys: Sequence[SigningKey], as_json: bo
         }
         for key in keys
     ]
+    _print_table(console, "keys", ("kid", "state", "algorithm", "since", "created_at"), found, as_json)
+
+
+def print_staff(console: Console, staff: Sequence[Account], as_json: bool) -> None:
+    """Who has which staff role."""
+    found = [{"id": each.id, "email": each.email, "role": each.staff} for each in staff]
+    _print_table(console, "staff", ("id", "email", "role"), found, as_json)
+
+
+def key_as_json(key: ApiKey) -> dict[str, Any]:
+    """A key, without the key itself."""
+    return {
+        "id": key.id,
+        "name": key.name,
+        "actions": list(key.actions),
+        "resources": list(key.resources),
+        "expires_at": instant_text(key.expires_at),
+        "last_used_at": None if key.last_used_at is None else instant_text(key.last_used_at),
+    }
+
+
+def print_keys(console: Console, keys: Sequence[ApiKey], as_json: bool) -> None:
+    """Keys of the engine."""
+    names = ("id", "name", "actions", "resources", "expires_at", "last_used_at")
+    _print_table(console, "keys", names, [key_as_json(key) for key in keys], as_json)
+
+
+def _print_table(
+    console: Console, title: str, names: Sequence[str], rows: Sequence[dict[str, Any]], as_json: bool
+) -> None:
+    """Rows of named values: as JSON under their title, or as a table."""
     if as_json:
-        print_json({"keys": found})
+        print_json({title: list(rows)})
         return
-    table = Table(*(name.replace("_", " ") for name in ("kid", "state", "algorithm", "since", "created_at")))
-    for key in found:
-        table.add_row(*key.values())
+    table = Table(*(name.replace("_", " ") for name in names))
+    for row in rows:
+        table.add_row(*(escape(", ".join(value) if isinstance(value, list) else value or "") for value in row.values()))
     console.print(table, highlight=False)
 
 

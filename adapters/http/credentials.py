@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from tempfile import TemporaryFile
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -24,6 +25,8 @@ from domain.ownership import Actor
 from domain.values import accept, instant_text
 
 NDJSON = "application/x-ndjson"
+PIECE = 65536
+"""bytes of an export that are in memory at once"""
 MaybeInstant = Annotated[str | None, WithJsonSchema(nullable(INSTANT))]
 
 
@@ -251,17 +254,29 @@ def credentials_router(
         openapi_extra=_SIGNED_IN,
     )
     async def export_account(actor: Caller) -> StreamingResponse:
-        entries = history.export(actor)
-        # a refusal is answered as one: nothing was sent yet
-        first = await anext(entries)
-
-        async def lines() -> AsyncIterator[bytes]:
-            async with aclosing(entries):
-                yield encode(first) + b"\n"
+        # Into a file without a name first: whoever reads the answer slowly holds no transaction, and what cannot be
+        # read to its end is answered as an error.
+        held = TemporaryFile()  # noqa: SIM115  closed when it was sent
+        try:
+            async with aclosing(history.export(actor)) as entries:
                 async for entry in entries:
-                    yield encode(entry) + b"\n"
+                    held.write(encode(entry) + b"\n")
+            size = held.tell()
+            held.seek(0)
+        except BaseException:
+            held.close()
+            raise
 
-        headers = {"cache-control": "no-store", "content-disposition": 'attachment; filename="export.ndjson"'}
-        return StreamingResponse(lines(), media_type=NDJSON, headers=headers)
+        async def pieces() -> AsyncIterator[bytes]:
+            with held:
+                while piece := held.read(PIECE):
+                    yield piece
+
+        headers = {
+            "cache-control": "no-store",
+            "content-disposition": 'attachment; filename="export.ndjson"',
+            "content-length": str(size),
+        }
+        return StreamingResponse(pieces(), media_type=NDJSON, headers=headers)
 
     return router

@@ -1,5 +1,6 @@
 """Refusals as RFC 9457 problem documents: the only table of statuses."""
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -27,6 +28,8 @@ from domain.errors import (
     TooManyRequests,
     Unavailable,
 )
+
+log = logging.getLogger("freehold.http")
 
 PROBLEM = "application/problem+json"
 
@@ -110,17 +113,21 @@ def _clean(text: str) -> str:
     return text[:200].encode("utf-8", "replace").decode()
 
 
-def refusal(error: Refusal, path: str, request_id: str) -> tuple[HTTPStatus, bytes, list[Header]]:
-    """Status, document and further headers of a refusal."""
+def refusal(error: Refusal, scope: Mapping[str, Any]) -> tuple[HTTPStatus, bytes, list[Header]]:
+    """Status, document and further headers of a refusal. Who tried what is not allowed stands in the log."""
     status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
     headers: list[Header] = []
+    if status is HTTPStatus.FORBIDDEN:
+        caller = (scope.get("state") or {}).get("caller")
+        log.info("refused", extra={"code": error.code, "method": scope["method"], "account": caller})
     if status is HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b"Bearer"))
     if isinstance(error, Unavailable):
         headers.append((b"retry-after", str(error.wait).encode()))
     if isinstance(error, TooManyRequests):
         headers += [(name, str(number).encode()) for name, number in _limit(error)]
-    return status, problem(status, error.code, error.detail, path, request_id, error.errors, error.further), headers
+    document = problem(status, error.code, error.detail, scope["path"], request_id(scope), error.errors, error.further)
+    return status, document, headers
 
 
 def _limit(error: TooManyRequests) -> tuple[tuple[bytes, int], ...]:
@@ -138,7 +145,7 @@ def install(app: FastAPI) -> None:
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
-        status, document, headers = refusal(error, request.scope["path"], request_id(request.scope))
+        status, document, headers = refusal(error, request.scope)
         return _response(status, document, {name.decode(): value.decode() for name, value in headers})
 
     async def invalid(request: Request, error: Exception) -> Response:

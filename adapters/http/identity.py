@@ -4,7 +4,7 @@ from fastapi import Request
 
 from adapters.http.clients import Clients
 from adapters.http.cookies import require_one_account
-from application.api_keys import PREFIX, ApiKeyUseCases
+from application.api_keys import ENGINE_PREFIX, PREFIX, ApiKeyUseCases
 from application.ports import Clock, Tokens
 from application.throttles import Throttles
 from domain.errors import NotAuthenticated
@@ -35,8 +35,9 @@ class Identity:
         except NotAuthenticated:
             await self._throttles.request(ANONYMOUS, self._clients.address(request.scope))
             raise
-        await self._throttles.request(actor, "" if actor.account else self._clients.address(request.scope))
+        await self._throttles.request(actor, "" if actor.name else self._clients.address(request.scope))
         require_one_account(request, actor.account)
+        request.scope.setdefault("state", {})["caller"] = actor.name
         return actor
 
     async def account(self, request: Request) -> str | None:
@@ -54,7 +55,7 @@ class Identity:
         if len(given) > 1 or scheme.lower() != b"bearer" or not token.isascii():
             raise NotAuthenticated("Send one `Authorization: Bearer` header.", code="bad_token")
         text, now = token.strip().decode(), self._clock.now()
-        if text.startswith(PREFIX):
+        if text.startswith((PREFIX, ENGINE_PREFIX)):
             return await self._keys.actor(text)
         await self._tokens.keep_up(now)
         try:

@@ -308,7 +308,12 @@ def _render(
     components["schemas"] = {name: _clean(schema) for name, schema in sorted(known.items())}
     password = {"tokenUrl": "/auth/token", "refreshUrl": "/auth/token", "scopes": {}}
     components["securitySchemes"] = {
-        "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "An access token. On records also an API key (`fhk_…`), or one of the engine (`fhe_…`).",
+        },
         "password": {"type": "oauth2", "flows": {"password": password}},
         "cookie": {"type": "apiKey", "in": "cookie", "name": REFRESH_COOKIE},
     }

@@ -63,7 +63,7 @@ class RecordRoute(APIRoute):
             except Refusal as error:
                 if isinstance(error, Unavailable):
                     log.warning("not available, in request %s", request_id(scope), exc_info=error)
-                status, body, further = refusal(error, scope["path"], request_id(scope))
+                status, body, further = refusal(error, scope)
                 base, headers = _PROBLEM, tuple(further)
             length = () if body is None else ((b"content-length", str(len(body)).encode()),)
             await send({"type": "http.response.start", "status": int(status), "headers": [*base, *headers, *length]})

@@ -111,6 +111,12 @@ class MemoryRecords:
         ]
         return sorted(found, key=lambda membership: membership.account)
 
+    async def joined(self, actor: Actor, after: str, limit: int, now: datetime) -> Sequence[Membership]:
+        """See the port."""
+        self._check_session(actor, now)
+        own = [each for each in self._state.memberships.values() if each.account == actor.account and each.live(now)]
+        return sorted((each for each in own if each.record > after), key=lambda each: each.record)[:limit]
+
     async def load(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Facts | None:
         """See the port."""
         return await self.refer(actor, resource, record_id, now, "open")
@@ -296,6 +302,11 @@ class MemoryStore:
         """See the port."""
         async with self._writing:
             yield MemoryWork(self)
+
+    @asynccontextmanager
+    async def instant(self) -> AsyncIterator[MemoryWork]:
+        """See the port."""
+        yield MemoryWork(self)
 
     async def ready(self) -> bool:
         """See the port."""

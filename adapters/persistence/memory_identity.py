@@ -81,6 +81,11 @@ class MemoryAccounts:
         """See the port."""
         return next((account for account in self._state.accounts.values() if account.email == email), None)
 
+    async def staff(self) -> Sequence[Account]:
+        """See the port."""
+        found = [account for account in self._state.accounts.values() if account.staff is not None]
+        return sorted(found, key=lambda account: account.email)
+
     async def add(self, account: Account) -> None:
         """See the port."""
         await self.save(account)
@@ -178,6 +183,13 @@ class MemoryApiKeys:
 
     async def of_account(self, account_id: str) -> Sequence[ApiKey]:
         """See the port."""
+        return self._of(account_id)
+
+    async def of_engine(self) -> Sequence[ApiKey]:
+        """See the port."""
+        return self._of(None)
+
+    def _of(self, account_id: str | None) -> Sequence[ApiKey]:
         found = [key for key in self._state.api_keys.values() if key.account == account_id]
         return sorted(found, key=lambda key: key.id, reverse=True)
 

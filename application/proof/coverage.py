@@ -107,7 +107,7 @@ class Coverage:
             grant = self._grants[place]
             where = f"line {use.line}, {use.resource}: {use.action}: {use.text}"
             if any(isinstance(who, Engine) for who in grant.who):
-                report.skipped.append(f"{where} (nobody can be the engine yet)")
+                report.skipped.append(f"{where} (the engine's keys are the operator's: the proof has none)")
             elif use.action == "transfer":
                 report.skipped.append(f"{where} (no route serves transfers yet)")
             elif not use.decided:

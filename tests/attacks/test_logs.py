@@ -47,6 +47,21 @@ async def test_a_defect_is_logged_without_what_it_quotes(log: Log, kind: type[Ex
     log.errors.clear()
 
 
+async def test_who_tries_what_is_not_allowed_stands_in_the_log(log: Log) -> None:
+    api = await Api.of(example("notes"))
+    mary, bob = await api.people("mary", "bob")
+    book = await api.make(mary, "notebooks", title="Garden")
+    given = {"account": bob.account, "role": "viewer"}
+    assert (await api.call(mary, "POST", f"notebooks/{book}/members", json=given)).status_code == 201
+    answer = await api.call(bob, "PATCH", f"notebooks/{book}", json={"title": "Mine"})
+    assert answer.status_code == 403
+    (line,) = log.lines
+    found = json.loads(line)
+    said = {"event": "refused", "code": "forbidden", "method": "PATCH", "account": bob.account}
+    assert said.items() <= found.items()
+    assert found["request_id"] == answer.headers["x-request-id"]
+
+
 async def test_the_search_of_the_logs_finds_what_is_there(log: Log) -> None:
     """The check after each test is no check unless this would fail."""
     api = await Api.of(example("notes"))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.one_time_codes import SECONDS, Totp, _codes
+from adapters.sealing import AesSealer
 from domain.values import instant_text
 from entrypoints.settings import Settings
 from tests.application.world import example
@@ -117,9 +118,10 @@ async def test_a_code_counts_once_and_within_one_step(any_api: Apis) -> None:
     for steps in (-2, 2):
         assert await mary.completes(challenge, mary.code(steps)) == (401, "wrong_code"), steps
     assert await mary.completes(challenge, shown) == (200, "")
-    assert await mary.completes(challenge, shown) == (401, "wrong_code"), "seen over the shoulder"
+    assert await mary.completes(challenge, mary.code(1)) == (401, "invalid_challenge"), "a challenge counts once, too"
+    assert await mary.completes(await mary.challenge(), shown) == (401, "wrong_code"), "seen over the shoulder"
     assert await mary.completes(await mary.challenge(), mary.code(-1)) == (401, "wrong_code"), "older than the last"
-    assert await mary.completes(challenge, mary.code(1)) == (200, ""), "a clock may be fast"
+    assert await mary.completes(await mary.challenge(), mary.code(1)) == (200, ""), "a clock may be fast"
 
 
 async def test_a_recovery_code_counts_once_however_it_is_typed(any_api: Apis) -> None:
@@ -127,8 +129,32 @@ async def test_a_recovery_code_counts_once_however_it_is_typed(any_api: Apis) ->
     challenge = await mary.challenge()
     typed = mary.recovery[3].upper().replace("-", " ")
     assert await mary.completes(challenge, typed) == (200, "")
+    challenge = await mary.challenge()
     assert await mary.completes(challenge, mary.recovery[3]) == (401, "wrong_code")
     assert await mary.completes(challenge, mary.recovery[4]) == (200, "")
+
+
+async def test_with_another_secret_of_the_service_recovery_codes_still_count(any_api: Apis) -> None:
+    """What was sealed under the old one cannot be opened any more: no sign-in breaks, and the account mends it."""
+    mary = await Mary.of(await any_api(example("notes")))
+    mary.api.container.second_factors()._sealer = AesSealer(
+        b"another secret of the service altogether", "second factors"
+    )
+    challenge = await mary.challenge()
+    assert await mary.completes(challenge, mary.code()) == (401, "wrong_code")
+    assert await mary.completes(challenge, mary.recovery[0]) == (200, "")
+    wish = {"password": MARY["password"], "code": mary.recovery[1]}
+    assert (await mary.asks("DELETE", "/auth/mfa", **wish)).status_code == 204
+    begun = await mary.asks("POST", "/auth/mfa", password=MARY["password"])
+    assert begun.status_code == 200
+
+
+async def test_the_operator_takes_a_lost_factor_away_and_every_session_ends(one_api: Apis) -> None:
+    mary = await Mary.of(await one_api(example("notes")))
+    assert (await mary.asks("GET", "/auth/me")).json()["mfa"] is True
+    await mary.api.container.accounts().remove_second_factor(MARY["email"])
+    assert (await mary.asks("GET", "/auth/me")).status_code == 401
+    assert (await mary.api.call(None, "POST", "/auth/login", json=MARY)).status_code == 200
 
 
 @pytest.mark.parametrize("code", ["", "000000 ", "١٢٣٤٥٦", "0" * 64, "é"])

@@ -394,6 +394,19 @@ async def test_second_factors_and_api_keys_are_their_accounts(attacker: Attacker
     )
 
 
+async def test_nobody_makes_a_key_of_the_engine_or_acts_as_it_without_one(attacker: Attacker) -> None:
+    """Only the owner of the tables makes them. What names none, or one that ended, is nobody."""
+    made = "INSERT INTO freehold_api_keys (id, hash, name, actions, resources, created_at, expires_at) VALUES "
+    for account in (EVE, "anonymous", ""):
+        await attacker.be(account)
+        await attacker.refused(f"{made} ('{NEW}', '{TOKEN}', '', '[]', '[]', now(), now() + interval '1 day')")
+    for named in ("", NEW, MARY, SESSION):
+        await attacker.be("anonymous", SESSION)
+        await attacker.connection.execute("SELECT set_config('app.engine', $1, true)", named)
+        assert await attacker.one("SELECT freehold.engine()") is False, named
+        assert await attacker.rows("SELECT * FROM freehold_api_keys WHERE account IS NULL") == []
+
+
 # --- above the rules -----------------------------------------------------------------------
 
 
@@ -782,7 +795,7 @@ async def test_a_membership_that_ended_gives_nothing(attacker: Attacker) -> None
 
 def test_the_clock_is_the_databases() -> None:
     """Whose expiry could be put off by a setting would be no expiry. Tests alone tell the time (`TOLD_CLOCK`)."""
-    assert "app.now" not in "".join(words(OWN_CLOCK))
+    assert "app.now" not in "".join(words(OWN_CLOCK, "public"))
 
 
 # --- accounts, sessions, log ---------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from adapters.clock import UuidV7
-from adapters.persistence.sql.connection import Prepared
+from adapters.persistence.sql.connection import Broken, Prepared
 from adapters.persistence.sql.identity import alive_statement, staff_statement
 from adapters.persistence.sql.postgres import PostgresStore
 from adapters.persistence.sql.sqlite import DIALECT, SqliteStore, connect
@@ -238,6 +238,43 @@ async def test_api_keys_are_found_by_hash_and_listed_newest_first(store: Store) 
         await work.api_keys.save(used)
         await work.commit()
     assert await store.api_keys.by_hash(API_KEY.hash) == used
+
+
+async def test_keys_of_no_account_are_the_engines_and_only_its_owner_makes_them(store: Store) -> None:
+    await fill(store)
+    engine = replace(API_KEY, id=IDS.new(), account=None, hash="e" * 64)
+    async with store.work() as work:
+        await work.api_keys.add(API_KEY)
+        await work.commit()
+    if isinstance(store, PostgresStore):
+        async with store.work() as work:
+            with pytest.raises(Broken):
+                await work.api_keys.add(engine)
+        assert await store.api_keys.of_engine() == []
+        return
+    async with store.work() as work:
+        await work.api_keys.add(engine)
+        await work.commit()
+    assert await store.api_keys.of_engine() == [engine]
+    assert await store.api_keys.of_account(BOB.id) == [API_KEY]
+    used = replace(engine, last_used_at=START, revoked_at=START)
+    async with store.work() as work:
+        await work.api_keys.save(used)
+        await work.commit()
+    assert await store.api_keys.by_hash(engine.hash) == used
+
+
+async def test_staff_are_listed_by_address_and_to_the_owner_of_the_tables_alone(store: Store) -> None:
+    await fill(store)
+    assert await store.accounts.staff() == []
+    if isinstance(store, PostgresStore):
+        return
+    appointed = [replace(BOB, staff="clerk"), replace(MARY, staff="judge")]
+    async with store.work() as work:
+        for account in appointed:
+            await work.accounts.appoint(account)
+        await work.commit()
+    assert await store.accounts.staff() == appointed
 
 
 # --- audit log and keys --------------------------------------------------------------------

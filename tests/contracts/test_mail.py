@@ -17,6 +17,7 @@ from application.throttles import Device
 from domain.account import Account
 from domain.errors import NotAuthenticated
 from domain.mail import LEASE, Kind, Letter, Link
+from domain.ownership import Actor
 from tests.conftest import PostgresDatabase, Worlds, tables_of
 from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, challenges, mailing, no_throttles, notes
 
@@ -190,6 +191,46 @@ async def test_whoever_signs_in_while_the_account_is_disabled_has_no_session_aft
         await owning.close()
 
 
+async def test_whoever_signs_in_while_the_password_is_changed_has_no_session_by_the_old_one(
+    postgres_database: PostgresDatabase,
+) -> None:
+    """Both orders: the session waits for the change, and the change waits for the session."""
+    store = PostgresStore(postgres_database(NOTES).url, tables_of(NOTES))
+    sessions = _sessions(store)
+    accounts = AccountUseCases(
+        store, SetClock(), IDS, PlainPasswords(), sessions, no_throttles(), mailing(store), SignUp.OPEN
+    )
+    try:
+        mary = await accounts.register("mary@example.com", "stone soup", Device("", ""))
+        assert mary is not None
+        account = await store.accounts.get(mary.account.id)
+        assert account is not None
+        async with store.work() as work:
+            await work.accounts.save(account.with_password("another"))
+            late = asyncio.create_task(_sign_in(store, sessions, account))
+            done, _ = await asyncio.wait([late], timeout=0.3)
+            assert not done, "it waits"
+            await work.commit()
+        with pytest.raises(NotAuthenticated):
+            await late
+        async with store.work() as work:
+            await work.accounts.save(account)
+            await work.commit()
+        async with store.work() as work:
+            signed_in = await sessions.start(work, account, Device("", ""), START)
+            me = Actor(account.id, mary.session)
+            changing = asyncio.create_task(accounts.change_password(me, "stone soup", "another soup"))
+            done, _ = await asyncio.wait([changing], timeout=0.3)
+            assert not done, "it waits"
+            await work.commit()
+        await changing
+        session = await store.sessions.get(signed_in.session)
+        assert session is not None
+        assert not session.alive(START)
+    finally:
+        await store.close()
+
+
 def _sessions(store: Store) -> SessionUseCases:
     return SessionUseCases(
         store,
@@ -204,8 +245,8 @@ def _sessions(store: Store) -> SessionUseCases:
     )
 
 
-async def _sign_in(store: Store, sessions: SessionUseCases) -> None:
+async def _sign_in(store: Store, sessions: SessionUseCases, account: Account = MARY) -> None:
     """From where the account was seen as it was before."""
     async with store.work() as work:
-        await sessions.start(work, MARY, Device("", ""), START)
+        await sessions.start(work, account, Device("", ""), START)
         await work.commit()

@@ -65,6 +65,20 @@ def test_an_old_password_may_be_shorter_than_a_new_one() -> None:
         presented_password("p" * 257)
 
 
+@pytest.mark.parametrize(
+    "password", ["notes2026!", "Freehold-1", "mary1234", "Mary.Smith77", "mary@example", "NOTES--notes", "1notesmary"]
+)
+def test_a_password_of_words_of_its_context_alone_is_refused(password: str) -> None:
+    with pytest.raises(ValueRefused) as caught:
+        accept_password(password, app="notes", email="mary.smith@example.com")
+    assert caught.value.code == "too_obvious"
+
+
+@pytest.mark.parametrize("password", ["notes of a horse", "8471 2039 5561", "marigold battery", "!!!!????----"])
+def test_a_password_with_more_in_it_is_not(password: str) -> None:
+    assert accept_password(password, app="notes", email="mary.smith@example.com") == password
+
+
 def test_no_character_takes_more_than_four_code_points() -> None:
     """The bound under which a text need not be normalised to be refused."""
     assert max(len(normalize("NFD", chr(code))) for code in range(sys.maxunicode + 1)) == 4

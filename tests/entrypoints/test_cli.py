@@ -344,6 +344,67 @@ def test_serve_with_workers_ends_cleanly_and_refuses_another_specification(folde
     assert sorted({path.name for path in folder.iterdir()} - beside) == there
 
 
+STAFFED = SMALL.replace("app: trial", "app: trial\nstaff: mediator > clerk").replace(
+    "read: owner", "read: [owner, staff.clerk]"
+)
+
+
+def test_staff_roles_are_given_and_taken_on_the_command_line_alone(folder: Path, served: list[Served]) -> None:
+    (folder / "freehold.yaml").write_text(STAFFED, encoding="utf-8")
+    server = Served(folder, "dev", "--yes")
+    served.append(server)
+    tokens = {}
+    for name in ("mary", "bob"):
+        body = {"email": f"{name}@example.com", "password": "correct horse"}
+        answer = server.until(lambda body=body: server.request("POST", "/auth/register", body))
+        tokens[name] = answer[1]["access_token"]
+    made = server.request("POST", "/v1/notes", {"title": "x"}, token=tokens["mary"])
+    assert made is not None
+    at = f"/v1/notes/{made[1]['id']}"
+
+    def bob_reads() -> int:
+        return (server.request("GET", at, token=tokens["bob"]) or (0,))[0]
+
+    assert bob_reads() == 404
+    assert run("staff", "set", "Bob@example.com ", "mediator", folder).exit_code == 0
+    assert bob_reads() == 200, "from the next request on"
+    (listed,) = json.loads(run("staff", "list", folder, "--json").stdout)["staff"]
+    assert (listed["email"], listed["role"]) == ("bob@example.com", "mediator")
+    assert "mediator" in run("staff", "list", folder).stdout
+    assert json.loads(run("staff", "set", "bob@example.com", "none", folder, "--json").stdout) == {"staff": None}
+    assert bob_reads() == 404
+    events = server.request("GET", "/auth/me/events", token=tokens["bob"])
+    assert events is not None
+    said = [event["data"] for event in events[1]["items"] if event["kind"] == "staff_changed"]
+    assert said == [{"before": "mediator", "role": ""}, {"before": "", "role": "mediator"}]
+    for wrong in (("bob@example.com", "king"), ("nobody@example.com", "clerk"), ("no address", "clerk")):
+        refused = run("staff", "set", *wrong, folder)
+        assert (refused.exit_code, refused.stdout) == (1, ""), wrong
+
+
+def test_keys_of_the_engine_are_made_listed_and_revoked(folder: Path) -> None:
+    container = Container(folder=folder)
+    projects.bring_up(container.database(), container.tables(), allow_losses=False)
+    wish = ("keys", "create", "payments", "--on", "note", "--may", "read", folder)
+    refused = run(*wish)
+    assert (refused.exit_code, "--engine" in refused.stderr) == (2, True)
+    made = run(*wish, "--engine")
+    assert (made.exit_code, made.stdout.startswith("fhe_")) == (0, True)
+    again = json.loads(run(*wish, "--engine", "--days", "7", "--json").stdout)
+    listed = json.loads(run("keys", "list", folder, "--json").stdout)["keys"]
+    assert [each["name"] for each in listed] == ["payments"] * 2
+    assert "key" not in listed[0], "it is shown once"
+    assert made.stdout.strip() not in run("keys", "list", folder).output
+    stored = b"".join(path.read_bytes() for path in folder.glob("freehold.db*"))
+    for plain in (made.stdout.strip(), again["key"]):
+        assert plain.encode() not in stored
+    assert run("keys", "revoke", again["id"], folder).exit_code == 0
+    assert len(json.loads(run("keys", "list", folder, "--json").stdout)["keys"]) == 1
+    assert run("keys", "revoke", again["id"], folder).exit_code == 1
+    for wrong in (("--may", "fly"), ("--on", "boat")):
+        assert run(*wish, "--engine", *wrong).exit_code == 1, wrong
+
+
 def test_a_taken_port_is_said_in_one_sentence(folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -124,7 +124,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_every_file_that_a_page_names_is_there(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
     named = re.findall(
-        r"`(?!application/(?:json|problem|merge))((?:domain|application|adapters|entrypoints|tests|benchmarks|examples|docs)/[\w./-]+)`",
+        r"`(?!application/(?:json|problem|merge|x-ndjson))((?:domain|application|adapters|entrypoints|tests|benchmarks|examples|docs)/[\w./-]+)`",
         text,
     )
     assert [path for path in named if not (REPOSITORY / path).exists()] == []

@@ -5,6 +5,7 @@ import tracemalloc
 
 import pytest
 
+from application.history import MOST_EXPORTS
 from application.records import LARGEST_LIMIT
 from domain.audit import Event
 from tests.application.world import example
@@ -56,7 +57,7 @@ async def test_an_export_has_all_that_is_owned_and_nothing_else(any_api: Apis) -
     assert [entry["id"] for entry in entries if entry["kind"] == "session"] == [mary.session]
     assert {entry["record"]["id"] for entry in entries if entry["kind"] == "record"} == {book, note}
     roles = [(entry["record"], entry["account"]) for entry in entries if entry["kind"] == "membership"]
-    assert (book, bob.account) in roles
+    assert sorted(roles) == sorted([(book, bob.account), (theirs, mary.account)]), "given, and got from others"
     assert (await api.get(mary, f"notes/{note}")).json() in [entry.get("record") for entry in entries]
     assert "no hash" not in answer.text, "no secret of the account"
     assert (await api.get(None, "/auth/me/export")).status_code == 401
@@ -81,3 +82,50 @@ async def test_an_export_of_many_records_is_whole_and_reads_a_page_at_a_time(any
     tracemalloc.stop()
     assert seen == made
     assert peak - before < size, "not all of it at once"
+
+
+async def test_an_export_is_as_of_one_instant(any_api: Apis) -> None:
+    """Whatever happens while it is read: what went is in it, and what came is not."""
+    api = await any_api(example("notes"))
+    mary, bob = await api.people("mary", "bob")
+    books = [await api.make(mary, "notebooks", title=f"{number}") for number in range(3)]
+    export = api.container.history().export(mary)
+    first = await anext(export)
+    assert (await api.call(mary, "DELETE", f"notebooks/{books[1]}")).status_code == 204
+    assert (await api.call(mary, "PATCH", f"notebooks/{books[2]}", json={"title": "later"})).status_code == 200
+    await api.make(mary, "notebooks", title="new")
+    theirs = await api.make(bob, "notebooks", title="Bob's")
+    given = {"account": mary.account, "role": "editor"}
+    assert (await api.call(bob, "POST", f"notebooks/{theirs}/members", json=given)).status_code == 201
+    entries = [first] + [entry async for entry in export]
+    found = [(entry["record"]["id"], entry["record"]["title"]) for entry in entries if entry["kind"] == "record"]
+    assert sorted(found) == sorted(zip(books, "012", strict=True))
+    assert "record_deleted" not in [entry.get("event") for entry in entries]
+    assert not [entry for entry in entries if entry["kind"] == "membership"]
+
+
+async def test_exports_are_bounded(one_api: Apis) -> None:
+    api = await one_api(example("notes"))
+    mary = await api.person("mary")
+    history = api.container.history()
+    begun = [history.export(mary) for _ in range(MOST_EXPORTS)]
+    for export in begun:
+        await anext(export)
+    assert (await api.get(mary, "/auth/me/export")).status_code == 503
+    for export in begun:
+        await export.aclose()
+    assert (await api.get(mary, "/auth/me/export")).status_code == 200
+
+
+async def test_what_was_deleted_stands_in_the_log_of_both(any_api: Apis) -> None:
+    api = await any_api(example("notes"))
+    mary, bob = await api.people("mary", "bob")
+    book = await api.make(mary, "notebooks", title="Garden")
+    given = {"account": bob.account, "role": "editor"}
+    assert (await api.call(mary, "POST", f"notebooks/{book}/members", json=given)).status_code == 201
+    note = await api.make(bob, "notes", notebook=book, title="Tomatoes", body="Water")
+    assert (await api.call(bob, "DELETE", f"notes/{note}")).status_code == 204
+    said = {"resource": "note", "record": note}
+    for actor, data in ((bob, said), (mary, {**said, "by": bob.account})):
+        (event, *_) = (await api.get(actor, "/auth/me/events")).json()["items"]
+        assert (event["kind"], event["data"]) == ("record_deleted", data)

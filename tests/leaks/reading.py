@@ -111,7 +111,7 @@ def counts_everything(patch: pytest.MonkeyPatch) -> None:
 
     def count(self: Any, shape: Any, caller: Any) -> Prepared:
         table = self.tables.of[shape.resource].alias()
-        listed = ListCompiler(self._compilers[caller.signed_in], shape, self.dialect).filters(At(table, shape.resource))
+        listed = ListCompiler(self._compilers[caller.asker], shape, self.dialect).filters(At(table, shape.resource))
         return Prepared(select(func.count()).select_from(table).where(listed), DIALECT)
 
     patch.setattr(Statements, "_count", count)
@@ -196,7 +196,7 @@ def members_are_shown_to_all(patch: pytest.MonkeyPatch) -> None:
     """Whoever opens a record sees all its members."""
 
     def members(self: Any, resource: str, caller: Any) -> Prepared:
-        compiler, table, of = self._compilers[caller.signed_in], self.tables.of[resource].alias(), _MEMBERS.alias()
+        compiler, table, of = self._compilers[caller.asker], self.tables.of[resource].alias(), _MEMBERS.alias()
         found = select(of.c.account, of.c.role, of.c.expires_at).join_from(table, of, of.c.record == table.c.id)
         opened = compiler.may("open", At(table, resource))
         return Prepared(found.where(table.c.id == ID, opened, compiler.on_expiry(of)).order_by(of.c.account), DIALECT)
@@ -295,7 +295,7 @@ def opens_what_is_not_listed(patch: pytest.MonkeyPatch) -> None:
     """A single record is found by its id: who has that has it from a list."""
 
     def view(self: Any, resource: str, caller: Any) -> Any:
-        compiler, table = self._compilers[caller.signed_in], self.tables.of[resource].alias()
+        compiler, table = self._compilers[caller.asker], self.tables.of[resource].alias()
         columns = ViewColumns(compiler, self.specification.resources[resource], table)
         return Prepared(select(*columns.columns).where(table.c.id == ID), DIALECT), columns
 

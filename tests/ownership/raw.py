@@ -79,6 +79,7 @@ class Raw:
         account = "" if actor is None else actor.account or "anonymous"
         settings = {
             "app.account": account,
+            "app.engine": (actor.name or "") if actor is not None and actor.engine else "",
             "app.presented": " ".join(shown),
             "app.service": service,
             "app.now": stored_time(NOW),
@@ -411,7 +412,7 @@ class Questions:
             "freehold_second_factors": "account"
         }  # fmt: skip
         identity = self._world.state.identity
-        shown = ["", *identity.accounts, *identity.sessions, *(a.email for a in identity.accounts.values()), TOKEN]
+        shown = ["", *identity.accounts, *identity.sessions, *(a.email for a in identity.accounts.values()), TOKEN, "9" * 64]
         callers: list[tuple[Actor | None, str, str]] = [(None, "", service) for service in SERVICES]
         callers += [(actor, each, "") for actor in self._world.everybody[:3] for each in shown]
         for actor, each, service in callers:

@@ -16,7 +16,7 @@ from domain import ownership
 from domain.deletion import going, obstacles, referring
 from domain.errors import Invalid
 from domain.membership import longest
-from domain.ownership import ENGINE, Actor, Facts, decide, locked, locked_above, may
+from domain.ownership import Actor, Facts, decide, locked, locked_above, may
 from domain.record import accept_new
 from domain.snapshot import unique_key
 from domain.specification.model import (
@@ -114,9 +114,9 @@ class Tally:
         self._specification(world.specification)
         with self._spies():
             for facts in world.every():
-                for actor in (*world.everybody, ENGINE):
+                for actor in world.everybody:
                     self._rights(actor, facts)
-                    if actor is not ENGINE:
+                    if not actor.engine:
                         self._changes(actor, facts)
         for facts in world.every():
             self._record(world, facts)

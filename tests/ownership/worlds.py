@@ -15,19 +15,22 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from sqlalchemy import insert
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from adapters.persistence.memory import State
 from adapters.persistence.memory_identity import IdentityState
 from adapters.persistence.sql import builtin, postgres
-from adapters.persistence.sql.connection import Prepared
+from adapters.persistence.sql.connection import Prepared, param
 from adapters.persistence.sql.filling import filling
 from adapters.persistence.sql.pool import Limits, Pool
 from adapters.persistence.sql.sqlite import DIALECT, connect
 from adapters.persistence.sql.tables import Tables
+from adapters.persistence.sql.views import stored_time
 from adapters.specification_file import parse
 from application.ports import SORTED_CHARACTERS
 from domain.account import Account
+from domain.api_key import KeyScope
 from domain.errors import Conflict
 from domain.judging import rules
 from domain.membership import Membership
@@ -40,6 +43,8 @@ from tests.end_to_end.independent.random_specs import random_specification
 from tests.end_to_end.independent.specs import SPECIFICATIONS
 
 NOW = datetime(2026, 11, 23, 9, 30, 0, 123456, UTC)
+ENGINE = Actor(engine=True, key=KeyScope("00000000-0000-4000-8000-0000000000e0", frozenset(), frozenset()))
+"""by a key that counts"""
 INSTANT = timedelta(microseconds=1)
 DAY = timedelta(days=1)
 ENDS = (None, None, None, NOW + DAY, NOW + INSTANT, NOW, NOW - INSTANT)
@@ -436,8 +441,8 @@ class World:
 
     @property
     def everybody(self) -> tuple[Actor, ...]:
-        """Nobody, and each account in its session."""
-        return (ANONYMOUS, *(actor for actor, alive in self._sessions() if alive))
+        """Nobody, each account in its session, and the engine."""
+        return (ANONYMOUS, *(actor for actor, alive in self._sessions() if alive), ENGINE)
 
     @property
     def stale(self) -> Actor:
@@ -596,6 +601,21 @@ def draw(specification: Specification, seed: int, each: int = 8) -> World:
 # --- the same world in a file --------------------------------------------------------------
 
 
+def engine_key() -> tuple[Any, dict[str, Any]]:
+    """The INSERT of the key by which the engine acts, and its row."""
+    table, at = builtin.table_of(builtin.ApiKeyRow), stored_time(NOW)
+    row = {
+        "id": ENGINE.name,
+        "hash": "9" * 64,
+        "name": "engine",
+        "actions": "[]",
+        "resources": "[]",
+        "created_at": at,
+        "expires_at": stored_time(NOW + DAY),
+    }
+    return insert(table).values({name: param(name, table.c[name].type) for name in row}), row
+
+
 def store(world: World, tables: Tables, path: Path) -> None:
     """Put the world into a new SQLite file, row by row as the tables keep it; the keys are checked at the end."""
     connection = connect(path)
@@ -610,6 +630,8 @@ def store(world: World, tables: Tables, path: Path) -> None:
     ):
         if rows:
             connection.executemany(Prepared(statement, DIALECT).sql, rows)
+    statement, row = engine_key()
+    connection.execute(Prepared(statement, DIALECT).sql, row)
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     connection.execute("COMMIT")
     connection.close()
@@ -627,5 +649,8 @@ async def store_in_postgres(world: World, tables: Tables, url: str) -> None:
             if rows:
                 prepared = Prepared(statement, postgres.DIALECT)
                 await connection.executemany(prepared.sql, [postgres.positional(prepared, row) for row in rows])
+        statement, row = engine_key()
+        prepared = Prepared(statement, postgres.DIALECT)
+        await connection.execute(prepared.sql, *postgres.positional(prepared, row))
     pool.give(connection)
     await pool.close()

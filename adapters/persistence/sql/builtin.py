@@ -104,7 +104,7 @@ class SecondFactorRow(BuiltIn, table=True):
 
 
 class ApiKeyRow(BuiltIn, table=True):
-    """An API key, by its hash."""
+    """An API key, by its hash; without an account it is the engine's."""
 
     __tablename__ = "freehold_api_keys"
     __table_args__ = (
@@ -115,7 +115,7 @@ class ApiKeyRow(BuiltIn, table=True):
     )
 
     id: str = Field(primary_key=True, sa_type=UUID)
-    account: str = Field(foreign_key="freehold_accounts.id", ondelete="CASCADE", sa_type=UUID)
+    account: str | None = Field(foreign_key="freehold_accounts.id", ondelete="CASCADE", sa_type=UUID)
     hash: str = Field(unique=True, sa_type=String(64))
     name: str = Field(sa_type=TEXT)
     actions: str = Field(sa_type=DOCUMENT)

@@ -41,12 +41,12 @@ from sqlalchemy.sql.expression import Alias, ClauseElement
 from sqlalchemy.types import NullType, TypeEngine
 
 from adapters.persistence.sql.connection import param
-from adapters.persistence.sql.rules import At, RuleCompiler, Terms
+from adapters.persistence.sql.rules import Asker, At, RuleCompiler, Terms
 from domain.specification.model import Rule
 
 SCHEMA = "freehold"
 """where our functions are"""
-ME, MOMENT, PRESENT = f"{SCHEMA}.me()", f"{SCHEMA}.moment()", f"{SCHEMA}.present()"
+ME, MOMENT, PRESENT, ENGINE = (f"{SCHEMA}.{word}()" for word in ("me", "moment", "present", "engine"))
 _NOTHING_FOR_NOBODY = f"IF NOT {PRESENT} THEN RETURN; END IF;"
 ATTEMPTS = 5
 """how often a record may be moved while somebody waits for it"""
@@ -240,20 +240,24 @@ def _called(name: str, kind: TypeEngine[Any] | None, *arguments: ColumnElement[A
 
 
 class Inside(RuleCompiler):
-    """Rules within a function: the caller may be anonymous, which there is an account that is NULL."""
+    """Rules within a function: the caller may be anonymous, which there is an account that is NULL; or the engine."""
 
     def on_signed_in(self) -> ColumnElement[bool]:
         """See `RuleCompiler`."""
         return literal_column(ME).is_not(None)
 
+    def on_engine(self) -> ColumnElement[bool]:
+        """See `RuleCompiler`."""
+        return literal_column(ENGINE, Boolean())
+
 
 class BehindWall(RuleCompiler):
     """Rules in the application's statements: what looks into other records' tables is asked by a function."""
 
-    def __init__(self, compiler: Callable[..., RuleCompiler], definers: Definers, tables: Any, signed_in: bool) -> None:
+    def __init__(self, compiler: Callable[..., RuleCompiler], definers: Definers, tables: Any, asker: Asker) -> None:
         """`compiler` makes the rules within functions."""
-        super().__init__(tables, signed_in)
-        self._inside = compiler(tables, True)
+        super().__init__(tables, asker)
+        self._inside = compiler(tables, Asker.ACCOUNT)
         self._definers = definers
 
     def on_rule(self, rule: Rule, at: At) -> ColumnElement[bool]:

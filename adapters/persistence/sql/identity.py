@@ -92,10 +92,13 @@ class IdentityStatements:
         self.ready = ready(select(_ACCOUNTS.c.id).limit(1), Principal())
         self.account = ready(select(_ACCOUNTS).where(_ACCOUNTS.c.id == key), shown)
         self.account_by_email = ready(select(_ACCOUNTS).where(_ACCOUNTS.c.email == key), shown)
+        self.staff = ready(
+            select(_ACCOUNTS).where(_ACCOUNTS.c.staff.is_not(None)).order_by(_ACCOUNTS.c.email), Principal()
+        )
         self.add_account = ready(inserting(_ACCOUNTS, without="staff"), Principal("id"))
         self.save_account = ready(updating(_ACCOUNTS, "email", "password_hash"), Principal("key"))
-        # its own sessions' keys wait for this: whoever signs in meanwhile does so before, or sees what was decided
-        self.operated_account = held(select(_ACCOUNTS.c.id).where(_ACCOUNTS.c.id == key), Principal("key"))
+        # the key of a new session waits for this
+        self.held_account = held(select(_ACCOUNTS.c.id).where(_ACCOUNTS.c.id == key), Principal("key"))
         self.appoint_account = ready(updating(_ACCOUNTS, "staff", "disabled"), Principal("key"))
         self.session = held(select(_SESSIONS).where(_SESSIONS.c.id == key), shown)
         of_account = select(_SESSIONS).where(_SESSIONS.c.account == key)
@@ -113,10 +116,13 @@ class IdentityStatements:
         self.save_second_factor = ready(used, mine)
         self.remove_second_factor = ready(delete(_FACTORS).where(_FACTORS.c.account == key), mine)
         self.api_key = ready(select(_API_KEYS).where(_API_KEYS.c.hash == key), shown)
-        of_account = select(_API_KEYS).where(_API_KEYS.c.account == key)
-        self.api_keys_of_account = ready(of_account.order_by(_API_KEYS.c.id.desc()), mine)
+        newest = select(_API_KEYS).order_by(_API_KEYS.c.id.desc())
+        self.api_keys_of_account = ready(newest.where(_API_KEYS.c.account == key), mine)
+        self.api_keys_of_engine = ready(newest.where(_API_KEYS.c.account.is_(None)), Principal())
         self.add_api_key = ready(inserting(_API_KEYS), Principal("account"))
-        self.save_api_key = ready(updating(_API_KEYS, "last_used_at", "revoked_at"), Principal("account"))
+        # a key of the engine is its holder's to use
+        used = updating(_API_KEYS, "last_used_at", "revoked_at")
+        self.save_api_key = ready(used, Principal("account", presented=("hash",)))
         self.add_event = ready(inserting(_AUDIT, without="id"), Principal("account", service="audit"))
         events = select(_AUDIT).where(_AUDIT.c.account == key, _AUDIT.c.id < param("before", WHOLE))
         self.events_of_account = ready(
@@ -162,18 +168,27 @@ class SqlAccounts:
         rows = await self._connection.rows(self._statements.account_by_email, {"key": email})
         return _account(rows[0]) if rows else None
 
+    async def staff(self) -> Sequence[Account]:
+        """See the port."""
+        return [_account(row) for row in await self._connection.rows(self._statements.staff, {})]
+
     async def add(self, account: Account) -> None:
         """See the port."""
         await self._write(self._statements.add_account, account_values(account))
 
     async def save(self, account: Account) -> None:
         """See the port."""
+        await self._hold(account)
         await self._write(self._statements.save_account, account_values(account) | {"key": account.id})
 
     async def appoint(self, account: Account) -> None:
         """See the port."""
-        await self._connection.rows(self._statements.operated_account, {"key": account.id})
+        await self._hold(account)
         await self._connection.run(self._statements.appoint_account, account_values(account) | {"key": account.id})
+
+    async def _hold(self, account: Account) -> None:
+        """Let sessions that begin meanwhile wait: they come before, and are seen, or see what was decided."""
+        await self._connection.rows(self._statements.held_account, {"key": account.id})
 
     async def _write(self, prepared: Prepared, values: dict[str, Any]) -> None:
         try:
@@ -283,6 +298,10 @@ class SqlApiKeys:
         rows = await self._connection.rows(self._statements.api_keys_of_account, {"key": account_id})
         return [_api_key(row) for row in rows]
 
+    async def of_engine(self) -> Sequence[ApiKey]:
+        """See the port."""
+        return [_api_key(row) for row in await self._connection.rows(self._statements.api_keys_of_engine, {})]
+
     async def add(self, key: ApiKey) -> None:
         """See the port."""
         values = {
@@ -299,7 +318,7 @@ class SqlApiKeys:
 
     async def save(self, key: ApiKey) -> None:
         """See the port."""
-        values = {"key": key.id, "account": key.account} | _key_use(key)
+        values = {"key": key.id, "account": key.account, "hash": key.hash} | _key_use(key)
         await self._connection.run(self._statements.save_api_key, values)
 
 

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, Text, and_, case, cast, delete, literal_column, or_, select, true
+from sqlalchemy import Boolean, ColumnElement, Table, Text, and_, case, cast, delete, literal_column, or_, select, true
 
 from adapters.persistence.sql.builtin import (
     AccountRow,
@@ -38,10 +38,10 @@ from adapters.persistence.sql.builtin import (
     table_of,
 )
 from adapters.persistence.sql.connection import param
-from adapters.persistence.sql.definers import BehindWall, Wording, quoted, said, text_literal
+from adapters.persistence.sql.definers import BehindWall, Definer, Wording, quoted, said, text_literal
 from adapters.persistence.sql.dialects import TEXT, UUID
 from adapters.persistence.sql.postgres_statements import PostgresStatements
-from adapters.persistence.sql.rules import ME, At
+from adapters.persistence.sql.rules import ME, Asker, At
 from domain.record import writable
 from domain.specification.model import Field, Hop, Resource
 
@@ -59,17 +59,29 @@ _WORDS = (
     ),
     ("service", "text", "nullif(current_setting('app.service', true), '')", "what the service does, for nobody"),
     ("moment", "timestamptz", "{moment}", "the instant by which memberships and conditions are judged"),
+    (
+        "engine",
+        "boolean",
+        "coalesce(current_setting('app.engine', true), '') <> '' AND freehold.by_engine_key()",
+        "whether the engine acts, which is asked of the table only where somebody says so",
+    ),
 )
+_BY_ENGINE_KEY = f"""BEGIN RETURN EXISTS (
+  SELECT 1 FROM {table_of(ApiKeyRow).name} WHERE id = nullif(current_setting('app.engine', true), '')::uuid
+    AND account IS NULL AND revoked_at IS NULL AND expires_at > freehold.moment()
+); END"""  # noqa: S608 - names of ours
 OWN_CLOCK, TOLD_CLOCK = "now()", "nullif(current_setting('app.now', true), '')::timestamptz"
 """the database's own; or what it is told, for tests and proofs of other days"""
 
 
-def words(moment: str) -> Iterator[str]:
+def words(moment: str, tables_in: str) -> Iterator[str]:
     """What makes the functions that read the settings of a transaction.
 
     Each is one expression, so that it is inlined. What it names is bound when it is made, and not looked for in its
     caller's search path.
     """
+    about = "whether there is such a key of the engine, and it counts"
+    yield from Definer("by_engine_key", (), "boolean", _BY_ENGINE_KEY, False, about).sql(tables_in)
     for name, kind, reads, about in _WORDS:
         reads = reads.format(moment=moment)
         yield f"CREATE FUNCTION freehold.{name}() RETURNS {kind} LANGUAGE sql STABLE RETURN {reads}"
@@ -120,6 +132,10 @@ class _InPolicy(BehindWall):
         """See `RuleCompiler`."""
         return ME.is_not(None)
 
+    def on_engine(self) -> ColumnElement[bool]:
+        """See `RuleCompiler`. Asked once for a statement."""
+        return literal_column("(SELECT freehold.engine())", Boolean())
+
 
 class Policies:
     """The policies, functions and triggers of one specification."""
@@ -132,7 +148,7 @@ class Policies:
         self._statements = statements
         self._definers = statements.every_definer()
         self._inside = statements.inside
-        self._rules = _InPolicy(type(statements.inside), self._definers, self._tables, True)
+        self._rules = _InPolicy(type(statements.inside), self._definers, self._tables, Asker.ACCOUNT)
         self.triggers: list[str] = []
         self.policies = [policy for resource in self._resources for policy in self._of(resource)]
         self.policies += [*self._of_memberships(), *_BUILT_IN]
@@ -366,7 +382,13 @@ _BUILT_IN = [
     *_both(_TOKENS, f"hash = {SHOWN} OR CAST(session AS text) = {SHOWN}", "SELECT", "INSERT", "UPDATE"),
     *_both(_FACTORS, f"account = {_CALLER}", "SELECT", "INSERT", "UPDATE", "DELETE"),
     *_both(_API_KEYS, f"account = {_CALLER} OR hash = {SHOWN}", "SELECT"),
-    *_both(_API_KEYS, f"account = {_CALLER}", "INSERT", "UPDATE"),
+    *_both(_API_KEYS, f"account = {_CALLER}", "INSERT"),
+    # who holds a key of the engine may note its use, and no more
+    *_both(
+        _API_KEYS,
+        f"account = {_CALLER} OR (account IS NULL AND revoked_at IS NULL AND hash = {SHOWN})",
+        "UPDATE",
+    ),
     # nobody changes or deletes an event: there is no policy, and no privilege
     *_both(_AUDIT, f"account = {_CALLER}", "SELECT"),
     *_both(_AUDIT, f"account = {_CALLER} OR (account IS NULL AND {_SERVICE} = 'audit')", "INSERT"),

@@ -64,6 +64,8 @@ def _refusal(error: Exception) -> Exception:
     return Unavailable() if is_away(error) else error
 
 
+ENGINE = "app.engine"
+"""the setting that names the key by which the engine acts"""
 Settings = dict[str, str]
 """of a transaction: who is the caller for the database; what is not set is nobody"""
 
@@ -81,6 +83,8 @@ def settings(prepared: Prepared, values: Mapping[str, Any], tells_time: bool) ->
         found["app.presented"] = " ".join(value for value in shown if value.isprintable() and " " not in value)
     if principal.service is not None:
         found["app.service"] = principal.service
+    if values.get("engine"):
+        found[ENGINE] = values["engine"]
     if tells_time and "now" in values:
         found["app.now"] = values["now"]
     return found
@@ -155,12 +159,18 @@ class Turn:
     async def rows(self, prepared: Prepared, values: Mapping[str, Any]) -> list[Row]:
         """See `Connection`; what is read is held until the work ends, where that was promised."""
         await self._say(prepared, values)
-        self._pool.tell(prepared.holding)
+        return await self._found(prepared.holding, prepared, values)
+
+    async def _found(self, sql: str, prepared: Prepared, values: Mapping[str, Any]) -> list[Row]:
+        self._pool.tell(sql)
         try:
-            found: list[Row] = await self.connection.fetch(prepared.holding, *positional(prepared, values))
+            found: list[Row] = await self.connection.fetch(sql, *positional(prepared, values))
         except ERRORS as error:
             raise _refusal(error) from error
         return found
+
+    def _opening(self) -> str:
+        return self._pool.begin
 
     async def run(self, prepared: Prepared, values: Mapping[str, Any]) -> int:
         """See `Connection`."""
@@ -175,6 +185,9 @@ class Turn:
     async def _say(self, prepared: Prepared, values: Mapping[str, Any]) -> None:
         """Begin, where that is still to be done; then see to it that the database knows for whom this runs."""
         wanted = settings(prepared, values, self._tells_time)
+        if self._said.get(ENGINE):
+            # within its work it is asked for others, too
+            wanted = {ENGINE: "", **wanted}
         new = {name: value for name, value in wanted.items() if self._said.get(name) != value}
         # a text is seen by others and may be logged: an address or a token's hash is a value, and costs a round trip
         private = {name: value for name, value in new.items() if not all(map(_PLAIN.fullmatch, value.split()))}
@@ -182,7 +195,7 @@ class Turn:
         parts = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in plain.items())
         saying = f"SELECT {parts}" if parts else ""
         if self.connection is None:
-            await self._begin(f"{self._pool.begin} {saying}")
+            await self._begin(f"{self._opening()} {saying}")
             saying = ""
         try:
             if saying:
@@ -221,6 +234,18 @@ class Turn:
             raise _refusal(error) from error
         if status != "COMMIT":  # a transaction in which something was refused ends in ROLLBACK, without an error
             raise Unavailable
+
+
+class Still(Turn):
+    """The `Connection` of somebody who reads one instant. It writes nothing, and holds nothing that others want."""
+
+    async def rows(self, prepared: Prepared, values: Mapping[str, Any]) -> list[Row]:
+        """See `Connection`."""
+        await self._say(prepared, values)
+        return await self._found(prepared.sql, prepared, values)
+
+    def _opening(self) -> str:
+        return f"{self._pool.begin} SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
 
 
 class PostgresWork:
@@ -275,7 +300,17 @@ class PostgresStore:
     @asynccontextmanager
     async def work(self) -> AsyncIterator[PostgresWork]:
         """See the port."""
-        turn = Turn(self._pool, self._tells_time)
+        async with self._taking(Turn(self._pool, self._tells_time)) as work:
+            yield work
+
+    @asynccontextmanager
+    async def instant(self) -> AsyncIterator[PostgresWork]:
+        """See the port."""
+        async with self._taking(Still(self._pool, self._tells_time)) as still:
+            yield still
+
+    @asynccontextmanager
+    async def _taking(self, turn: Turn) -> AsyncIterator[PostgresWork]:
         self._works.add(turn)
         self._idle.clear()
         try:

@@ -16,15 +16,15 @@ from adapters.persistence.sql.dialects import UUID
 from adapters.persistence.sql.facts import FactsColumns
 from adapters.persistence.sql.identity import session_alive
 from adapters.persistence.sql.lists import ListShape
-from adapters.persistence.sql.rules import NOW, At, RuleCompiler
-from adapters.persistence.sql.statements import ACCOUNT, ID, NOBODY, SESSION, Caller, Statements
+from adapters.persistence.sql.rules import NOW, Asker, At, RuleCompiler
+from adapters.persistence.sql.statements import CALLERS, ENGINE, ID, SESSION, Caller, Statements
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import RecordColumns
 from application.ports import Sort
 from application.records import LARGEST_LIMIT
 from domain.specification.model import Hop, Path, Through
 
-ANYBODY = Caller(True, True)
+ANYBODY = Caller(Asker.ACCOUNT, True)
 """of a function: with an account or without, in a session or not"""
 LIMITS = (2, 11, 21, 51, 101, LARGEST_LIMIT + 1)
 """of statements on lists: each is one more to build, so that a page takes the next larger"""
@@ -37,16 +37,14 @@ class PostgresStatements(Statements):
     def __init__(self, tables: Tables, dialect: Dialect, compiler: type[RuleCompiler] = Inside) -> None:
         """`compiler` makes the rules within functions."""
         self.definers = Definers()
-        super().__init__(
-            tables, dialect, lambda tables, signed_in: BehindWall(compiler, self.definers, tables, signed_in)
-        )
-        self.inside = compiler(tables, True)
-        self._seeing_all = dict.fromkeys((True, False), self.inside)
+        super().__init__(tables, dialect, lambda tables, asker: BehindWall(compiler, self.definers, tables, asker))
+        self.inside = compiler(tables, Asker.ACCOUNT)
+        self._seeing_all = dict.fromkeys(Asker, self.inside)
 
     def every_definer(self) -> Definers:
         """All functions that a statement on this specification can ask."""
         for name, resource in self.specification.resources.items():
-            for caller in (SESSION, ACCOUNT, NOBODY):
+            for caller in CALLERS:
                 self.view(name, caller)
                 self.decisions(name, caller)
                 self.page(_newest(name), caller)
@@ -64,8 +62,9 @@ class PostgresStatements(Statements):
             for _, through in footprint.throughs:
                 self.ties(through)
             if resource.ladder is not None:
-                self.put_membership(name, SESSION)
-                self.end_membership(name, SESSION)
+                for caller in (SESSION, ENGINE):
+                    self.put_membership(name, caller)
+                    self.end_membership(name, caller)
         self.close_account()
         return self.definers
 
@@ -82,7 +81,7 @@ class PostgresStatements(Statements):
     def _facts(self, resource: str, action: str, changing: bool, caller: Caller) -> tuple[Prepared, FactsColumns]:
         columns = self._columns(resource, self.footprints[resource].ways, self.footprints[resource].roles)
         statement, table = columns.select()
-        allowed = self._seeing_all[True].may(action, At(table, resource))
+        allowed = self._seeing_all[Asker.ACCOUNT].may(action, At(table, resource))
         found = statement.where(table.c.id == ID, allowed, self._alive(ANYBODY))
         name = f"{self._plural(resource)}_{'facts' if changing else f'to_{action}'}"
         held = "for a change" if changing else "for others to hang on it, or to refer to it"
@@ -94,7 +93,7 @@ class PostgresStatements(Statements):
     ) -> tuple[Prepared, FactsColumns]:
         columns = self._columns(resource, ways, roles)
         statement, table = columns.select()
-        rules, at = self._seeing_all[True], At(table, resource)
+        rules, at = self._seeing_all[Asker.ACCOUNT], At(table, resource)
         found = statement.where(table.c.id == ID, or_(rules.may("open", at), rules.may("read", at)))
         about = "a record that the account can open or read, with what rules further along ask for"
         return self._asked(None, found, about), columns
@@ -105,7 +104,7 @@ class PostgresStatements(Statements):
         return self._asked(None, found, about), links, containers
 
     def _obstacles(self, resource: str) -> Prepared:
-        table, rules = self.tables.of[resource].alias(), self._seeing_all[True]
+        table, rules = self.tables.of[resource].alias(), self._seeing_all[Asker.ACCOUNT]
         found = select(literal(1)).select_from(table).where(table.c.id == ID, rules.may("delete", At(table, resource)))
         mine = exists(found.correlate_except(table))
         about = "why a record that the account may delete cannot be deleted; held until the work ends, for its deletion"
@@ -132,7 +131,7 @@ class PostgresStatements(Statements):
 
         What is not to be changed is shared with whoever works below it, too; from the top down, as a deletion locks.
         """
-        rules, chain = self._seeing_all[True], self.specification.chain(resource)
+        rules, chain = self._seeing_all[Asker.ACCOUNT], self.specification.chain(resource)
         held = [self.tables.of[name].alias(f"held_{i}") for i, name in enumerate(chain)]
         source: FromClause = held[0]
         for lower, upper, name, above in zip(held, held[1:], chain, chain[1:], strict=False):

@@ -6,16 +6,16 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, and_, delete, or_, select
+from sqlalchemy import Integer, Table, and_, delete, or_, select
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.connection import Broken, Connection, Prepared, param
-from adapters.persistence.sql.dialects import DOCUMENT, INSTANT, UUID, one_of_list
+from adapters.persistence.sql.dialects import DOCUMENT, FIRST_ID, INSTANT, UUID, one_of_list
 from adapters.persistence.sql.facts import Footprint, Snapshot, at_ways
 from adapters.persistence.sql.identity import account_values, alive_statement, session_alive, staff_statement
 from adapters.persistence.sql.lists import ListShape
-from adapters.persistence.sql.statements import ACCOUNT, NOBODY, SESSION, Caller, Statements
+from adapters.persistence.sql.statements import ACCOUNT, ENGINE, NOBODY, SESSION, Caller, Statements
 from adapters.persistence.sql.views import stored_time, to_stored
 from application.ports import Page, Query, View
 from domain.account import Account
@@ -40,6 +40,10 @@ class MembershipStatements:
         live = or_(_MEMBERS.c.expires_at.is_(None), _MEMBERS.c.expires_at > param("now"))
         found = select(_MEMBERS.c.role, _MEMBERS.c.expires_at).where(named, of_resource, live, alive)
         self.find = Prepared(found, dialect)
+        own = (_MEMBERS.c.account == param("me"), _MEMBERS.c.record > param("after", UUID))
+        joined = select(_MEMBERS.c.resource, _MEMBERS.c.record, _MEMBERS.c.role, _MEMBERS.c.expires_at)
+        newest = joined.where(*own, live, alive).order_by(_MEMBERS.c.record).limit(param("limit", Integer()))
+        self.joined = Prepared(newest, dialect)
         self.end_all = Prepared(
             delete(_MEMBERS).where(one_of_list(_MEMBERS.c.record, param("records", DOCUMENT))), dialect
         )
@@ -110,6 +114,14 @@ class SqlRecords:
         values = _principal(actor, now) | {"id": record_id}
         rows = await self._connection.rows(self._statements.members(resource, _caller(actor)), values)
         return [Membership(resource, record_id, account, role, _instant(ends)) for account, role, ends in rows]
+
+    async def joined(self, actor: Actor, after: str, limit: int, now: datetime) -> Sequence[Membership]:
+        """See the port."""
+        values = _principal(actor, now) | {"after": after or FIRST_ID, "limit": limit}
+        rows = await self._connection.rows(self._memberships.joined, values)
+        if not rows:
+            await self._check_session(actor, values)
+        return [Membership(kind, record, str(actor.account), role, _instant(ends)) for kind, record, role, ends in rows]
 
     async def decisions(self, actor: Actor, resource: str, now: datetime) -> dict[str, dict[str, bool]]:
         """By record id, what each compiled rule alone says of it, for the proof."""
@@ -331,6 +343,8 @@ class SqlRecords:
 
 
 def _caller(actor: Actor) -> Caller:
+    if actor.engine:
+        return ENGINE
     if actor.account is None:
         return NOBODY
     return SESSION if actor.session is not None else ACCOUNT
@@ -339,7 +353,8 @@ def _caller(actor: Actor) -> Caller:
 def _principal(actor: Actor, now: datetime) -> dict[str, Any]:
     """Who asks and when, for every statement."""
     moment = stored_time(now)
-    return {"me": actor.account, "session": actor.session, "now": moment, "today": moment[:10]}
+    engine = actor.name if actor.engine else None
+    return {"me": actor.account, "engine": engine, "session": actor.session, "now": moment, "today": moment[:10]}
 
 
 def _instant(stored: str | None) -> datetime | None:

@@ -10,9 +10,10 @@ account) is as good as false.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, assert_never
 
-from sqlalchemy import ColumnElement, FromClause, Table, and_, case, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, Table, and_, case, exists, false, not_, or_, select, true
 from sqlalchemy.sql.expression import Alias
 
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow
@@ -98,14 +99,23 @@ class At:
         return At(self.table, self.resource, self.path + path)
 
 
-class RuleCompiler:
-    """Compiles rules for one kind of caller: signed in, or anonymous."""
+class Asker(StrEnum):
+    """A kind of caller."""
 
-    def __init__(self, tables: Tables, signed_in: bool) -> None:
+    NOBODY = "without an account"
+    ACCOUNT = "signed in"
+    ENGINE = "the engine"
+
+
+class RuleCompiler:
+    """Compiles rules for one kind of caller."""
+
+    def __init__(self, tables: Tables, asker: Asker) -> None:
         """An anonymous caller has no account to compare with: every term that asks for one is false."""
         self.tables = tables
         self.specification = tables.specification
-        self.signed_in = signed_in
+        self.asker = asker
+        self.signed_in = asker is Asker.ACCOUNT
 
     # --- rules ---------------------------------------------------------------------------
 
@@ -113,9 +123,11 @@ class RuleCompiler:
         """Whether the caller may do the action on the record at the position (see `domain.ownership.may`)."""
         resource = self.specification.at(at.resource, at.path)
         allowed = self.on_rule(resource.rule(action), at)
-        if action in ("open", "read", "create"):
+        if action == "open":
+            return or_(allowed, self.on_engine())
+        if action in ("read", "create"):
             return allowed
-        return and_(allowed, self.on_rule(resource.rule("open"), at))
+        return and_(allowed, self.may("open", at))
 
     def opens_parent(self, at: At) -> ColumnElement[bool]:
         """Whether the caller can open the parent of the record at the position; true of one without."""
@@ -169,16 +181,16 @@ class RuleCompiler:
     # --- who -----------------------------------------------------------------------------
 
     def on_anyone(self) -> ColumnElement[bool]:
-        """`anyone`."""
-        return true()
+        """`anyone`: every person."""
+        return not_(self.on_engine())
 
     def on_signed_in(self) -> ColumnElement[bool]:
         """`signed in`."""
         return true()
 
     def on_engine(self) -> ColumnElement[bool]:
-        """`engine`: never a caller."""
-        return false()
+        """`engine`: no person."""
+        return true() if self.asker is Asker.ENGINE else false()
 
     def on_owner(self, at: At) -> ColumnElement[bool]:
         """`owner`, `listing.owner`: everything above a record has its owner, so hops up cost nothing."""
@@ -305,7 +317,7 @@ class RuleCompiler:
         )
         grants = resource.rule("share")
         shares = or_(false(), *(and_(self.on_grant(g, at), capped if by_own_ladder(g) else true()) for g in grants))
-        return and_(shares, self.on_rule(resource.rule("open"), at))
+        return and_(shares, self.may("open", at))
 
     def locked(self, at: At) -> ColumnElement[bool]:
         """Whether the lock of the record at the position holds."""

@@ -75,7 +75,7 @@ class SecondWall:
 
     def _made(self, here: str) -> Iterable[str]:
         yield f"CREATE SCHEMA {SCHEMA}"
-        yield from words(self._moment)
+        yield from words(self._moment, here)
         yield from self._policies.functions(here)
         for name in self._names:
             yield f"ALTER TABLE {quoted(name)} ENABLE ROW LEVEL SECURITY"

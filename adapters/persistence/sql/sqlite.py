@@ -108,6 +108,10 @@ class Reader:
         """Never: the connection is read-only."""
         raise AssertionError("a reader does not write")
 
+    def still(self) -> "Still":
+        """A connection that reads one instant."""
+        return Still(self._path, self._threads)
+
     def watch(self, told: Callable[[str], None] | None) -> None:
         """See `SqliteStore.watch`."""
         self._here.set_trace_callback(told)
@@ -134,6 +138,36 @@ class Reader:
         self._threads.shutdown()
         for connection in (self._here, *self._idle):
             connection.close()
+
+
+class Still:
+    """The `Connection` of somebody who reads one instant: on a thread, for it may be much."""
+
+    def __init__(self, path: Path, threads: ThreadPoolExecutor) -> None:
+        """What others commit after the first read is not seen."""
+        self._connection = connect(path, read_only=True)
+        self._connection.execute("BEGIN")
+        self._threads = threads
+
+    async def rows(self, prepared: Prepared, values: Mapping[str, Any]) -> list[Row]:
+        """See `Connection`."""
+        bound = prepared.bind(values)
+
+        def read() -> list[Row]:
+            return self._connection.execute(prepared.sql, bound).fetchall()
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, read)
+        except sqlite3.OperationalError as error:
+            raise Unavailable from error
+
+    async def run(self, prepared: Prepared, values: Mapping[str, Any]) -> int:
+        """Never: the connection is read-only."""
+        raise AssertionError("what is read does not change")
+
+    def close(self) -> None:
+        """Let go of the file, after what is read at this moment."""
+        self._threads.submit(self._connection.close)
 
 
 class Writer:
@@ -302,9 +336,9 @@ class Turn:
 
 
 class SqliteWork:
-    """The `Work` port in one savepoint."""
+    """The `Work` port in one savepoint, or the `Instant` port."""
 
-    def __init__(self, store: "SqliteStore", turn: Turn) -> None:
+    def __init__(self, store: "SqliteStore", turn: Turn | Still) -> None:
         """Repositories over the work's connection."""
         self._turn = turn
         self.records = SqlRecords(store.statements, store.memberships, turn)
@@ -319,6 +353,7 @@ class SqliteWork:
 
     async def commit(self) -> None:
         """See the port."""
+        assert isinstance(self._turn, Turn), "what is only read is not committed"
         await self._turn.keep()
 
 
@@ -350,6 +385,15 @@ class SqliteStore:
         """See the port."""
         async with self._writer.turn() as turn:
             yield SqliteWork(self, turn)
+
+    @asynccontextmanager
+    async def instant(self) -> AsyncIterator[SqliteWork]:
+        """See the port."""
+        still = self._reader.still()
+        try:
+            yield SqliteWork(self, still)
+        finally:
+            still.close()
 
     async def hold(self, snapshot: Snapshot, sessions: Iterable[Session]) -> None:
         """Hold exactly this world, and nothing of before but the signing keys. For the proof, never for serving."""

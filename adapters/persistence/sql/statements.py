@@ -30,7 +30,7 @@ from adapters.persistence.sql.dialects import INSTANT, TEXT, UUID, Step, closure
 from adapters.persistence.sql.facts import FactsColumns, Footprint, footprint
 from adapters.persistence.sql.identity import session_alive
 from adapters.persistence.sql.lists import ListCompiler, ListShape
-from adapters.persistence.sql.rules import ME, NOW, At, From, RuleCompiler
+from adapters.persistence.sql.rules import ME, NOW, Asker, At, From, RuleCompiler
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import RecordColumns, ViewColumns
 from application.ports import Sort
@@ -43,28 +43,35 @@ _MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
 
 
 class Caller:
-    """What of an actor shapes a statement: whether it has an account, and whether a session must be alive."""
+    """What of an actor shapes a statement: of which kind it is, and whether a session must be alive."""
 
-    __slots__ = ("in_session", "signed_in")
+    __slots__ = ("asker", "in_session", "signed_in")
 
-    def __init__(self, signed_in: bool, in_session: bool) -> None:
-        """Two of these exist for accounts, one for everybody else."""
-        self.signed_in = signed_in
+    def __init__(self, asker: Asker, in_session: bool = False) -> None:
+        """Two of these exist for accounts, one for every other kind."""
+        self.asker = asker
+        self.signed_in = asker is Asker.ACCOUNT
         self.in_session = in_session
 
 
-NOBODY, ACCOUNT, SESSION = Caller(False, False), Caller(True, False), Caller(True, True)
+NOBODY, ENGINE, ACCOUNT, SESSION = (
+    Caller(Asker.NOBODY),
+    Caller(Asker.ENGINE),
+    Caller(Asker.ACCOUNT),
+    Caller(Asker.ACCOUNT, True),
+)
+CALLERS = (SESSION, ACCOUNT, NOBODY, ENGINE)
 
 
 class Statements:
     """The prepared statements of one specification on one dialect."""
 
     def __init__(self, tables: Tables, dialect: Dialect, compiler: Callable[..., RuleCompiler] = RuleCompiler) -> None:
-        """`compiler` makes the rule compiler for signed-in and for anonymous callers."""
+        """`compiler` makes the rule compiler for each kind of caller."""
         self.tables = tables
         self.specification = tables.specification
         self.dialect = dialect
-        self._compilers = {signed_in: compiler(tables, signed_in) for signed_in in (True, False)}
+        self._compilers = {asker: compiler(tables, asker) for asker in Asker}
         self._seeing_all = self._compilers
         """the rules in statements that ask more than the caller may see"""
         self.records = {name: RecordColumns(self.specification, r) for name, r in self.specification.resources.items()}
@@ -108,7 +115,7 @@ class Statements:
 
     def _view(self, resource: str, caller: Caller) -> tuple[Prepared, ViewColumns]:
         """One record as the caller sees it, if it can open it."""
-        compiler, table = self._compilers[caller.signed_in], self.tables.of[resource].alias()
+        compiler, table = self._compilers[caller.asker], self.tables.of[resource].alias()
         columns = ViewColumns(compiler, self.specification.resources[resource], table)
         at = At(table, resource)
         found = select(*columns.columns).where(table.c.id == ID, compiler.may("open", at), self._alive(caller))
@@ -116,7 +123,7 @@ class Statements:
 
     def _page(self, shape: ListShape, caller: Caller) -> tuple[Prepared, ViewColumns]:
         """A page of records as the caller sees them; behind each row the values of its sort keys."""
-        compiler, table = self._compilers[caller.signed_in], self.tables.of[shape.resource].alias()
+        compiler, table = self._compilers[caller.asker], self.tables.of[shape.resource].alias()
         columns = ViewColumns(compiler, self.specification.resources[shape.resource], table)
         listed = ListCompiler(compiler, shape, self.dialect)
         keys = [key.label(f"key_{i}") for i, key in enumerate(listed.keys(table))]
@@ -130,7 +137,7 @@ class Statements:
 
     def _count(self, shape: ListShape, caller: Caller) -> Prepared:
         """How many records all pages have."""
-        compiler, table = self._compilers[caller.signed_in], self.tables.of[shape.resource].alias()
+        compiler, table = self._compilers[caller.asker], self.tables.of[shape.resource].alias()
         at = At(table, shape.resource)
         listed = and_(
             compiler.may("read", at), ListCompiler(compiler, shape, self.dialect).filters(at), self._alive(caller)
@@ -139,7 +146,7 @@ class Statements:
 
     def _members(self, resource: str, caller: Caller) -> Prepared:
         """The live memberships that the caller may see of a record that it can open."""
-        compiler, table, members = self._compilers[caller.signed_in], self.tables.of[resource].alias(), _MEMBERS.alias()
+        compiler, table, members = self._compilers[caller.asker], self.tables.of[resource].alias(), _MEMBERS.alias()
         at = At(table, resource)
         own = members.c.account == ME if caller.signed_in else false()
         shown = or_(own, compiler.may("members", at))
@@ -153,7 +160,7 @@ class Statements:
 
     def _decisions(self, resource: str, caller: Caller) -> tuple[Prepared, tuple[str, ...]]:
         """What every compiled rule says of every record; the names of the rules behind the id. For the proof alone."""
-        compiler, table = self._compilers[caller.signed_in], self.tables.of[resource].alias()
+        compiler, table = self._compilers[caller.asker], self.tables.of[resource].alias()
         model, at = self.specification.resources[resource], At(table, resource)
         rules = {action: compiler.may(action, at) for action in ("open", *model.can) if action != "share"}
         if model.ladder is not None:
@@ -178,7 +185,7 @@ class Statements:
         """The record with all its rules can ask for, if the caller may do the action on it."""
         columns = self._columns(resource, self.footprints[resource].ways, self.footprints[resource].roles)
         statement, table = columns.select()
-        allowed = self._seeing_all[caller.signed_in].may(action, At(table, resource))
+        allowed = self._seeing_all[caller.asker].may(action, At(table, resource))
         return self._prepare(statement.where(table.c.id == ID, allowed, self._alive(caller)), "id"), columns
 
     def _facts_around(
@@ -190,12 +197,14 @@ class Statements:
         return self._prepare(statement.where(table.c.id == ID)), columns
 
     def _columns(self, resource: str, ways: Sequence[Path], roles: Sequence[Path]) -> FactsColumns:
-        return FactsColumns(self.tables, self._seeing_all[True], self.specification.resources[resource], ways, roles)
+        return FactsColumns(
+            self.tables, self._seeing_all[Asker.ACCOUNT], self.specification.resources[resource], ways, roles
+        )
 
     def _roles(self, count: int) -> Prepared:
         """The caller's live roles on a number of records."""
         records = [param(f"r{i}") for i in range(count)]
-        mine = and_(_MEMBERS.c.account == ME, self._compilers[True].on_expiry(_MEMBERS))
+        mine = and_(_MEMBERS.c.account == ME, self._compilers[Asker.ACCOUNT].on_expiry(_MEMBERS))
         return self._prepare(select(_MEMBERS.c.record, _MEMBERS.c.role).where(_MEMBERS.c.record.in_(records), mine))
 
     def _ties(self, through: Through) -> tuple[Prepared, RecordColumns, RecordColumns]:
@@ -205,7 +214,7 @@ class Statements:
 
     def _tying(self, through: Through) -> tuple[Select[Any], RecordColumns, RecordColumns]:
         link, container = self.tables.of[through.link].alias(), self.tables.of[through.container.resource].alias()
-        members, compiler = _MEMBERS.alias(), self._seeing_all[True]
+        members, compiler = _MEMBERS.alias(), self._seeing_all[Asker.ACCOUNT]
         links, containers = self.records[through.link], self.records[through.container.resource]
         source = link.join(container, compiler.on_hop(At(link, through.link), through.container, container)).join(
             members, members.c.record == container.c.id
@@ -224,7 +233,7 @@ class Statements:
             alone = select(*values.values()).where(self._alive(caller))
             return self._prepare(insert(table).from_select(list(values), alone))
         above = self.tables.of[model.parent].alias()
-        allowed = self._compilers[caller.signed_in].may("open", At(above, model.parent))
+        allowed = self._compilers[caller.asker].may("open", At(above, model.parent))
         there = and_(above.c.id == param(f"v_{model.parent}"), above.c.owner == param("v_owner"))
         chosen = select(*values.values()).select_from(above).where(there, allowed, self._alive(caller))
         return self._prepare(insert(table).from_select(list(values), chosen), f"v_{model.parent}")
@@ -234,14 +243,14 @@ class Statements:
 
         None here and below where the database itself sees to it.
         """
-        table, compiler = self.tables.of[resource].alias(), self._compilers[caller.signed_in]
+        table, compiler = self.tables.of[resource].alias(), self._compilers[caller.asker]
         at = At(table, resource)
         allowed = and_(compiler.may("create", at), compiler.may("open", at))
         return self._prepare(select(literal(1)).where(table.c.id == ID, allowed))
 
     def _placed(self, resource: str, caller: Caller) -> Prepared | None:
         """Whether the record that was just moved is where the caller may create it, below a parent that it can open."""
-        table, compiler = self.tables.of[resource].alias(), self._compilers[caller.signed_in]
+        table, compiler = self.tables.of[resource].alias(), self._compilers[caller.asker]
         parent = self.specification.resources[resource].parent
         assert parent is not None, "only what has a parent moves"
         allowed = and_(compiler.may("create", At(table, resource)), compiler.opens_parent(At(table, resource)))
@@ -250,7 +259,7 @@ class Statements:
     def _update(self, resource: str, names: tuple[str, ...], caller: Caller) -> Prepared:
         """Change columns of the record as it was read, if a grant of update or a step (or of a move) holds on it."""
         table, model = self.tables.of[resource], self.specification.resources[resource]
-        compiler, at = self._compilers[caller.signed_in], At(table, resource)
+        compiler, at = self._compilers[caller.asker], At(table, resource)
         steps = (compiler.on_rule(step.rule, at) for steps in model.steps.values() for step in steps)
         if model.parent in names:
             allowed = compiler.on_rule(model.rule("move"), at)
@@ -267,7 +276,7 @@ class Statements:
 
     def _delete(self, resource: str, caller: Caller) -> Prepared:
         """Delete the record; the keys take along what hangs below and empty what refers to it."""
-        table, compiler = self.tables.of[resource], self._compilers[caller.signed_in]
+        table, compiler = self.tables.of[resource], self._compilers[caller.asker]
         return self._prepare(delete(table).where(table.c.id == ID, compiler.may("delete", At(table, resource))), "id")
 
     def _owned(self, resource: str) -> Prepared | None:
@@ -287,7 +296,7 @@ class Statements:
             if link in values:
                 there = self.specification.target(model.name, link)
                 target = self.tables.of[there].alias()
-                readable = self._compilers[caller.signed_in].may("read", At(target, there))
+                readable = self._compilers[caller.asker].may("read", At(target, there))
                 for name, source in beside.items():
                     found = select(target.c[source]).where(target.c.id == param(f"v_{link}"))
                     if link != model.parent:
@@ -299,7 +308,7 @@ class Statements:
 
     def _put_membership(self, resource: str, caller: Caller) -> tuple[Prepared, Prepared]:
         """A membership in place of the account's present one, or a new one: see `domain.judging.may_put_membership`."""
-        compiler, ladder = self._compilers[caller.signed_in], self.specification.resources[resource].ladder
+        compiler, ladder = self._compilers[caller.asker], self.specification.resources[resource].ladder
         assert ladder is not None, "only resources with roles have members"
         shared, role = self.tables.of[resource].alias(), param("role", TEXT)
         at = At(shared, resource)
@@ -324,7 +333,7 @@ class Statements:
 
     def _end_membership(self, resource: str, caller: Caller) -> Prepared:
         """The end of a membership: see `domain.judging.may_end_membership`."""
-        compiler, shared = self._compilers[caller.signed_in], self.tables.of[resource].alias()
+        compiler, shared = self._compilers[caller.asker], self.tables.of[resource].alias()
         taking = self._on_shared(shared, compiler.may_give(_MEMBERS.c.role, At(shared, resource)))
         own = _MEMBERS.c.account == ME
         return self._prepare(delete(_MEMBERS).where(_named(resource), or_(own, taking), self._alive(caller)), "record")
@@ -391,7 +400,7 @@ class Statements:
             return false()
         table = self.tables.of[name].alias()
         ways = (self.specification.up(name, above) for above in chain)
-        locked = or_(false(), *(self._seeing_all[True].locked(At(table, name, way)) for way in ways))
+        locked = or_(false(), *(self._seeing_all[Asker.ACCOUNT].locked(At(table, name, way)) for way in ways))
         return exists(select(literal(1)).select_from(gone.join(table, table.c.id == gone.c.id)).where(others, locked))
 
     def _some_referring(
@@ -416,7 +425,7 @@ class Statements:
         if len(chain) == 2:
             return table.c[chain[1]]
         above = self.tables.of[chain[1]].alias()
-        hop = self._seeing_all[True].on_hop(At(table, chain[0]), Hop(chain[1], chain[1]), above)
+        hop = self._seeing_all[Asker.ACCOUNT].on_hop(At(table, chain[0]), Hop(chain[1], chain[1]), above)
         return select(self._root_id(above, chain[1:])).where(hop).correlate_except(above).scalar_subquery()
 
     def _shared(self, resource: str, following: bool) -> Prepared | None:
