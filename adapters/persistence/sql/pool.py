@@ -206,6 +206,7 @@ def _session(limits: Limits) -> dict[str, str]:
     milliseconds = str(round(limits.statement * 1000))
     return {
         "jit": "off",
+        "default_transaction_isolation": "read committed",
         # planning costs more than running: rules and policies are long, and values hardly change a plan
         "plan_cache_mode": "force_generic_plan",
         "statement_timeout": milliseconds,

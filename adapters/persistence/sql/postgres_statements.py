@@ -4,9 +4,25 @@ What looks beyond what the caller may see is asked by functions (`definers.py`).
 to by policies, triggers and keys (`policies.py`), so that it is not asked here a second time.
 """
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, literal, or_, select, text
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    column,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy import table as new_table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.expression import FromClause
 
@@ -16,12 +32,13 @@ from adapters.persistence.sql.dialects import UUID
 from adapters.persistence.sql.facts import FactsColumns
 from adapters.persistence.sql.identity import session_alive
 from adapters.persistence.sql.lists import ListShape
-from adapters.persistence.sql.rules import NOW, At, RuleCompiler
+from adapters.persistence.sql.rules import ME, NOW, At, RuleCompiler
 from adapters.persistence.sql.statements import ACCOUNT, ID, NOBODY, SESSION, Caller, Statements
 from adapters.persistence.sql.tables import Tables
-from adapters.persistence.sql.views import RecordColumns
+from adapters.persistence.sql.views import RecordColumns, ViewColumns
 from application.ports import Sort
 from application.records import LARGEST_LIMIT
+from domain.plain import Plain
 from domain.specification.model import Hop, Path, Through
 
 ANYBODY = Caller(True, True)
@@ -41,6 +58,9 @@ class PostgresStatements(Statements):
             tables, dialect, lambda tables, signed_in: BehindWall(compiler, self.definers, tables, signed_in)
         )
         self.inside = compiler(tables, True)
+        self.plain = Plain(tables.specification)
+        self.add_plain = cache(self._add_plain)
+        self.change_plain = cache(self._change_plain)
         self._seeing_all = dict.fromkeys((True, False), self.inside)
 
     def every_definer(self) -> Definers:
@@ -66,6 +86,10 @@ class PostgresStatements(Statements):
             if resource.ladder is not None:
                 self.put_membership(name, SESSION)
                 self.end_membership(name, SESSION)
+            if name in self.plain.created:
+                self.add_plain(name)
+            if self.plain.changed[name]:
+                self.change_plain(name)
         self.close_account()
         return self.definers
 
@@ -76,6 +100,49 @@ class PostgresStatements(Statements):
     def moving_along(self, resource: str) -> Any:
         """The record and all below it, as rows of resource and id."""
         return self._gone(resource, following=False)
+
+    # --- plain writes --------------------------------------------------------------------
+
+    def _add_plain(self, resource: str) -> tuple[Prepared, ViewColumns]:
+        """A new record, for an account that can open its parent: see `domain.plain`.
+
+        Whether the account may create and open it the policy asks.
+        """
+        table, model = self.tables.of[resource], self.specification.resources[resource]
+        # in an INSERT's own RETURNING nothing would be correlated to its table
+        written = new_table("written", *(column(each.name, each.type) for each in table.c))
+        seen = ViewColumns(self._compilers[True], model, written)
+        values = self._bound(model, self.records[resource].names, ACCOUNT) | {"owner": ME}
+        chosen = select(*values.values()).where(self._alive(ANYBODY))
+        if model.parent is not None:
+            above = self.tables.of[model.parent].alias()
+            values["owner"] = above.c.owner
+            opens = self._compilers[True].may("open", At(above, model.parent))
+            there = above.c.id == param(f"v_{model.parent}", UUID)
+            chosen = select(*values.values()).select_from(above).where(there, opens, self._alive(ANYBODY))
+        writing = insert(table).from_select(list(values), chosen).returning(*table.c).cte(written.name)
+        about = "a new record, and how the account sees it"
+        found = select(*seen.columns).select_from(written).add_cte(writing)
+        rows = self.definers.write(f"{self._plural(resource)}_add", found, about)
+        shown = [] if model.parent is None else [f"v_{model.parent}"]
+        return self._prepare(select(*rows.c), *shown), seen
+
+    def _change_plain(self, resource: str) -> tuple[Prepared, ViewColumns]:
+        """Fields of a record that an account may update, those that are `given_…` and if one differs."""
+        table, model = self.tables.of[resource], self.specification.resources[resource]
+        compiler, at = self._compilers[True], At(table, resource)
+        seen = ViewColumns(compiler, model, table)
+        values: dict[str, ColumnElement[Any]] = {"updated_at": NOW}
+        differing = []
+        for name in self.plain.changed[resource]:
+            given, value = param(f"given_{name}", Boolean()), param(f"v_{name}", table.c[name].type)
+            values[name] = case((given, value), else_=table.c[name])
+            differing.append(and_(given, table.c[name].is_distinct_from(value)))
+        allowed = and_(compiler.may("update", at), self._alive(ANYBODY))
+        written = update(table).values(values).where(table.c.id == ID, allowed, or_(*differing))
+        about = "a change of fields that no rule looks at, and how the account sees the record then"
+        rows = self.definers.write(f"{self._plural(resource)}_change", written.returning(*seen.columns), about)
+        return self._prepare(select(*rows.c), "id"), seen
 
     # --- asked by functions --------------------------------------------------------------
 
