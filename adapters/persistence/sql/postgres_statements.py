@@ -11,6 +11,8 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Select,
+    Table,
+    TableClause,
     and_,
     case,
     column,
@@ -104,28 +106,28 @@ class PostgresStatements(Statements):
     # --- plain writes --------------------------------------------------------------------
 
     def _add_plain(self, resource: str) -> tuple[Prepared, ViewColumns]:
-        """A new record, for an account that can open its parent: see `domain.plain`.
+        """A new record of an account that may create and open it, and open its parent: see `domain.plain`.
 
-        Whether the account may create and open it the policy asks.
+        The rule is asked of the record before it is stored, and the view of what was stored.
         """
-        table, model = self.tables.of[resource], self.specification.resources[resource]
-        # in an INSERT's own RETURNING nothing would be correlated to its table
-        written = new_table("written", *(column(each.name, each.type) for each in table.c))
-        seen = ViewColumns(self._compilers[True], model, written)
+        table, model, rules = self.tables.of[resource], self.specification.resources[resource], self._compilers[True]
+        # by their names: within an INSERT nothing is correlated
+        made, written = (_like(table, name) for name in ("made", "written"))
         values = self._bound(model, self.records[resource].names, ACCOUNT) | {"owner": ME}
-        chosen = select(*values.values()).where(self._alive(ANYBODY))
+        source = select(*(value.label(name) for name, value in values.items()))
         if model.parent is not None:
             above = self.tables.of[model.parent].alias()
+            there = and_(above.c.id == param(f"v_{model.parent}", UUID), rules.may("open", At(above, model.parent)))
             values["owner"] = above.c.owner
-            opens = self._compilers[True].may("open", At(above, model.parent))
-            there = above.c.id == param(f"v_{model.parent}", UUID)
-            chosen = select(*values.values()).select_from(above).where(there, opens, self._alive(ANYBODY))
-        writing = insert(table).from_select(list(values), chosen).returning(*table.c).cte(written.name)
-        about = "a new record, and how the account sees it"
-        found = select(*seen.columns).select_from(written).add_cte(writing)
-        rows = self.definers.write(f"{self._plural(resource)}_add", found, about)
-        shown = [] if model.parent is None else [f"v_{model.parent}"]
-        return self._prepare(select(*rows.c), *shown), seen
+            source = select(*(value.label(name) for name, value in values.items())).select_from(above).where(there)
+        at, seen = At(made, resource), ViewColumns(rules, model, written)
+        allowed = and_(rules.may("create", at), rules.may("open", at), self._alive(ANYBODY))
+        chosen = select(*(made.c[name] for name in values)).select_from(made).where(allowed)
+        writing = insert(table).from_select(list(values), chosen).returning(*table.c)
+        found = select(*seen.columns).select_from(written)
+        found = found.add_cte(source.cte(made.name), writing.cte(written.name))
+        rows = self.definers.write(f"{self._plural(resource)}_add", found, "a new record, and how the account sees it")
+        return self._prepare(select(*rows.c), *([] if model.parent is None else [f"v_{model.parent}"])), seen
 
     def _change_plain(self, resource: str) -> tuple[Prepared, ViewColumns]:
         """Fields of a record that an account may update, those that are `given_…` and if one differs."""
@@ -234,6 +236,11 @@ class PostgresStatements(Statements):
 
     def _plural(self, resource: str) -> str:
         return self.specification.resources[resource].plural
+
+
+def _like(table: Table, name: str) -> TableClause:
+    """Something else with the same columns."""
+    return new_table(name, *(column(each.name, each.type) for each in table.c))
 
 
 def _newest(resource: str) -> ListShape:
