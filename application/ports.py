@@ -4,7 +4,7 @@
 `Work`, and nothing is kept unless the use case awaits `commit()`. No method takes a record's id without the actor.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -469,6 +469,22 @@ class Instant(Protocol):
         """The audit log."""
 
 
+class PlainWrites(Protocol):
+    """Writes on which there is nothing to judge but one right (`domain.plain`), each asked and done in one step.
+
+    None is always a right answer: that nothing was done, for whatever reason. The same in a unit of work says why.
+    Raises `Unavailable`, also where it cannot be told any more whether the write was done.
+    """
+
+    async def add(self, actor: Actor, record: Record, now: datetime) -> View | None:
+        """Store a new record if the actor may create it there; how the actor sees it. Its owner is its parent's."""
+
+    async def change(
+        self, actor: Actor, resource: str, record_id: str, values: Mapping[str, Any], now: datetime
+    ) -> View | None:
+        """Change fields if the actor may update the record and one of them differs; how the actor sees it then."""
+
+
 class Store(Protocol):
     """The database."""
 
@@ -499,6 +515,10 @@ class Store(Protocol):
     @property
     def audit(self) -> AuditRead:
         """The audit log as committed."""
+
+    @property
+    def plain(self) -> PlainWrites | None:
+        """Where one step is faster than a unit of work."""
 
     def work(self) -> AbstractAsyncContextManager[Work]:
         """A unit of work; leaving it without `commit` undoes it."""

@@ -21,6 +21,7 @@ from domain.errors import (
 )
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result
 from domain.ownership import Actor, Facts, may, view
+from domain.plain import Plain
 from domain.record import Record, accept_changes, accept_new, create
 from domain.specification.analysis import anonymous_may
 from domain.specification.model import Field, Kind, Resource, Specification
@@ -53,6 +54,7 @@ class RecordUseCases:
         self._clock = clock
         self._ids = ids
         self._sealer = sealer
+        self._plain = Plain(specification)
         self._anonymous_may = {
             (resource.name, action): anonymous_may(specification, resource, action)
             for resource in specification.resources.values()
@@ -122,9 +124,15 @@ class RecordUseCases:
         model = self.specification.resources[resource]
         given = accept_new(model, body)
         now = self._clock.now()
+        parent_id = None if model.parent is None else str(given.pop(model.parent))
+        if self._store.plain and actor.account and self._plain.creates(model, body, given):
+            owner = account = actor.account
+            record = create(model, self._ids.new(), owner, parent_id, given, account, lambda _: None, now)
+            seen = await self._store.plain.add(actor, record, now)
+            if seen is not None:
+                return seen
         async with self._store.work() as work:
             records = work.records
-            parent_id = None if model.parent is None else str(given.pop(model.parent))
             targets = await self._targets(work, actor, model, given, parent_id, now)
             parent = None if model.parent is None else targets[model.parent].record
             owner = str(actor.account) if parent is None else parent.owner
@@ -162,6 +170,10 @@ class RecordUseCases:
         given = accept_changes(model, body)
         _require_expected(model, expected)
         now = self._clock.now()
+        if self._store.plain and actor.account and expected is None and self._plain.changes(model, given):
+            seen = await self._store.plain.change(actor, resource, record_id, given, now)
+            if seen is not None:
+                return seen
         async with self._store.work() as work:
             records = work.records
             old = await records.load(actor, resource, record_id, now)

@@ -129,12 +129,12 @@ class Process:
 
 
 def cpu_seconds(process: int) -> float:
-    """Processor time of a process and its children that live, so far; 0 off Linux."""
+    """Processor time of a process and its children so far, also of those that ended; 0 off Linux."""
     total = 0
     for member in _family(process):
         with contextlib.suppress(OSError):
             fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])
+            total += sum(map(int, fields[11:15]))
     return total / _TICKS
 
 

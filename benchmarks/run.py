@@ -1,4 +1,4 @@
-"""Measures Freehold, the usual FastAPI app and a third server one after the other; README.md says how and why so.
+"""Measures Freehold, the usual FastAPI app and a third server in turn; README.md says how and why so.
 
 python -m benchmarks.run --help
 """
@@ -15,13 +15,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.data import Data
+from benchmarks.data import Account, Data
 from benchmarks.load import Plan, Result
 from benchmarks.pocketbase import PocketBase
 from benchmarks.postgres import SETTINGS, Cluster, cluster
@@ -60,6 +61,10 @@ TOO_BUSY: Final = 0.8
 """share of its core from which on the generator is suspected of being what was measured"""
 TOO_IDLE: Final = 0.7
 """share of its core below which a server under load was kept from working, by the disk or by somebody else"""
+ROUND: Final = 1.0
+"""seconds, or so, of one turn of a server"""
+SHORT_WARM_UP: Final = 0.2
+"""seconds of each turn but the first that are not measured"""
 LONGEST: Final = 300.0
 """seconds of an operation; tokens must last for one more"""
 TOKENS_LAST: Final = 300.0
@@ -89,6 +94,16 @@ class Timing:
 
     warm_up: float
     seconds: float
+
+    @property
+    def rounds(self) -> int:
+        """How often each server has its turn: so all of them meet what else the machine does meanwhile."""
+        return max(1, round(self.seconds / ROUND))
+
+    @property
+    def round(self) -> float:
+        """Seconds of one turn."""
+        return self.seconds / self.rounds
 
 
 @dataclass(frozen=True)
@@ -133,71 +148,143 @@ def _measure_all(asked: argparse.Namespace, timing: Timing, place: Place, report
     for body in asked.body or BODIES[: 1 if asked.quick else None]:
         data = Data(body, notebooks=20, notes=25) if asked.quick else Data(body)
         workload = Workload(data)
-        for name in asked.only:
-            report = Report(name, body)
-            reports.append(report)
-            try:
-                with _server(name, PLACE / f"{name}-{body}", place) as server:
-                    measure(server, workload, timing, place, report)
-            except Exception as trouble:  # whatever it is, the other servers can still be measured
-                report.trouble = str(trouble) if isinstance(trouble, Trouble) else repr(trouble)
-                console.print(f"[red]{TITLES[name]} cannot be measured:[/] {escape(report.trouble)}")
+        of_body = [Report(name, body) for name in asked.only]
+        reports += of_body
+        with contextlib.ExitStack() as stack, console.status("") as status:
+            running = []
+            for report in of_body:
+                status.update(f"{TITLES[report.server]}, {size(data)}: making its database, starting it")
+                with _as_far_as_possible(report):
+                    running.append(stack.enter_context(_contestant(report, workload, place)))
+            for operation, meaning in OPERATIONS.items():
+                for number in range(timing.rounds):
+                    # in turn, and nobody always behind the same one
+                    for each in [*running[number % len(running) :], *running[: number % len(running)]]:
+                        if each.report.trouble is None:
+                            status.update(f"{TITLES[each.report.server]}, {size(data)}: {operation}, {meaning}")
+                            with _as_far_as_possible(each.report):
+                                each.run(operation, number, timing)
+            for each in running:
+                each.conclude(timing)
         console.print(
-            f"\n[bold]{size(data)}[/], {CONNECTIONS} connections, one worker: requests/s · p50 / p99 in "
-            "milliseconds; ratios: requests/s (and per second of processor time)"
+            f"\n[bold]{size(data)}[/], {CONNECTIONS} connections, one worker, {timing.rounds} rounds in turn: "
+            "requests/s · p50 / p99 in milliseconds; ratios: requests/s (and per second of processor time)"
         )
-        console.print(table([report for report in reports if report.body == body]))
+        console.print(table(of_body))
+        console.print(processor_time(of_body))
 
 
 @contextlib.contextmanager
-def _server(name: str, folder: Path, place: Place) -> Iterator[Server]:
-    """A server for the time being, with a database of its own where it takes one."""
+def _as_far_as_possible(report: Report) -> Iterator[None]:
+    """Whatever trouble a server makes, the others can still be measured."""
+    try:
+        yield
+    except Exception as trouble:
+        report.trouble = str(trouble) if isinstance(trouble, Trouble) else repr(trouble)
+        console.print(f"[red]{TITLES[report.server]} cannot be measured:[/] {escape(report.trouble)}")
+
+
+@contextlib.contextmanager
+def _contestant(report: Report, workload: Workload, place: Place) -> Iterator["Contestant"]:
+    """A server for the time being, filled, verified and idle; with a database of its own where it takes one."""
+    folder = PLACE / f"{report.server}-{report.body}"
     with contextlib.ExitStack() as stack:
+        server: Server
         if place.postgres is None:
-            server = next(kind for kind in EMBEDDED if kind.name == name)(folder)
+            server = next(kind for kind in EMBEDDED if kind.name == report.server)(folder)
         else:
-            kind = next(kind for kind in ON_POSTGRES if kind.name == name)
+            kind = next(kind for kind in ON_POSTGRES if kind.name == report.server)
             server = kind(folder, stack.enter_context(place.postgres.database()))
         stack.callback(server.remove)
-        yield server
-
-
-def measure(server: Server, workload: Workload, timing: Timing, place: Place, report: Report) -> None:
-    """Fill, start, verify, load and stop one server; what is known so far is in the report when `Trouble` comes."""
-    title = f"{TITLES[server.name]}, {size(workload.data)}"
-    with console.status(f"{title}: making its database"):
         server.prepare(workload.data)
-    port = free_port()
-    with on(place.cores[0] if place.cores else None):
-        process = Process(server.command(port), server.settings(), server.folder / "server.log")
-    with process, console.status(title) as status:
+        port = free_port()
+        with on(place.cores[0] if place.cores else None):
+            process = Process(server.command(port), server.settings(), server.folder / "server.log")
+        stack.enter_context(process)
         report.start = round(process.wait_until_ready(port, server.ready), 3)
         server.started()
-        signed_in = -TOKENS_LAST
-        for operation, meaning in OPERATIONS.items():
-            if time.monotonic() - signed_in >= TOKENS_LAST:
-                tokens = {account: server.log_in(port, account) for account in workload.data.accounts}
-                signed_in = time.monotonic()
-            if not report.operations:
-                workload.verify(server, port, tokens)
-            status.update(f"{title}: {operation}, {meaning}")
-            requests = workload.requests(operation, server, port, tokens)
-            serial = list(OPERATIONS).index(operation) * 10**9
-            plan = Plan(port, CONNECTIONS, timing.warm_up, timing.seconds, serial, requests)
-            used, beside = process.cpu_seconds(), place.postgres.cpu_seconds() if place.postgres else 0.0
-            try:
-                result = generate(plan, place.cores[1] if place.cores else None)
-            except Trouble as trouble:
-                raise Trouble(f"{operation}: {trouble}\n{process.last_words()}") from trouble
-            used = process.cpu_seconds() - used
-            beside = place.postgres.cpu_seconds() - beside if place.postgres else 0.0
-            report.operations[operation] = {
-                **asdict(result),
-                "server_busy": round(used / result.elapsed, 3),
-                "database_busy": round(beside / result.elapsed, 3),
-                "per_cpu_second": round(result.answers / (used + beside), 1) if used else 0.0,
-            }
-        report.memory = process.memory()
+        found = Contestant(server, process, port, report, workload, place)
+        workload.verify(server, port, found.tokens())
+        yield found
+
+
+class Contestant:
+    """A running server, and what was measured of it in each round."""
+
+    def __init__(
+        self, server: Server, process: Process, port: int, report: Report, workload: Workload, place: Place
+    ) -> None:
+        """Nobody is logged in yet."""
+        self.report = report
+        self._server, self._process, self._port = server, process, port
+        self._workload, self._place = workload, place
+        self._signed_in = -TOKENS_LAST
+        self._tokens: dict[Account, str] = {}
+        self._requests: dict[str, list[tuple[str, int]]] = {}
+        self._rounds: dict[str, list[Round]] = {}
+
+    def tokens(self) -> dict[Account, str]:
+        """Of everybody, and fresh."""
+        if time.monotonic() - self._signed_in >= TOKENS_LAST:
+            self._tokens = {a: self._server.log_in(self._port, a) for a in self._workload.data.accounts}
+            self._signed_in = time.monotonic()
+            self._requests = {}
+        return self._tokens
+
+    def run(self, operation: str, number: int, timing: Timing) -> None:
+        """One round. Raises `Trouble` where the server does not answer as planned."""
+        tokens, postgres = self.tokens(), self._place.postgres
+        if operation not in self._requests:
+            self._requests = {operation: self._workload.requests(operation, self._server, self._port, tokens)}
+        serial = list(OPERATIONS).index(operation) * 10**9 + number * 10**7
+        warm_up = timing.warm_up if number == 0 else SHORT_WARM_UP
+        plan = Plan(self._port, CONNECTIONS, warm_up, timing.round, serial, self._requests[operation])
+        used, beside = self._process.cpu_seconds(), postgres.cpu_seconds() if postgres else 0.0
+        try:
+            result = generate(plan, self._place.cores[1] if self._place.cores else None)
+        except Trouble as trouble:
+            raise Trouble(f"{operation}: {trouble}\n{self._process.last_words()}") from trouble
+        used = self._process.cpu_seconds() - used
+        beside = postgres.cpu_seconds() - beside if postgres else 0.0
+        self._rounds.setdefault(operation, []).append(Round(result, used, beside))
+
+    def conclude(self, timing: Timing) -> None:
+        """Put all rounds together."""
+        for operation, rounds in self._rounds.items():
+            if len(rounds) == timing.rounds:
+                self.report.operations[operation] = _together(rounds)
+        self.report.memory = self._process.memory()
+
+
+@dataclass(frozen=True)
+class Round:
+    """What was measured in one round."""
+
+    result: Result
+    server: float
+    """seconds of processor time of the server"""
+    database: float
+    """of PostgreSQL"""
+
+
+def _together(rounds: Sequence[Round]) -> dict[str, float]:
+    """Rates and processor time of all rounds, and the median of their times."""
+    results = [each.result for each in rounds]
+    server, database = sum(each.server for each in rounds), sum(each.database for each in rounds)
+    answers, elapsed = sum(result.answers for result in results), sum(result.elapsed for result in results)
+    medians = {name: median(getattr(result, name) for result in results) for name in ("p50", "p90", "p99", "busy")}
+    return {
+        **medians,
+        "per_second": round(sum(result.per_second for result in results) / len(results), 1),
+        "slowest": max(result.slowest for result in results),
+        "answers": answers,
+        "elapsed": round(elapsed, 3),
+        "server_busy": round(server / elapsed, 3),
+        "database_busy": round(database / elapsed, 3),
+        "server_microseconds": round(server / answers * 1e6, 1),
+        "database_microseconds": round(database / answers * 1e6, 1),
+        "per_cpu_second": round(answers / (server + database), 1) if server else 0.0,
+    }
 
 
 def generate(plan: Plan, core: int | None) -> Result:
@@ -235,6 +322,25 @@ def table(reports: Sequence[Report]) -> Table:
     made.add_row("memory, MB (without files)", *(_memory(report.memory) for report in reports))
     made.add_row("start to ready, s", *(f"{report.start:.2f}" if report.start else "–" for report in reports))
     return made
+
+
+def processor_time(reports: Sequence[Report]) -> Table:
+    """What a request costs, which suffers least from others on the machine: the server, and PostgreSQL beside it."""
+    made = Table(title="processor time of a request, microseconds: server + PostgreSQL", title_justify="left")
+    made.add_column("")
+    for report in reports:
+        made.add_column(TITLES[report.server], justify="right")
+    for operation, meaning in OPERATIONS.items():
+        found = [report.operations.get(operation) for report in reports]
+        made.add_row(f"{operation} {meaning}", *(_cost(each) for each in found))
+    return made
+
+
+def _cost(result: Mapping[str, float] | None) -> str:
+    if result is None or not result["server_microseconds"]:
+        return "–"
+    beside = f" + {result['database_microseconds']:,.0f}" if result["database_microseconds"] else ""
+    return f"{result['server_microseconds']:,.0f}{beside}"
 
 
 def ratio(first: Report, other: Report, operation: str) -> str:

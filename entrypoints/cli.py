@@ -138,7 +138,9 @@ def serve(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         if workers == 1:
-            uvicorn.Server(developing.server_config(container, host, port)).run([listening])
+            server = uvicorn.Server(developing.server_config(container, host, port))
+            asgi.settle()
+            server.run([listening])
         else:
             developing.serve_with_workers(container, host, port, listening, workers)
     except KeyboardInterrupt:

@@ -6,7 +6,7 @@ Refused here, before there is a request: a head that is too large, a message who
 
 import logging
 import re
-from asyncio import TimerHandle, Transport
+from asyncio import AbstractEventLoop, TimerHandle, Transport
 from http import HTTPStatus
 from secrets import token_hex
 from typing import Any
@@ -59,6 +59,38 @@ def _too_large() -> Refused:
     return Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", detail)
 
 
+class _Joining:
+    """A transport that sends an answer's head and the body behind it by one call of the system."""
+
+    def __init__(self, transport: Transport, loop: AbstractEventLoop) -> None:
+        """Everything but writing is the transport's."""
+        self._transport = transport
+        self._loop = loop
+        self._waiting = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Wait with a first piece for what is written next, until everybody else had a turn."""
+        if self._waiting:
+            data, self._waiting = self._waiting + data, b""
+            self._transport.write(data)
+        elif data:
+            self._waiting = data
+            self._loop.call_soon(self._flush)
+
+    def close(self) -> None:
+        """Send what waits, and hang up."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._waiting and not self._transport.is_closing():
+            self._transport.write(self._waiting)
+        self._waiting = b""
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's connection, with bounds in size and time. What is well-formed and quick meets no timer at all."""
 
@@ -86,7 +118,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Take a connection, unless the process has as many as it may."""
-        super().connection_made(transport)
+        super().connection_made(_Joining(transport, self.loop))  # type: ignore[arg-type]
         if self._most_connections is not None and len(self.connections) > self._most_connections:
             self._deaf = True
             transport.abort()

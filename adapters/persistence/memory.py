@@ -261,6 +261,7 @@ class MemoryStore:
         self.specification = specification
         self.state = State(IdentityState(), {name: {} for name in specification.resources})
         self._writing = asyncio.Lock()
+        self.plain = None
 
     @property
     def records(self) -> MemoryRecords:

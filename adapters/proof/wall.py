@@ -20,7 +20,7 @@ from adapters.persistence.sql.filling import emptying, filling
 from adapters.persistence.sql.migrating import within
 from adapters.persistence.sql.policies import TOLD_CLOCK
 from adapters.persistence.sql.pool import Limits, Pool, Server
-from adapters.persistence.sql.postgres import DIALECT, PostgresStore, Reader, positional
+from adapters.persistence.sql.postgres import DIALECT, PostgresStore, Single, positional
 from adapters.persistence.sql.records import SqlRecords
 from adapters.persistence.sql.second_wall import REVISIONS
 from adapters.persistence.sql.tables import Tables
@@ -97,7 +97,7 @@ class Wall:
         self._tables = store.statements.tables
         self._application, self._owner = Pool(place.url, Limits(size=1)), Pool(place.owner_url, Limits(size=1))
         # a compiled rule is asked of every record, also of those that policies hide
-        self._unhidden = SqlRecords(store.statements, store.memberships, Reader(self._owner, tells_time=True))
+        self._unhidden = SqlRecords(store.statements, store.memberships, Single(self._owner, tells_time=True))
 
     async def hold(self, snapshot: Snapshot, sessions: Iterable[Session]) -> None:
         """Hold exactly this world, and nothing of before but the signing keys."""

@@ -295,7 +295,7 @@ def in_file(specification: Specification, path: Path) -> Stored:
 async def in_database(world: World) -> Stored:
     """Of a PostgreSQL database."""
     pool = Pool(world.superuser_url, Limits(size=1))
-    reader = postgres.Reader(pool, False)
+    reader = postgres.Single(pool, False)
     tables = [*tables_of(world.specification).of.values(), table_of(MembershipRow), table_of(AccountRow)]
     read = {
         table.name: await reader.rows(Prepared(select(table), postgres.DIALECT, principal=Principal()), {})

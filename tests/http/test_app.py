@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.persistence.memory import MemoryStore
 from domain.errors import Refusal, Unavailable
@@ -430,3 +431,26 @@ async def test_swagger_is_told_where_to_sign_in() -> None:
         for path, _, operation in operations(document):
             kinds = [name for each in operation.get("security", ()) for name in each]
             assert ("password" in kinds) is ("bearer" in kinds), path
+
+
+async def test_a_layer_around_the_app_is_around_every_route(one_api: Apis) -> None:
+    """Also around the records', which otherwise go a short way past the layers of FastAPI."""
+    api = await one_api(example("notes"))
+    mary = await api.person("mary")
+    path = f"notes/{NEVER}"
+    short = await api.get(mary, path)
+    seen: list[str] = []
+
+    class Layer:
+        def __init__(self, app: ASGIApp) -> None:
+            self._app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            seen.append(scope["path"])
+            await self._app(scope, receive, send)
+
+    api.app.middleware_stack = None
+    api.app.add_middleware(Layer)
+    long = await api.get(mary, path)
+    assert seen == [f"/v1/{path}"]
+    assert (long.status_code, long.headers.keys()) == (short.status_code, short.headers.keys())

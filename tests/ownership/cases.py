@@ -266,7 +266,7 @@ class Database:
         self._loop.close()
 
 
-class _Asking(postgres.Reader):
+class _Asking(postgres.Single):
     """Asks on one and the same connection, which the pool does not know to be out."""
 
     def __init__(self, pool: Pool, connection: Any) -> None:

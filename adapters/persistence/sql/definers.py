@@ -10,7 +10,7 @@ agree on it without asking each other.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2s
 from typing import Any
@@ -25,6 +25,7 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    Update,
     column,
     false,
     func,
@@ -139,6 +140,8 @@ class Definer:
     changes: bool
     """whether it locks or writes; otherwise it sees what the statement sees that asks it"""
     about: str
+    security: str = "DEFINER"
+    """whose privileges and policies count: its owner's, or for `INVOKER` those of whoever calls it"""
 
     @property
     def signature(self) -> str:
@@ -147,9 +150,10 @@ class Definer:
 
     def sql(self, tables_in: str) -> Iterator[str]:
         """What makes it. It looks for tables in their schema, and never in one where its caller could make some."""
+        path = f"SET search_path = {tables_in}, pg_temp " if self.security == "DEFINER" else ""
         yield (
-            f"CREATE FUNCTION {self.signature} RETURNS {self.returns} LANGUAGE plpgsql SECURITY DEFINER "
-            f"{'VOLATILE' if self.changes else 'STABLE'} COST 1000 SET search_path = {tables_in}, pg_temp "
+            f"CREATE FUNCTION {self.signature} RETURNS {self.returns} LANGUAGE plpgsql SECURITY {self.security} "
+            f"{'VOLATILE' if self.changes else 'STABLE'} COST 1000 {path}"
             f"AS {text_literal(self.body)}"
         )
         yield f"COMMENT ON FUNCTION {self.signature} IS {text_literal(self.about)}"
@@ -205,16 +209,21 @@ BEGIN
   RAISE serialization_failure;
 END"""
         kinds = [each.type for each in found.selected_columns]
-        results = ", ".join(f"out_{i} {type_name(kind, wording)}" for i, kind in enumerate(kinds, 1))
         body = f"#variable_conflict use_column\n{body}"
-        types, returns = wording.types(), f"TABLE ({results})"
+        types, returns = wording.types(), _table(kinds, wording)
         if name is None:
             name = self._hashed("found", types, returns, body, about)
         else:
             self.made[name] = Definer(name, types, returns, body, hold is not None, about)
-        call = _called(name, None, *wording.values())
-        table: FromClause = call.table_valued(*(column(f"out_{i}", kind) for i, kind in enumerate(kinds, 1)))
-        return table
+        return _rows_of(name, kinds, wording)
+
+    def write(self, name: str, write: Select[Any] | Update, about: str) -> FromClause:
+        """A write that a function does in its caller's name, with the same values; what it returns."""
+        wording = Wording({})
+        kinds = [each.type for each in write.exported_columns]
+        body = f"#variable_conflict use_column\nBEGIN RETURN QUERY {wording.text(write)}; END"
+        self.made[name] = Definer(name, wording.types(), _table(kinds, wording), body, True, about, "INVOKER")
+        return _rows_of(name, kinds, wording)
 
     def statements(self, name: str, each: Iterable[Any], words: Mapping[str, str], about: str) -> Select[Any]:
         """Statements that run one after the other within one function."""
@@ -233,6 +242,16 @@ END"""
         name = f"{prefix[:50]}_{mark}"
         self.made[name] = Definer(name, types, returns, body, False, about)
         return name
+
+
+def _table(kinds: Sequence[TypeEngine[Any]], wording: Wording) -> str:
+    return f"TABLE ({', '.join(f'out_{i} {type_name(kind, wording)}' for i, kind in enumerate(kinds, 1))})"
+
+
+def _rows_of(name: str, kinds: Sequence[TypeEngine[Any]], wording: Wording) -> FromClause:
+    call = _called(name, None, *wording.values())
+    table: FromClause = call.table_valued(*(column(f"out_{i}", kind) for i, kind in enumerate(kinds, 1)))
+    return table
 
 
 def _called(name: str, kind: TypeEngine[Any] | None, *arguments: ColumnElement[Any]) -> Any:

@@ -139,21 +139,28 @@ class Pool:
                 self._open -= 1
                 self._hand(None)
                 raise
-        next_one: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        next_one: asyncio.Future[Any] = loop.create_future()
         self._waiting.append(next_one)
+        # a timer costs a third of `asyncio.timeout`, and under load everybody waits here
+        patience = loop.call_later(self._limits.wait, self._give_up, next_one)
         try:
-            async with asyncio.timeout(self._limits.wait):
-                return await next_one
-        except TimeoutError as error:
-            self._leave(next_one)
-            raise Unavailable from error
+            return await next_one
         except asyncio.CancelledError:
             self._leave(next_one)
             raise
+        finally:
+            patience.cancel()
+
+    @staticmethod
+    def _give_up(place: asyncio.Future[Any]) -> None:
+        """Who waits in it is refused; `_hand` passes over it."""
+        if not place.done():
+            place.set_exception(Unavailable())
 
     def _leave(self, place: asyncio.Future[Any]) -> None:
         """Out of the line; what was handed over in the same moment goes to the next."""
-        if place.done() and not place.cancelled():
+        if place.done() and not place.cancelled() and place.exception() is None:
             if place.result() is None:
                 self._hand(None)
             else:
@@ -206,6 +213,7 @@ def _session(limits: Limits) -> dict[str, str]:
     milliseconds = str(round(limits.statement * 1000))
     return {
         "jit": "off",
+        "default_transaction_isolation": "read committed",
         # planning costs more than running: rules and policies are long, and values hardly change a plan
         "plan_cache_mode": "force_generic_plan",
         "statement_timeout": milliseconds,
@@ -230,8 +238,13 @@ async def _speak_plainly(connection: Any) -> None:
         await connection.set_type_codec(name, schema="pg_catalog", encoder=encoder, decoder=decoder, format="text")
 
 
+_ALL_DIGITS = len("2026-11-23 09:30:00.123456+00")
+
+
 def _instant(written: str) -> str:
     """PostgreSQL's `2026-11-23 09:30:00.1234+00` in our fixed width."""
+    if len(written) == _ALL_DIGITS:
+        return f"{written[:10]}T{written[11:26]}Z"
     point = written.find(".")
     fraction = "" if point < 0 else written[point + 1 : -3]
     return f"{written[:10]}T{written[11:19]}.{fraction:0<6}Z"

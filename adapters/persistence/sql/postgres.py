@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -28,9 +29,13 @@ from adapters.persistence.sql.identity import (
 from adapters.persistence.sql.mail import MailStatements, SqlLetters, SqlLinks
 from adapters.persistence.sql.pool import ERRORS, Limits, Pool, is_away, is_lost
 from adapters.persistence.sql.postgres_statements import PostgresStatements
-from adapters.persistence.sql.records import MembershipStatements, SqlRecords
+from adapters.persistence.sql.records import MembershipStatements, SqlRecords, principal
 from adapters.persistence.sql.tables import Tables
+from adapters.persistence.sql.views import ViewColumns, to_stored
+from application.ports import View
 from domain.errors import Unavailable
+from domain.ownership import Actor
+from domain.record import Record
 from domain.values import UUID_PATTERN
 
 DIALECT: Dialect = asyncpg_dialect()  # type: ignore[no-untyped-call]
@@ -103,8 +108,8 @@ def claiming(sql: str, names: Sequence[str], behind: int) -> str:
     )
 
 
-class Reader:
-    """Runs each read on a connection of its own, at once durable and outside of any transaction."""
+class Single:
+    """Runs each statement on a connection of its own, as a transaction of its own."""
 
     def __init__(self, pool: Pool, tells_time: bool) -> None:
         """Take connections from this pool."""
@@ -113,21 +118,29 @@ class Reader:
 
     async def rows(self, prepared: Prepared, values: Mapping[str, Any]) -> list[Row]:
         """See `Connection`. Where the connection was lost, it is asked once more on another one."""
+        return await self._asked(prepared, values, 2)
+
+    async def written(self, prepared: Prepared, values: Mapping[str, Any]) -> list[Row]:
+        """Like `rows`, of what writes: once, for nobody knows whether a connection was lost before or after.
+
+        Raises `Broken` where a constraint or a policy refuses it.
+        """
+        return await self._asked(prepared, values, 1)
+
+    async def _asked(self, prepared: Prepared, values: Mapping[str, Any], times: int) -> list[Row]:
         arguments, said = positional(prepared, values), settings(prepared, values, self._tells_time)
         if prepared.claimed is None:
             prepared.claimed = claiming(prepared.sql, list(said), len(arguments)) if said else prepared.sql
         sql = prepared.claimed
         arguments += said.values()
         self._pool.tell(sql)
-        try:
-            return await self._rows(sql, arguments)
-        except ERRORS as error:
-            if not is_lost(error):
-                raise _refusal(error) from error
-        try:
-            return await self._rows(sql, arguments)
-        except ERRORS as error:
-            raise _refusal(error) from error
+        while True:
+            times -= 1
+            try:
+                return await self._rows(sql, arguments)
+            except ERRORS as error:
+                if not times or not is_lost(error):
+                    raise _refusal(error) from error
 
     async def _rows(self, sql: str, arguments: list[Any]) -> list[Row]:
         connection = await self._pool.take()
@@ -142,8 +155,8 @@ class Reader:
         return found
 
     async def run(self, prepared: Prepared, values: Mapping[str, Any]) -> int:
-        """Never: writing is a work's."""
-        raise AssertionError("a reader does not write")
+        """Never: what writes here says what it wrote, or is a work's."""
+        raise AssertionError("a write of its own returns rows")
 
 
 class Turn:
@@ -248,6 +261,40 @@ class Still(Turn):
         return f"{self._pool.begin} SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
 
 
+class PostgresPlainWrites:
+    """The `PlainWrites` port: each is one function of the database, in the caller's name (`PostgresStatements`)."""
+
+    def __init__(self, statements: PostgresStatements, single: Single) -> None:
+        """Write by these."""
+        self._statements = statements
+        self._single = single
+
+    async def add(self, actor: Actor, record: Record, now: datetime) -> View | None:
+        """See the port."""
+        prepared, seen = self._statements.add_plain(record.resource)
+        stored = self._statements.records[record.resource].stored(record)
+        values = principal(actor, now) | {f"v_{name}": value for name, value in stored.items()}
+        return await self._written(prepared, seen, values)
+
+    async def change(
+        self, actor: Actor, resource: str, record_id: str, values: Mapping[str, Any], now: datetime
+    ) -> View | None:
+        """See the port."""
+        prepared, seen = self._statements.change_plain(resource)
+        bound = principal(actor, now) | {"id": record_id}
+        for name in self._statements.plain.changed[resource]:
+            bound[f"given_{name}"] = name in values
+            bound[f"v_{name}"] = to_stored(self._statements.specification.column(resource, name), values.get(name))
+        return await self._written(prepared, seen, bound)
+
+    async def _written(self, prepared: Prepared, seen: ViewColumns, values: Mapping[str, Any]) -> View | None:
+        try:
+            rows = await self._single.written(prepared, values)
+        except Broken:
+            return None
+        return seen.view(rows[0]) if rows else None
+
+
 class PostgresWork:
     """The `Work` port in one transaction."""
 
@@ -283,19 +330,22 @@ class PostgresStore:
         self.identity = IdentityStatements(DIALECT)
         self.mail = MailStatements(DIALECT)
         self._pool = Pool(url, limits or Limits())
-        self._reader = Reader(self._pool, tells_time)
+        self._single = Single(self._pool, tells_time)
         self._works: set[Turn] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         for _ in self.statements.most_asked():
             pass  # built and kept
-        self.records = SqlRecords(self.statements, self.memberships, self._reader)
-        self.accounts = SqlAccounts(self.identity, self._reader)
-        self.sessions = SqlSessions(self.identity, self._reader)
-        self.letters = SqlLetters(self.mail, self._reader)
-        self.second_factors = SqlSecondFactors(self.identity, self._reader)
-        self.api_keys = SqlApiKeys(self.identity, self._reader)
-        self.audit = SqlAudit(self.identity, self._reader)
+        self.records = SqlRecords(self.statements, self.memberships, self._single)
+        # behind a pooler a transaction begins with what it wants to be: how it is isolated, how long it may take
+        pooler = limits is not None and limits.pooler
+        self.plain = None if pooler else PostgresPlainWrites(self.statements, self._single)
+        self.accounts = SqlAccounts(self.identity, self._single)
+        self.sessions = SqlSessions(self.identity, self._single)
+        self.letters = SqlLetters(self.mail, self._single)
+        self.second_factors = SqlSecondFactors(self.identity, self._single)
+        self.api_keys = SqlApiKeys(self.identity, self._single)
+        self.audit = SqlAudit(self.identity, self._single)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[PostgresWork]:
@@ -345,7 +395,7 @@ class PostgresStore:
     async def ready(self) -> bool:
         """See the port."""
         try:
-            await self._reader.rows(self.identity.ready, {})
+            await self._single.rows(self.identity.ready, {})
         except Unavailable:
             return False
         return True

@@ -4,9 +4,27 @@ What looks beyond what the caller may see is asked by functions (`definers.py`).
 to by policies, triggers and keys (`policies.py`), so that it is not asked here a second time.
 """
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, literal, or_, select, text
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Select,
+    Table,
+    TableClause,
+    and_,
+    case,
+    column,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy import table as new_table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.expression import FromClause
 
@@ -16,12 +34,13 @@ from adapters.persistence.sql.dialects import UUID
 from adapters.persistence.sql.facts import FactsColumns
 from adapters.persistence.sql.identity import session_alive
 from adapters.persistence.sql.lists import ListShape
-from adapters.persistence.sql.rules import NOW, Asker, At, RuleCompiler
-from adapters.persistence.sql.statements import CALLERS, ENGINE, ID, SESSION, Caller, Statements
+from adapters.persistence.sql.rules import ME, NOW, Asker, At, RuleCompiler
+from adapters.persistence.sql.statements import ACCOUNT, CALLERS, ENGINE, ID, SESSION, Caller, Statements
 from adapters.persistence.sql.tables import Tables
-from adapters.persistence.sql.views import RecordColumns
+from adapters.persistence.sql.views import RecordColumns, ViewColumns
 from application.ports import Sort
 from application.records import LARGEST_LIMIT
+from domain.plain import Plain
 from domain.specification.model import Hop, Path, Through
 
 ANYBODY = Caller(Asker.ACCOUNT, True)
@@ -39,6 +58,9 @@ class PostgresStatements(Statements):
         self.definers = Definers()
         super().__init__(tables, dialect, lambda tables, asker: BehindWall(compiler, self.definers, tables, asker))
         self.inside = compiler(tables, Asker.ACCOUNT)
+        self.plain = Plain(tables.specification)
+        self.add_plain = cache(self._add_plain)
+        self.change_plain = cache(self._change_plain)
         self._seeing_all = dict.fromkeys(Asker, self.inside)
 
     def every_definer(self) -> Definers:
@@ -65,6 +87,10 @@ class PostgresStatements(Statements):
                 for caller in (SESSION, ENGINE):
                     self.put_membership(name, caller)
                     self.end_membership(name, caller)
+            if name in self.plain.created:
+                self.add_plain(name)
+            if self.plain.changed[name]:
+                self.change_plain(name)
         self.close_account()
         return self.definers
 
@@ -75,6 +101,53 @@ class PostgresStatements(Statements):
     def moving_along(self, resource: str) -> Any:
         """The record and all below it, as rows of resource and id."""
         return self._gone(resource, following=False)
+
+    # --- plain writes --------------------------------------------------------------------
+
+    def _add_plain(self, resource: str) -> tuple[Prepared, ViewColumns]:
+        """A new record of an account that may create and open it, and open its parent: see `domain.plain`.
+
+        The rule is asked of the record before it is stored, and the view of what was stored.
+        """
+        table, model, rules = (
+            self.tables.of[resource],
+            self.specification.resources[resource],
+            self._compilers[Asker.ACCOUNT],
+        )
+        # by their names: within an INSERT nothing is correlated
+        made, written = (_like(table, name) for name in ("made", "written"))
+        values = self._bound(model, self.records[resource].names, ACCOUNT) | {"owner": ME}
+        source = select(*(value.label(name) for name, value in values.items()))
+        if model.parent is not None:
+            above = self.tables.of[model.parent].alias()
+            there = and_(above.c.id == param(f"v_{model.parent}", UUID), rules.may("open", At(above, model.parent)))
+            values["owner"] = above.c.owner
+            source = select(*(value.label(name) for name, value in values.items())).select_from(above).where(there)
+        at, seen = At(made, resource), ViewColumns(rules, model, written)
+        allowed = and_(rules.may("create", at), rules.may("open", at), self._alive(ANYBODY))
+        chosen = select(*(made.c[name] for name in values)).select_from(made).where(allowed)
+        writing = insert(table).from_select(list(values), chosen).returning(*table.c)
+        found = select(*seen.columns).select_from(written)
+        found = found.add_cte(source.cte(made.name), writing.cte(written.name))
+        rows = self.definers.write(f"{self._plural(resource)}_add", found, "a new record, and how the account sees it")
+        return self._prepare(select(*rows.c), *([] if model.parent is None else [f"v_{model.parent}"])), seen
+
+    def _change_plain(self, resource: str) -> tuple[Prepared, ViewColumns]:
+        """Fields of a record that an account may update, those that are `given_…` and if one differs."""
+        table, model = self.tables.of[resource], self.specification.resources[resource]
+        compiler, at = self._compilers[Asker.ACCOUNT], At(table, resource)
+        seen = ViewColumns(compiler, model, table)
+        values: dict[str, ColumnElement[Any]] = {"updated_at": NOW}
+        differing = []
+        for name in self.plain.changed[resource]:
+            given, value = param(f"given_{name}", Boolean()), param(f"v_{name}", table.c[name].type)
+            values[name] = case((given, value), else_=table.c[name])
+            differing.append(and_(given, table.c[name].is_distinct_from(value)))
+        allowed = and_(compiler.may("update", at), self._alive(ANYBODY))
+        written = update(table).values(values).where(table.c.id == ID, allowed, or_(*differing))
+        about = "a change of fields that no rule looks at, and how the account sees the record then"
+        rows = self.definers.write(f"{self._plural(resource)}_change", written.returning(*seen.columns), about)
+        return self._prepare(select(*rows.c), "id"), seen
 
     # --- asked by functions --------------------------------------------------------------
 
@@ -166,6 +239,11 @@ class PostgresStatements(Statements):
 
     def _plural(self, resource: str) -> str:
         return self.specification.resources[resource].plural
+
+
+def _like(table: Table, name: str) -> TableClause:
+    """Something else with the same columns."""
+    return new_table(name, *(column(each.name, each.type) for each in table.c))
 
 
 def _newest(resource: str) -> ListShape:

@@ -66,7 +66,7 @@ class SqlRecords:
     async def view(self, actor: Actor, resource: str, record_id: str, now: datetime) -> View | None:
         """See the port."""
         prepared, columns = self._statements.view(resource, _caller(actor))
-        values = _principal(actor, now)
+        values = principal(actor, now)
         values["id"] = record_id
         rows = await self._connection.rows(prepared, values)
         if rows:
@@ -80,7 +80,7 @@ class SqlRecords:
         filters = tuple((asked.field, asked.operator, asked.many) for asked in query.filters)
         shape = ListShape(query.resource, filters, query.order, after, self._statements.limit(query.limit + 1))
         prepared, columns = self._statements.page(shape, _caller(actor))
-        values = _principal(actor, now)
+        values = principal(actor, now)
         values["limit"] = query.limit + 1
         for i, asked in enumerate(query.filters):
             if asked.operator is Operator.SET:
@@ -111,7 +111,7 @@ class SqlRecords:
         """See the port."""
         if await self.view(actor, resource, record_id, now) is None:
             return None
-        values = _principal(actor, now) | {"id": record_id}
+        values = principal(actor, now) | {"id": record_id}
         rows = await self._connection.rows(self._statements.members(resource, _caller(actor)), values)
         return [Membership(resource, record_id, account, role, _instant(ends)) for account, role, ends in rows]
 
@@ -126,7 +126,7 @@ class SqlRecords:
     async def decisions(self, actor: Actor, resource: str, now: datetime) -> dict[str, dict[str, bool]]:
         """By record id, what each compiled rule alone says of it, for the proof."""
         prepared, names = self._statements.decisions(resource, _caller(actor))
-        rows = await self._connection.rows(prepared, _principal(actor, now))
+        rows = await self._connection.rows(prepared, principal(actor, now))
         return {row[0]: dict(zip(names, map(bool, row[1:]), strict=True)) for row in rows}
 
     async def _check_session(self, actor: Actor, values: dict[str, Any]) -> None:
@@ -148,7 +148,7 @@ class SqlRecords:
         self, actor: Actor, resource: str, record_id: str, now: datetime, action: str, *, changing: bool
     ) -> Facts | None:
         prepared, columns = self._statements.facts(resource, action, changing, _caller(actor))
-        values = _principal(actor, now)
+        values = principal(actor, now)
         values["id"] = record_id
         rows = await self._connection.rows(prepared, values)
         if not rows:
@@ -163,7 +163,7 @@ class SqlRecords:
         """See the port."""
         snapshot = self._snapshot(actor, now)
         footprint = self._statements.footprints[record.resource]
-        values = _principal(actor, now)
+        values = principal(actor, now)
         for hop, (ways, roles) in footprint.beyond().items():
             target = record.target(hop.field)
             if target is None or set(ways) <= snapshot.covered.get(target, set()):
@@ -221,7 +221,7 @@ class SqlRecords:
 
     async def add(self, actor: Actor, record: Record, now: datetime) -> None:
         """See the port."""
-        caller, values = _caller(actor), _principal(actor, now)
+        caller, values = _caller(actor), principal(actor, now)
         record_values = self._statements.records[record.resource].stored(record)
         stored = {f"v_{name}": value for name, value in record_values.items()}
         if await self._run(self._statements.insert(record.resource, caller), values | stored) != 1:
@@ -240,7 +240,7 @@ class SqlRecords:
         moved = (before.owner, before.parent) != (after.owner, after.parent)
         if moved and not self._statements.specification.resources[after.resource].rule("move"):
             raise _changed()
-        values = _principal(actor, now) | {f"v_{name}": will[name] for name in (*names, "updated_at")}
+        values = principal(actor, now) | {f"v_{name}": will[name] for name in (*names, "updated_at")}
         values |= {"id": before.id, "was_owner": was["owner"], "was_updated_at": was["updated_at"]}
         if await self._run(self._statements.update(after.resource, names, _caller(actor)), values) != 1:
             raise _changed()
@@ -255,7 +255,7 @@ class SqlRecords:
 
     async def obstacles(self, actor: Actor, record: Record, now: datetime) -> tuple[str, ...]:
         """See the port."""
-        values = _principal(actor, now) | {"id": record.id}
+        values = principal(actor, now) | {"id": record.id}
         rows = await self._connection.rows(self._statements.obstacles(record.resource), values)
         if not rows:
             raise _changed()
@@ -265,7 +265,7 @@ class SqlRecords:
     async def remove(self, actor: Actor, record: Record, now: datetime) -> None:
         """See the port."""
         shared = await self._shared(record, following=True)
-        values = _principal(actor, now) | {"id": record.id}
+        values = principal(actor, now) | {"id": record.id}
         if await self._run(self._statements.delete(record.resource, _caller(actor)), values) != 1:
             raise _changed()
         await self._end_memberships(shared)
@@ -280,7 +280,7 @@ class SqlRecords:
         self, actor: Actor, resource: str, record_id: str, account: str, now: datetime
     ) -> Membership | None:
         """See the port."""
-        values = _principal(actor, now) | {"resource": resource, "record": record_id, "account": account}
+        values = principal(actor, now) | {"resource": resource, "record": record_id, "account": account}
         for role, ends in await self._connection.rows(self._memberships.find, values):
             return Membership(resource, record_id, account, role, _instant(ends))
         await self._check_session(actor, values)
@@ -289,7 +289,7 @@ class SqlRecords:
     async def put_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
         """See the port."""
         ends = membership.expires_at
-        values = _principal(actor, now) | {
+        values = principal(actor, now) | {
             "resource": membership.resource,
             "record": membership.record,
             "account": membership.account,
@@ -303,7 +303,7 @@ class SqlRecords:
 
     async def end_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
         """See the port."""
-        values = _principal(actor, now) | {"record": membership.record, "account": membership.account}
+        values = principal(actor, now) | {"record": membership.record, "account": membership.account}
         if not await self._run(self._statements.end_membership(membership.resource, _caller(actor)), values):
             await self._check_session(actor, values)
             raise _changed()
@@ -350,7 +350,7 @@ def _caller(actor: Actor) -> Caller:
     return SESSION if actor.session is not None else ACCOUNT
 
 
-def _principal(actor: Actor, now: datetime) -> dict[str, Any]:
+def principal(actor: Actor, now: datetime) -> dict[str, Any]:
     """Who asks and when, for every statement."""
     moment = stored_time(now)
     engine = actor.name if actor.engine else None

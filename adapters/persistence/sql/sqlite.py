@@ -373,6 +373,7 @@ class SqliteStore:
         for resource, prepared in self.statements.most_asked():
             self._reader.check(resource, prepared)
         self.records = SqlRecords(self.statements, self.memberships, self._reader)
+        self.plain = None
         self.accounts = SqlAccounts(self.identity, self._reader)
         self.sessions = SqlSessions(self.identity, self._reader)
         self.letters = SqlLetters(self.mail, self._reader)

@@ -19,8 +19,7 @@ Convert = Callable[[Any], Any]
 
 def stored_time(moment: datetime) -> str:
     """Text of fixed width in UTC, which compares as the instant does."""
-    moment = moment.astimezone(UTC)
-    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _time_to_json(stored: str) -> str:
