@@ -36,9 +36,11 @@ class Change:
 
     resource: str
     gained: bool
+    permissions: tuple[Permission, ...]
+    """none where the resource is new or gone"""
     rights: tuple[str, ...]
-    """`read`, `read of budget`, `update of title`, `create with budget`, `status: todo -> doing`, `share of viewer`,
-    `join`, `link`; none where the resource is new or gone"""
+    """the same in words: `read`, `read of budget`, `update of title`, `create with budget`, `status: todo -> doing`, `share of viewer`,
+    `join`, `link`"""
     who: str
     """in words: "a guest of a workspace" """
     where: tuple[str, ...]
@@ -85,7 +87,7 @@ def _whole(resource: Resource, gained: bool) -> Change:
         f"{action}: {', '.join(grant.text for grant in rule)}" for action, rule in resource.can.items() if rule
     )
     text = f"`{resource.name}` is new ({can or 'nobody may do anything'})" if gained else f"`{resource.name}` is gone"
-    return Change(resource.name, gained, (), "", (), text, "")
+    return Change(resource.name, gained, (), (), "", (), text, "")
 
 
 class _Comparison:
@@ -133,7 +135,7 @@ class _Comparison:
         where = tuple(wording.where())
         conditions = f" where {' and '.join(where)}" if where else ""
         text = f"{wording.who()} {verb} {listed(rights, 'and')} on {wording.target()}{conditions}"
-        return Change(self._resource.name, gained, rights, wording.who(), where, text, str(small))
+        return Change(self._resource.name, gained, tuple(changed), rights, wording.who(), where, text, str(small))
 
     def _confirm(self, small: Small, changed: Iterable[Permission], gained: bool) -> None:
         """Ask the domain itself: cases are a second reading of the rules, and nothing is told on their word alone."""

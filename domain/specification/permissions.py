@@ -345,7 +345,16 @@ class Reading:
             case AccountField(way, name):
                 found = space.account(path + way, name)
             case Through():
-                found = space.tie(path, who)
+                ways = (space.tie(path, who), self._tied_by(who, path))
+                return tuple(way for way in ways if way is not None)
             case Can(action, way):
                 return product((space.there(path + way),), self._may(action, path + way))
         return () if found is None else (found,)
+
+    def _tied_by(self, through: Through, path: Path) -> Case | None:
+        """That the last record on the way to this one is itself what ties it; one that is about to be does not yet."""
+        start = path[:-1]
+        if not path or path[-1].field != through.back or (self._space.fresh and not start):
+            return None
+        link = self._spec.at(self._resource.name, start).name
+        return self._space.role((*start, through.container), through.roles) if link == through.link else None
