@@ -163,7 +163,7 @@ def _other_conditions(spec: Specification, resource: Resource, random: Random) -
 
 
 def _other_fields(spec: Specification, resource: Resource, random: Random) -> Resource | None:
-    found = [grant for grant in resource.can.get("update", ())]
+    found = list(resource.can.get("update", ()))
     names = [field.name for field in resource.fields.values() if not field.by_engine]
     if not found or not names:
         return None

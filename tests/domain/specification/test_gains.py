@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from domain.ownership import ENGINE
-from domain.specification.gains import compare, idle, public
+from domain.specification.gains import compare
 from domain.specification.permissions import allowed, permissions
 from tests.domain.specification.edits import edited
 from tests.domain.specification.test_cases import asked
