@@ -229,7 +229,8 @@ class Idle:
         if not self.by:
             return f"nobody can ever {self.right.action} {self.right.resource} by `{self.right.who}`"
         others = " and ".join(f"`{other.who}` (line {other.place.line})" for other in self.by)
-        return f"`{self.right.who}` changes nothing: {others} allows all of it"
+        allow = "allows" if len(self.by) == 1 else "allow"
+        return f"`{self.right.who}` changes nothing: {others} {allow} all of it"
 
 
 def idle(spec: Specification) -> tuple[Idle, ...]:
