@@ -12,7 +12,7 @@ from typing import Any
 from domain.specification.analysis import Right, rights_table
 from domain.specification.cases import Case, Cases, Some, assignment, within
 from domain.specification.model import Anyone, Grant, Resource, Rule, SignedIn, Specification, Step
-from domain.specification.permissions import Decisions, Permission, Reading, allowed, permissions, spaces
+from domain.specification.permissions import Decisions, Permission, Reading, allowed, permissions_on, spaces
 from domain.specification.renaming import renamed
 from domain.specification.telling import CaseInWords, WorldInWords
 from domain.specification.worlds import Small
@@ -82,7 +82,7 @@ class _Comparison:
     """Two specifications on one resource that both have."""
 
     def __init__(self, before: Specification, after: Specification, resource: str) -> None:
-        asked = [p for p in permissions(before, after) if p.resource == resource]
+        asked = list(permissions_on([before.resources[resource], after.resources[resource]]))
         shared = spaces((before, after), resource)
         self._before, self._after = (Decisions(spec, asked, shared) for spec in (before, after))
         self._resource = after.resources[resource]
@@ -261,8 +261,10 @@ def _decided(
 ) -> dict[str, Decisions]:
     """What a specification decides, by resource; where it is `like` another without a grant, only what may differ."""
     if like is None:
-        asked = {name: [p for p in permissions(spec) if p.resource == name] for name in spec.resources}
-        return {name: Decisions(spec, asked[name], spaces((spec,), name)) for name in spec.resources}
+        return {
+            resource.name: Decisions(spec, list(permissions_on([resource])), spaces((spec,), resource.name))
+            for resource in spec.resources.values()
+        }
     touched = {name: decisions for name, decisions in like.items() if grant is None or decisions.looks_at(grant)}
     return {name: Decisions(spec, decisions.asked, decisions.spaces) for name, decisions in touched.items()}
 

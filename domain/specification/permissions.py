@@ -78,10 +78,11 @@ def permissions(*specifications: Specification) -> tuple[Permission, ...]:
     """Every permission on the resources and fields that all of these specifications have, in the last one's order."""
     *others, last = specifications
     names = [name for name in last.resources if all(name in spec.resources for spec in others)]
-    return tuple(p for name in names for p in _permissions([spec.resources[name] for spec in specifications]))
+    return tuple(p for name in names for p in permissions_on([spec.resources[name] for spec in specifications]))
 
 
-def _permissions(resources: list[Resource]) -> Iterator[Permission]:
+def permissions_on(resources: Sequence[Resource]) -> Iterator[Permission]:
+    """The permissions on one resource, as several specifications have it."""
     name = resources[-1].name
     fields = [f for f in resources[-1].fields if all(f in resource.fields for resource in resources)]
     actions = dict.fromkeys(action for resource in resources for action in resource.can)
