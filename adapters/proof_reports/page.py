@@ -15,6 +15,7 @@ from application.proof.report import Cell, Finding, GrantUse, Report
 from domain.specification.analysis import Right, declared_channels, rights_table
 from domain.specification.gains import for_any_account, public
 from domain.specification.model import Resource
+from domain.specification.text import a
 
 OPEN, ANY, BAD = "is-open", "is-any", "is-bad"
 """how something is marked: no account needed; any account will do; a finding"""
@@ -341,7 +342,7 @@ class _Page:
             claims.append(self._action(action))
             claims.append(tag("ul", *map(self._claim, group)))
         if never := words.nobody_may(resource):
-            claims.append(tag("p", f"Nobody may {words.joined(never, 'or')} {words.a(resource.name)}.", class_="soft"))
+            claims.append(tag("p", f"Nobody may {words.joined(never, 'or')} {a(resource.name)}.", class_="soft"))
         return tag(
             "section",
             tag("h3", resource.name, id=f"resource-{resource.name}"),

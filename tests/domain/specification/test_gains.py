@@ -295,6 +295,16 @@ def test_what_a_link_record_opens_needs_share_on_what_it_ties() -> None:
     )
 
 
+def test_a_record_that_ties_is_no_stranger_to_the_tie() -> None:
+    """Who reads the photo through an item that has it already reads the item that leans on the photo."""
+    album = "  album: {owner: account, roles: viewer, can: {create: signed in, read: owner, share: owner}}\n"
+    photo = "  photo: {owner: account, can: {create: signed in, read: viewer through item.album}}\n"
+    item = "  item: {owner: album, fields: {photo: photo}, can: {create: owner, read: whoever can read photo}}\n"
+    before = HEAD + album + photo + item
+    after = before.replace("read: whoever can read photo", "read: [whoever can read photo, viewer]")
+    assert told(before, after) == ["a *viewer* of an album gains `read` on its items where photo is empty"]
+
+
 # --- against worlds ------------------------------------------------------------------------
 
 
