@@ -150,14 +150,17 @@ class Space:
         values = (Some.NONE, *self._roles(through.container.resource))
         return self._mine(self._variable(About.TIE, path, name, values, through), through.roles)
 
-    def account(self, path: Path, name: str) -> Case | None:
+    def account(self, spec: Specification, path: Path, name: str) -> Case | None:
         """That a field of the record at the path names the caller."""
-        case = self.value(path, name, lambda domain: domain & {Some.ME})
+        case = self.value(spec, path, name, lambda domain: domain & {Some.ME})
         return all_of(case, self.there(path), self.caller(Some.ACCOUNT))
 
-    def value(self, path: Path, name: str, part: Choice) -> Case | None:
-        """That a field of the record at the path has one of the values that `part` takes from its domain."""
-        found = next(spec.resources[self._end(path)].fields[name] for spec in self._knowing(path, name))
+    def value(self, spec: Specification, path: Path, name: str, part: Choice) -> Case | None:
+        """That a field of the record at the path has one of the values that `part` takes from its domain.
+
+        What the engine writes into a fresh record is what this specification has it write.
+        """
+        found = spec.resources[self._end(path)].fields[name]
         if self.fresh and not path:
             if found.kind is Kind.CREATOR:  # the caller, or nobody
                 wanted = part(frozenset((Some.ME, Some.NONE)))
@@ -168,7 +171,7 @@ class Space:
                 owner = self._owner(found.path)
                 return self._lies(owner, part(owner.domain))
             if found.kind is Kind.COPY:
-                return self.value(found.path, str(found.copied), part)
+                return self.value(spec, found.path, str(found.copied), part)
         variable = self.field(path, name)
         return self._lies(variable, part(variable.domain))
 

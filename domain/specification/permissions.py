@@ -141,9 +141,8 @@ def allowed(permission: Permission, actor: Actor, facts: Facts) -> bool:
         case "update":
             return may("open", actor, facts).allowed and _passes(judge_change, actor, facts, {of: object()})
         case "move":
-            return may("open", actor, facts).allowed and _passes(
-                judge_change, actor, facts, {resource.parent: object()}
-            )
+            moves = resource.parent is not None and may("open", actor, facts).allowed
+            return moves and _passes(judge_change, actor, facts, {resource.parent: object()})
         case "step":
             field, before, after = _step(of)
             at = facts.record.values[field] == before
@@ -230,7 +229,9 @@ class Reading:
         self.looked_at.add(id(grant))
         held: Case | None = {}
         for condition in grant.when:
-            held = all_of(held, self._space.value(path + condition.path, condition.field, satisfying(condition)))
+            held = all_of(
+                held, self._space.value(self._spec, path + condition.path, condition.field, satisfying(condition))
+            )
         if held is None:
             return ()
         return product((held,), *(self._who(who, path, at) for who in grant.who))
@@ -253,7 +254,7 @@ class Reading:
 
     def _sent(self, field: Field) -> Cases:
         """That a field may be written, or is left as it begins."""
-        left = None if field.required else self._space.value((), field.name, beginning(field))
+        left = None if field.required else self._space.value(self._spec, (), field.name, beginning(field))
         return simplest((*self._rule_of(field.write), *(() if left is None else (left,))))
 
     def _tied(self, through: Through) -> Cases:
@@ -263,7 +264,7 @@ class Reading:
             case
             for hop in (back, through.container)
             if self._space.refers((hop,))
-            if (case := self._space.value((), hop.field, lambda domain: domain & NOTHING)) is not None
+            if (case := self._space.value(self._spec, (), hop.field, lambda domain: domain & NOTHING)) is not None
         ]
         return simplest((*empty, *product((self._space.there((back,)),), self._may("share", (back,)))))
 
@@ -281,13 +282,16 @@ class Reading:
             )
         return self._changing[key]
 
-    def _step(self, field: str, before: str, after: str) -> Cases:
-        rule = [
-            g for s in self._resource.steps.get(field, ()) if (s.before, s.after) == (before, after) for g in s.rule
-        ]
-        start = self._space.value((), field, lambda domain: domain & {before})
-        starts = () if start is None else (start,)
-        return product(starts, self._may("open"), self._rule_of(tuple(rule)), self._unlocked_above())
+    def _step(self, name: str, before: str, after: str) -> Cases:
+        """A field without steps is changed by `update`."""
+        start = self._space.value(self._spec, (), name, lambda domain: domain & {before})
+        if start is None:
+            return ()
+        if name not in self._resource.steps:
+            return product((start,), self._update(self._resource.fields[name]))
+        steps = (s for s in self._resource.steps[name] if (s.before, s.after) == (before, after))
+        rule = tuple(grant for step in steps for grant in step.rule)
+        return product((start,), self._may("open"), self._rule_of(rule), self._unlocked_above())
 
     def _share(self, role: str) -> Cases:
         """Who shares by a role of this very ladder gives at most its own."""
@@ -337,7 +341,7 @@ class Reading:
         lock = self._spec.at(self._resource.name, path).locked
         if lock is None:
             return ALWAYS
-        ways = (self._space.value(path + c.path, c.field, failing(c)) for c in lock.when)
+        ways = (self._space.value(self._spec, path + c.path, c.field, failing(c)) for c in lock.when)
         return simplest(case for case in ways if case is not None)
 
     def _who(self, who: Who, path: Path, resource: str) -> Cases:
@@ -357,7 +361,7 @@ class Reading:
             case Role(way, _, _, roles):
                 found = space.role(path + way, roles)
             case AccountField(way, name):
-                found = space.account(path + way, name)
+                found = space.account(self._spec, path + way, name)
             case Through():
                 ways = (space.tie(path, who), self._tied_by(who, path))
                 return tuple(way for way in ways if way is not None)

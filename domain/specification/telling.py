@@ -74,7 +74,9 @@ class CaseInWords:
         for name in self._spec.chain(self._resource.name):
             lock, path = self._spec.resources[name].locked, self._spec.up(self._resource.name, name)
             for condition in lock.when if lock is not None and len(lock.when) == 1 else ():
-                yield from (self._space.value(path + condition.path, condition.field, failing(condition)) or {}).items()
+                yield from (
+                    self._space.value(self._spec, path + condition.path, condition.field, failing(condition)) or {}
+                ).items()
 
     def _callers(self) -> str:
         callers = next((part for v, part in self._case.items() if v.about is About.CALLER), None)

@@ -170,4 +170,6 @@ def _concrete(field: Field, value: Any) -> Any:
             return -LARGEST_INTEGER
         case Some.OTHER:
             return _PLAIN.get(field.kind, OTHER)
+        case _ if field.kind in (Kind.DATE, Kind.TIME):  # a text in the file that it is compared with
+            return _PLAIN[field.kind]
     return value

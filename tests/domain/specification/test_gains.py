@@ -305,6 +305,20 @@ def test_a_record_that_ties_is_no_stranger_to_the_tie() -> None:
     assert told(before, after) == ["a *viewer* of an album gains `read` on its items where photo is empty"]
 
 
+def test_steps_on_a_field_close_its_update_and_keep_what_they_allow() -> None:
+    field = "  a: {owner: account, fields: {s: 'one of x, y, z'}, can: {create: signed in, read: owner, update: owner}"
+    before, after = HEAD + field + "}\n", HEAD + field + ", steps: {s: {x -> y: owner}}}\n"
+    assert told(before, after) == ["the owner of an a loses `update` on it"]
+    assert told(after, before) == ["the owner of an a gains `update` on it"]
+
+
+def test_who_gains_is_nobody_more_than_the_grant_asks_for() -> None:
+    can = "can: {create: signed in, read: [owner, who when s is x]}"
+    before = HEAD + f"  a: {{owner: account, fields: {{s: 'one of x, y', who: 'account, optional'}}, {can}}}\n"
+    after = before.replace("when s is x]", "when s is x, signed in when who is set]")
+    assert told(before, after) == ["any account gains `read` on as where who is set"]
+
+
 # --- against worlds ------------------------------------------------------------------------
 
 
