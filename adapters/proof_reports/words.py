@@ -29,6 +29,7 @@ from domain.specification.model import (
     Who,
 )
 from domain.specification.model import Kind as FieldKind
+from domain.specification.text import a
 
 KINDS = {
     Kind.LEAK: "Something was shown, or done, that the specification does not allow.",
@@ -89,11 +90,6 @@ def count(number: int, one: str, many: str = "") -> str:
 def joined(words: Sequence[str], joint: str = "and") -> str:
     """A list in words: "a, b and c"."""
     return f"{', '.join(words[:-1])} {joint} {words[-1]}" if len(words) > 1 else "".join(words)
-
-
-def a(name: str) -> str:
-    """A name with its article."""
-    return f"an {name}" if name[:1] in "aeiou" else f"a {name}"
 
 
 # --- who may --------------------------------------------------------------------------------

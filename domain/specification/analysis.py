@@ -1,7 +1,7 @@
-"""What can be asked of a specification: what is public, who has which right, and what may be inferred."""
+"""What a specification says: whom to turn away at the door, who has which right, and what may be inferred."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from domain.specification.model import (
     Anyone,
@@ -17,6 +17,7 @@ from domain.specification.model import (
     Specification,
     Test,
 )
+from domain.specification.text import a
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Channel:
     because: str
 
 
-# --- what is public ------------------------------------------------------------------------
+# --- whom to turn away ---------------------------------------------------------------------
 
 
 def anonymous_could(spec: Specification, resource: str, rule: Rule) -> bool:
@@ -96,61 +97,6 @@ def _contradictory(when: tuple[Condition, ...]) -> bool:
     return False
 
 
-def public_grants(spec: Specification) -> tuple[Right, ...]:
-    """Every grant of an action or a step by which an anonymous caller can do something, in the file's order.
-
-    A root's `create` never is one (what is created must have an owner); nor is any other action where an
-    anonymous caller cannot open the record, or `create` where it cannot open the record above.
-    """
-    return tuple(
-        right
-        for right in rights_table(spec)
-        if not right.action.startswith(("read of ", "write of "))
-        and _anonymous_grant(spec, right.resource, right.grant)
-        and _reachable(spec, spec.resources[right.resource], right.action)
-    )
-
-
-def _reachable(spec: Specification, resource: Resource, action: str) -> bool:
-    """Whether an anonymous caller can open what an action needs to be open."""
-    if not anonymous_could(spec, resource.name, resource.rule("open")):
-        return False
-    if action != "create":
-        return True
-    above = None if resource.parent is None else spec.resources[resource.parent]
-    return above is not None and anonymous_could(spec, above.name, above.rule("open"))
-
-
-def account_grants(spec: Specification) -> tuple[Right, ...]:
-    """Every further grant that any account satisfies on records it has nothing to do with: `read: signed in`.
-
-    Not among them is a root's `create`: whoever creates one becomes its owner.
-    """
-    opened = replace(spec, resources={name: _opened(resource) for name, resource in spec.resources.items()})
-    public = {(right.resource, right.action, right.place) for right in public_grants(spec)}
-    found = {(right.resource, right.action, right.place) for right in public_grants(opened)} - public
-    return tuple(right for right in rights_table(spec) if (right.resource, right.action, right.place) in found)
-
-
-def _opened(resource: Resource) -> Resource:
-    """The resource as it would be if nobody had to sign in where any account will do."""
-
-    def rule(given: Rule) -> Rule:
-        return tuple(
-            replace(grant, who=tuple(Anyone() if isinstance(who, SignedIn) else who for who in grant.who))
-            for grant in given
-        )
-
-    return replace(
-        resource,
-        can={action: rule(grants) for action, grants in resource.can.items()},
-        steps={
-            field: tuple(replace(step, rule=rule(step.rule)) for step in steps)
-            for field, steps in resource.steps.items()
-        },
-    )
-
-
 # --- who may what --------------------------------------------------------------------------
 
 
@@ -187,7 +133,7 @@ def _channels(spec: Specification, resource: Resource) -> Iterator[Channel]:
         scope = "anywhere" if unique.per == "everywhere" else f"of the same {unique.per}"
         taken = " and ".join(unique.fields)
         yield Channel(
-            name, "unique", unique.place, f"A conflict tells that {_a(name)} {scope} has this {taken} already."
+            name, "unique", unique.place, f"A conflict tells that {a(name)} {scope} has this {taken} already."
         )
     if resource.limit is not None and not _owners_alone(resource, ("create", "move"), ()):
         what = f"A conflict tells that the owner has reached the limit of {resource.limit} {resource.plural}."
@@ -236,12 +182,8 @@ def _blockers(spec: Specification, resource: Resource) -> str:
                 continue
             related = spec.chain(other.name)[-1] == spec.chain(field.target)[-1]
             if field.when_gone == "block" or related:
-                found.append(f"{_a(other.name)} whose {field.name} refers to it")
+                found.append(f"{a(other.name)} whose {field.name} refers to it")
     return ", or ".join(dict.fromkeys(found))
-
-
-def _a(name: str) -> str:
-    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def _closure(spec: Specification, name: str) -> list[str]:

@@ -117,7 +117,7 @@ class SqlRecords:
 
     async def joined(self, actor: Actor, after: str, limit: int, now: datetime) -> Sequence[Membership]:
         """See the port."""
-        values = _principal(actor, now) | {"after": after or FIRST_ID, "limit": limit}
+        values = principal(actor, now) | {"after": after or FIRST_ID, "limit": limit}
         rows = await self._connection.rows(self._memberships.joined, values)
         if not rows:
             await self._check_session(actor, values)
