@@ -126,14 +126,18 @@ def account_grants(spec: Specification) -> tuple[Right, ...]:
 
     Not among them is a root's `create`: whoever creates one becomes its owner.
     """
-    opened = replace(spec, resources={name: _opened(resource) for name, resource in spec.resources.items()})
+    opened = as_if_signed_in(spec)
     public = {(right.resource, right.action, right.place) for right in public_grants(spec)}
     found = {(right.resource, right.action, right.place) for right in public_grants(opened)} - public
     return tuple(right for right in rights_table(spec) if (right.resource, right.action, right.place) in found)
 
 
+def as_if_signed_in(spec: Specification) -> Specification:
+    """The specification as it would be if nobody had to sign in where any account will do."""
+    return replace(spec, resources={name: _opened(resource) for name, resource in spec.resources.items()})
+
+
 def _opened(resource: Resource) -> Resource:
-    """The resource as it would be if nobody had to sign in where any account will do."""
 
     def rule(given: Rule) -> Rule:
         return tuple(
@@ -141,8 +145,13 @@ def _opened(resource: Resource) -> Resource:
             for grant in given
         )
 
+    fields = {
+        field.name: field if field.read is None else replace(field, read=rule(field.read))
+        for field in resource.fields.values()
+    }
     return replace(
         resource,
+        fields=fields,
         can={action: rule(grants) for action, grants in resource.can.items()},
         steps={
             field: tuple(replace(step, rule=rule(step.rule)) for step in steps)
@@ -156,10 +165,11 @@ def _opened(resource: Resource) -> Resource:
 
 def rights_table(spec: Specification) -> tuple[Right, ...]:
     """Every grant of a specification: by resource, its actions, its steps, then its fields."""
-    return tuple(right for resource in spec.resources.values() for right in _rights(resource))
+    return tuple(right for resource in spec.resources.values() for right in rights_of(resource))
 
 
-def _rights(resource: Resource) -> Iterator[Right]:
+def rights_of(resource: Resource) -> Iterator[Right]:
+    """Every grant of a resource."""
     for action, rule in resource.can.items():
         yield from (Right(resource.name, action, grant) for grant in rule)
     for field_name, steps in resource.steps.items():

@@ -234,13 +234,27 @@ class Scene:
     # --- what nothing is said of ---
 
     def _beside(self, name: str, field: str, resource: str, owner: str = SOMEBODY) -> str:
-        """The id of a record that another one needs."""
+        """The id of a record that another one needs; a referred one stands in the same tree where it can."""
         found = f"of {name}" if field == resource else f"{field} of {name}"
         if name.count("of ") >= DEEPEST:
             found = f"some {resource}"
         if self.state.record(resource, found) is None:
-            self.put(resource, found, owner=owner)
+            self.put(resource, found, self._shared_parent(name, resource), owner)
         return found
+
+    def _shared_parent(self, name: str, resource: str) -> str | None:
+        """What a record needs to be in, so that it shares as much as it can with another one."""
+        parent = self.spec.resources[resource].parent
+        near = next((records[name] for records in self.state.records.values() if name in records), None)
+        if parent is None or near is None:
+            return None
+        shared = next((at.record.id for at in Facts(near, self.state).above() if at.record.resource == parent), None)
+        if shared is not None or not set(self.spec.chain(parent)) & set(self.spec.chain(near.resource)):
+            return shared
+        made = f"{parent} near {name}"
+        if self.state.record(parent, made) is None:
+            self.put(parent, made, self._shared_parent(name, parent))
+        return made
 
     def _unsaid(self, name: str, field: Field) -> Any:
         if field.initial is not None or field.optional:
