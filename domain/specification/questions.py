@@ -11,17 +11,30 @@ from domain.errors import Problem
 from domain.specification.asking import CODES, OF_CHANGES, Question
 from domain.specification.catalogue import asked_of
 from domain.specification.changed import asked_of_change
+from domain.specification.examples import failures
 from domain.specification.model import Answer, Specification
 from domain.specification.text import tick
 
 
 def questions(spec: Specification, before: Specification | None = None) -> tuple[Question, ...]:
-    """Every question that the specification raises and does not answer, in the order of the file.
+    """Every question that the specification raises, answered or not, in the order of the file.
 
     `before` is what was approved last; without it nothing is asked of changes.
     """
-    found, used = _asked(spec, before), _counting(spec, before)
-    return tuple(q for q in found if not any((a.question, a.on) == (q.code, q.on) for a in used))
+    found = [*asked_of(spec), *(asked_of_change(before, spec) if before is not None else ())]
+    return tuple(sorted(found, key=lambda q: (q.place.line, q.place.column)))
+
+
+def open_questions(spec: Specification, before: Specification | None = None) -> tuple[Question, ...]:
+    """The questions that are not answered: nothing with one is approved or served."""
+    answered = {(answer.question, answer.on) for answer in _counting(spec, before)}
+    return tuple(q for q in questions(spec, before) if (q.code, q.on) not in answered)
+
+
+def untrue(spec: Specification, before: Specification | None = None) -> tuple[Problem, ...]:
+    """What the file says of itself and is not so: examples that fail, and answers that answer nothing."""
+    found = (*failures(spec), *unused_answers(spec, before))
+    return tuple(sorted(found, key=lambda problem: (problem.line, problem.column)))
 
 
 def unused_answers(spec: Specification, before: Specification | None = None) -> tuple[Problem, ...]:
@@ -29,7 +42,7 @@ def unused_answers(spec: Specification, before: Specification | None = None) -> 
 
     Not told are answers to a change that was approved with them, and without `before` answers to any change.
     """
-    asked = _asked(spec, before)
+    asked = questions(spec, before)
     places = {(question.code, question.on) for question in asked}
     counting = _counting(spec, before)
     found = []
@@ -59,8 +72,3 @@ def _counting(spec: Specification, before: Specification | None) -> list[Answer]
     """The answers that can close something: those to a change only with the change itself."""
     spent = before.answers if before is not None else ()
     return [answer for answer in spec.answers if answer.question not in OF_CHANGES or answer not in spent]
-
-
-def _asked(spec: Specification, before: Specification | None) -> tuple[Question, ...]:
-    found = [*asked_of(spec), *(asked_of_change(before, spec) if before is not None else ())]
-    return tuple(sorted(found, key=lambda q: (q.place.line, q.place.column)))
