@@ -198,7 +198,8 @@ def by_own_ladder(grant: Grant) -> bool:
     return any(isinstance(who, Role) and not who.path for who in grant.who)
 
 
-def _throughs(specification: Specification) -> set[Through]:
+def throughs(specification: Specification) -> set[Through]:
+    """Every way by which a link record opens what it ties to a container."""
     return {
         who
         for resource in specification.resources.values()
@@ -220,13 +221,13 @@ def rules(resource: Resource) -> list[tuple[Grant, ...]]:
 
 def opened_by(specification: Specification, link: Resource) -> set[str]:
     """The names on a link record that lead to what becomes visible when it is tied to a container."""
-    return {through.back for through in _throughs(specification) if through.link == link.name}
+    return {through.back for through in throughs(specification) if through.link == link.name}
 
 
 def _judge_opening(actor: Actor, new: Facts, changed: set[str]) -> None:
     """Tying a record to a container opens access to the record: that needs `share` on it."""
     spec = new.world.specification
-    for through in _throughs(spec):
+    for through in throughs(spec):
         if through.link != new.resource.name or not changed & {through.back, through.container.field}:
             continue
         back = new.hop(Hop(through.back, spec.target(new.resource.name, through.back)))

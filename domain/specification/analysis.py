@@ -17,6 +17,7 @@ from domain.specification.model import (
     Specification,
     Test,
 )
+from domain.specification.text import a
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,7 @@ def _channels(spec: Specification, resource: Resource) -> Iterator[Channel]:
         scope = "anywhere" if unique.per == "everywhere" else f"of the same {unique.per}"
         taken = " and ".join(unique.fields)
         yield Channel(
-            name, "unique", unique.place, f"A conflict tells that {_a(name)} {scope} has this {taken} already."
+            name, "unique", unique.place, f"A conflict tells that {a(name)} {scope} has this {taken} already."
         )
     if resource.limit is not None and not _owners_alone(resource, ("create", "move"), ()):
         what = f"A conflict tells that the owner has reached the limit of {resource.limit} {resource.plural}."
@@ -246,12 +247,8 @@ def _blockers(spec: Specification, resource: Resource) -> str:
                 continue
             related = spec.chain(other.name)[-1] == spec.chain(field.target)[-1]
             if field.when_gone == "block" or related:
-                found.append(f"{_a(other.name)} whose {field.name} refers to it")
+                found.append(f"{a(other.name)} whose {field.name} refers to it")
     return ", or ".join(dict.fromkeys(found))
-
-
-def _a(name: str) -> str:
-    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def _closure(spec: Specification, name: str) -> list[str]:

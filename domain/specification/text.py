@@ -61,6 +61,11 @@ def meant(word: str, options: Iterable[str], otherwise: str = "") -> str:
     return f"Write {listed(known)}."
 
 
+def a(name: str) -> str:
+    """A name with its English article."""
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+
+
 def plural(name: str) -> str:
     """The English plural of a snake_case name; only its last word changes."""
     before, joint, word = name.rpartition("_")
