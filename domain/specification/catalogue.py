@@ -13,13 +13,17 @@ from domain.ownership import Actor, may
 from domain.ownership import decide as decided
 from domain.specification import writing
 from domain.specification.analysis import (
+    Right,
     account_grants,
     anonymous_could,
     as_if_signed_in,
     public_grants,
     rights_of,
+    rights_table,
 )
 from domain.specification.asking import Question, Suggestion, ask
+from domain.specification.gains import idle
+from domain.specification.mattering import matters
 from domain.specification.model import (
     Anyone,
     Engine,
@@ -47,6 +51,7 @@ def asked_of(spec: Specification) -> Iterator[Question]:
     for right in account_grants(spec):
         strangers.setdefault((right.resource, right.action, right.place), "whoever has an account")
     asked = openings(spec)
+    yield from _idle(spec)
     for resource in spec.resources.values():
         yield from _creation(spec, resource)
         yield from _roles(spec, resource)
@@ -210,6 +215,53 @@ def _try_creation(
         if field.required and field.write is not None and not decided(field.write, actor, new)
     ]
     return (4, f"they must send {listed(lacking, 'and')}, and may not write it") if lacking else None
+
+
+# --- grants that say nothing ---------------------------------------------------------------
+
+
+def _idle(spec: Specification) -> Iterator[Question]:
+    """Grants whose deletion changes no decision; not those of `create` that are asked about as such."""
+    for found in idle(spec, [right for right in rights_table(spec) if not matters(spec, right)]):
+        right, resource = found.right, spec.resources[found.right.resource]
+        if right.action == "create" and _creation_refused(spec, resource, right.grant):
+            continue
+        code = "Q-SWALLOWED" if found.by else "Q-NEVER-MATCHES"
+        on = f"{resource.name}.{_on(right)} by {right.who}"
+        never = f"{tick(right.who)} never gives anybody {tick(right.action)} of {_a(resource.name)}"
+        said = found.text if found.by else never
+        yield ask(spec, code, right.place, on, f"{said}.", *_left_out(resource, right))
+
+
+def _on(right: Right) -> str:
+    """A right as an answer calls it: `update`, `budget.read`, `status.todo -> doing`."""
+    verb, of, field = right.action.partition(" of ")
+    return f"{field}.{verb}" if of else right.action.replace(": ", ".")
+
+
+def _left_out(resource: Resource, right: Right) -> Iterator[Suggestion]:
+    """The rule without the grant, if anything is left of it."""
+    says = "Leave the grant out"
+    verb, of, name = right.action.partition(" of ")
+    if of:
+        field = resource.fields[name]
+        rule = tuple(
+            grant for grant in (field.read if verb == "read" else field.write) or () if grant is not right.grant
+        )
+        if rule:
+            closed = replace(field, read=rule) if verb == "read" else replace(field, write=rule)
+            yield _field_line(says, resource, closed)
+    elif ": " in right.action:
+        name, _, change = right.action.partition(": ")
+        (found,) = (step.rule for step in resource.steps[name] if f"{step.before} -> {step.after}" == change)
+        texts = [grant.text for grant in found if grant is not right.grant]
+        if texts:
+            line = writing.nested(resource.name, "steps", name, change, value=writing.grants(texts))
+            yield Suggestion(says, line)
+    else:
+        rule = tuple(grant for grant in resource.can[right.action] if grant is not right.grant)
+        if rule:
+            yield _rule_line(says, resource, right.action, rule)
 
 
 # --- roles ---------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ Everything here is decided by cases (`cases`, `permissions`), shown by a small w
 once more before it is told. `docs/analysis.md` says why that is exact.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -354,14 +354,16 @@ class Idle:
         return f"`{self.right.who}` changes nothing: {others} allows all of it"
 
 
-def idle(spec: Specification) -> tuple[Idle, ...]:
+def idle(spec: Specification, among: Collection[Right] | None = None) -> tuple[Idle, ...]:
     """Every grant that could be deleted, in the file's order: all of them together, and nothing would change.
 
-    Of two that allow the same the later one is idle, and of a narrow and a broad one the narrow one.
+    Of two that allow the same the later one is idle, and of a narrow and a broad one the narrow one. `among`: only
+    these are tried.
     """
+    tried = {id(right.grant) for right in (rights_table(spec) if among is None else among)}
     found: dict[int, Idle] = {}
     left = spec
-    for right in sorted(rights_table(spec)[::-1], key=_breadth):
+    for right in sorted((r for r in rights_table(spec)[::-1] if id(r.grant) in tried), key=_breadth):
         fewer = _without(left, right)
         if not _differ(fewer, left):
             found[id(right.grant)] = Idle(right, _swallowing(left, right))

@@ -222,7 +222,7 @@ class _Reading:
             return Claim("", True, action, thing, verb.place, field.name, to)
         if action == "set":
             raise Mistake(verb.place, "`set` needs a field. Write `set title of note 3`, for example.")
-        if words.peek() in ("a", "an"):
+        if words.peek() in ("a", "an") and words.peek(1) in self.spec.resources:
             words.index += 1
         thing = self._thing(words, labelled=action != "create")
         self._possible(verb, action, thing)
