@@ -34,7 +34,9 @@ def judge_creation(actor: Actor, new: Facts, sent: Mapping[str, Any]) -> None:
         raise Forbidden()
     fields = new.resource.fields
     refused = [
-        name for name in sent if name in fields and (rule := fields[name].write) and not decide(rule, actor, new)
+        name
+        for name in sent
+        if name in fields and (rule := fields[name].write) is not None and not decide(rule, actor, new)
     ]
     if refused:
         raise _fields_refused(refused)

@@ -398,7 +398,7 @@ def beyond(case: Case, others: Cases) -> Cases:
 
 
 def _without(case: Case, other: Case) -> Iterator[Case]:
-    """The parts of a case that do not lie in another: apart by who calls, as large as can be by values."""
+    """The parts of a case that do not lie in another: apart from each other by who calls, large by values."""
     if any(not _at(case, variable) & part for variable, part in other.items()):
         yield case
         return

@@ -4,30 +4,18 @@ Everything here is decided by cases (`cases`, `permissions`), shown by a small w
 once more before it is told. `docs/analysis.md` says why that is exact.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from domain.specification.analysis import Right, rights_table
-from domain.specification.cases import (
-    NOTHING,
-    About,
-    Case,
-    Cases,
-    Some,
-    Space,
-    Variable,
-    assignment,
-    beyond,
-    humblest,
-    possible,
-    simplest,
-)
-from domain.specification.model import Anyone, Ladder, Path, Resource, Rule, SignedIn, Specification, Step
-from domain.specification.permissions import Permission, Reading, allowed, permissions
+from domain.specification.cases import Case, Some, assignment
+from domain.specification.model import Anyone, Grant, Resource, Rule, SignedIn, Specification, Step
+from domain.specification.permissions import Decisions, Permission, Reading, allowed, permissions, spaces
 from domain.specification.renaming import renamed
-from domain.specification.text import a, listed
-from domain.specification.worlds import Small, worded
+from domain.specification.telling import CaseInWords, WorldInWords
+from domain.specification.worlds import Small
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +24,11 @@ class Change:
 
     resource: str
     gained: bool
+    permissions: tuple[Permission, ...]
+    """none where the resource is new or gone"""
     rights: tuple[str, ...]
-    """`read`, `read of budget`, `update of title`, `create with budget`, `status: todo -> doing`, `share of viewer`,
-    `join`, `link`; none where the resource is new or gone"""
+    """the same in words: `read`, `read of budget`, `update of title`, `create with budget`, `status: todo -> doing`,
+    `share of viewer`, `join`, `link`"""
     who: str
     """in words: "a guest of a workspace" """
     where: tuple[str, ...]
@@ -85,63 +75,58 @@ def _whole(resource: Resource, gained: bool) -> Change:
         f"{action}: {', '.join(grant.text for grant in rule)}" for action, rule in resource.can.items() if rule
     )
     text = f"`{resource.name}` is new ({can or 'nobody may do anything'})" if gained else f"`{resource.name}` is gone"
-    return Change(resource.name, gained, (), "", (), text, "")
+    return Change(resource.name, gained, (), (), "", (), text, "")
 
 
 class _Comparison:
     """Two specifications on one resource that both have."""
 
     def __init__(self, before: Specification, after: Specification, resource: str) -> None:
-        self._specifications = (before, after)
+        asked = [p for p in permissions(before, after) if p.resource == resource]
+        shared = spaces((before, after), resource)
+        self._before, self._after = (Decisions(spec, asked, shared) for spec in (before, after))
         self._resource = after.resources[resource]
-        self._permissions = [p for p in permissions(before, after) if p.resource == resource]
-        self._spaces = {fresh: Space((before, after), resource, fresh) for fresh in (False, True)}
-        self._readings = {
-            fresh: (Reading(before, space), Reading(after, space)) for fresh, space in self._spaces.items()
-        }
 
     def changes(self) -> Iterator[Change]:
+        """What is gained, then what is lost; permissions with the very same case are told together."""
         for gained in (True, False):
+            more, less = (self._after, self._before) if gained else (self._before, self._after)
             found: dict[Any, tuple[Case, list[Permission]]] = {}
-            for permission in self._permissions:
-                for case in self.difference(permission, gained):
+            for permission in more.asked:
+                for case in more.beyond(less, permission):
                     key = (permission.fresh, frozenset(case.items()))
                     found.setdefault(key, (case, []))[1].append(permission)
             for case, changed in found.values():
                 yield self._change(case, changed, gained)
 
-    def differs(self) -> bool:
-        """Whether the later one allows anything that the earlier one does not."""
-        return any(self.difference(permission, gained=True) for permission in self._permissions)
-
-    def difference(self, permission: Permission, gained: bool) -> Cases:
-        """The cases in which one of the two allows and the other does not."""
-        before, after = (reading.cases(permission) for reading in self._readings[permission.fresh])
-        if before == after:
-            return ()
-        more, less = (after, before) if gained else (before, after)
-        parts = (part for case in more if possible(case) for part in beyond(humblest(case), less))
-        return simplest(parts)
-
     def _change(self, case: Case, changed: list[Permission], gained: bool) -> Change:
-        space = self._spaces[changed[0].fresh]
+        decisions = self._after if gained else self._before
+        space = decisions.spaces[changed[0].fresh]
         small = Small(space, assignment(case) or {})
         self._confirm(small, changed, gained)
-        wording = _Wording(self._specifications[gained], self._resource, space, case)
-        rights = tuple(_rights(changed, self._permissions))
+        words = CaseInWords(decisions.specification, self._resource, space, case)
+        rights = tuple(_rights(changed, decisions.asked))
+        steps = {p.of.split(": ")[0] for p in changed} if all(p.action == "step" for p in changed) else set()
         verb = "gains" if gained else "loses"
-        where = tuple(wording.where())
-        conditions = f" where {' and '.join(where)}" if where else ""
-        text = f"{wording.who()} {verb} {listed(rights, 'and')} on {wording.target()}{conditions}"
-        return Change(self._resource.name, gained, rights, wording.who(), where, text, str(small))
+        text = f"{words.who()} {verb} {_ticked(rights)} on {words.target()}{words.conditions(steps)}"
+        where = tuple(words.where())
+        return Change(
+            self._resource.name, gained, tuple(changed), rights, words.who(), where, text, WorldInWords(small).text()
+        )
 
     def _confirm(self, small: Small, changed: Iterable[Permission], gained: bool) -> None:
         """Ask the domain itself: cases are a second reading of the rules, and nothing is told on their word alone."""
-        before, after = (small.built(specification) for specification in self._specifications)
+        before, after = (small.built(decisions.specification) for decisions in (self._before, self._after))
         for permission in changed:
             decided = allowed(permission, *before), allowed(permission, *after)
             if decided != (not gained, gained):
-                raise AssertionError(f"{permission} is decided as {decided}, not as foreseen, where {small}")
+                raise AssertionError(f"{permission} is {decided}, not as foreseen, where {WorldInWords(small).text()}")
+
+
+def _ticked(rights: Sequence[str]) -> str:
+    """Rights in a sentence: "`delete` and `update` of client, number"."""
+    words = [re.sub(r"^(\w+)(?= (of|with) |$)|^.*: .*$", r"`\g<0>`", right) for right in rights]
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
 
 
 def _rights(changed: Sequence[Permission], every: Sequence[Permission]) -> Iterator[str]:
@@ -162,122 +147,6 @@ def _rights(changed: Sequence[Permission], every: Sequence[Permission]) -> Itera
             yield f"create with {', '.join(those)}"
         else:
             yield f"{action} of {', '.join(those)}"
-
-
-# --- in words ------------------------------------------------------------------------------
-
-
-class _Wording:
-    """Who a case is about, and where, in plain English with the language's own conditions."""
-
-    def __init__(self, spec: Specification, resource: Resource, space: Space, case: Case) -> None:
-        self._spec = spec
-        self._resource = resource
-        self._space = space
-        self._case = case
-        held = [v for v, part in case.items() if v.about is not About.CALLER and not part & v.least]
-        self._held = sorted((v for v in held if v.personal), key=lambda v: (v.about is About.STAFF, len(v.path)))
-
-    def who(self) -> str:
-        """The kind of person: "a viewer of a notebook"."""
-        if not self._held:
-            return self._callers()
-        first, *others = self._held
-        further = "".join(f" who is also {self._is(other, named=True)}" for other in others)
-        return self._is(first, named=False) + further
-
-    def target(self) -> str:
-        """Which records: "its notes"."""
-        first = self._held[0] if self._held else None
-        if first is None or first.about is About.STAFF or self._space.fresh:
-            return (
-                self._resource.plural
-                if first is None or not self._upwards(first.path)
-                else f"its {self._resource.plural}"
-            )
-        if not first.path:
-            return "it"
-        return f"its {self._resource.plural}" if self._upwards(first.path) else f"that {self._resource.name}"
-
-    def where(self) -> Iterator[str]:
-        """The conditions on values."""
-        implied = {reference for variable in self._case for reference in variable.by}
-        for variable, part in sorted(self._case.items(), key=lambda item: len(item[0].path)):
-            if variable.about is About.VALUE and part & variable.least and part != variable.least:
-                there = part == frozenset((Some.OTHER,)) and variable in implied
-                if not there:
-                    yield self._condition(variable, part)
-
-    def _callers(self) -> str:
-        callers = next((part for v, part in self._case.items() if v.about is About.CALLER), None)
-        names = {
-            Some.ANONYMOUS: "anyone not signed in",
-            Some.ACCOUNT: "any account",
-            Some.ENGINE: "the engine",
-        }
-        if callers is None:
-            return "anyone, and the engine"
-        if callers >= {Some.ANONYMOUS, Some.ACCOUNT}:
-            return "anyone"
-        return " and ".join(name for caller, name in names.items() if caller in callers)
-
-    def _is(self, variable: Variable, named: bool) -> str:
-        """Somebody by what they hold; `named`: the record itself has been spoken of."""
-        at = self._at(variable.path, named)
-        match variable.about:
-            case About.OWNER:
-                return f"the owner of {at}"
-            case About.STAFF:
-                return f"{self._roles(variable, self._spec.staff)} of the staff"
-            case About.ROLE:
-                return f"{self._roles(variable, self._spec.resources[variable.resource].ladder)} of {at}"
-            case About.TIE if variable.through is not None:
-                through = variable.through
-                container = through.container.resource
-                roles = self._roles(variable, self._spec.resources[container].ladder)
-                return f"{roles} of {a(container)} that {a(through.link)} ties {at} to"
-        return f"the {variable.name} of {at}"
-
-    def _roles(self, variable: Variable, ladder: Ladder | None) -> str:
-        """The weakest role, where all that are stronger have it too."""
-        part, known = self._case[variable], ladder.roles if ladder is not None else ()
-        held = [role for role in dict.fromkeys((*known, *variable.order)) if role in part]
-        return " or ".join(a(role) for role in (held[-1:] if part == set(known[: len(part)]) else held))
-
-    def _at(self, path: Path, named: bool) -> str:
-        if not path:
-            return "it" if named else a(self._resource.name)
-        if self._upwards(path):
-            return f"its {path[-1].resource}" if named else a(path[-1].resource)
-        of = self._at(path[:-1], named)
-        return f"its {path[-1].field}" if of == "it" else f"the {path[-1].field} of {of}"
-
-    def _upwards(self, path: Path) -> bool:
-        return bool(path) and not any(self._space.refers(path[:length]) for length in range(1, len(path) + 1))
-
-    def _condition(self, variable: Variable, part: Any) -> str:
-        words = [
-            hop.field
-            for number, hop in enumerate(variable.path)
-            if self._space.refers(variable.path[: number + 1])
-            or number + 1 == len(variable.path)
-            or self._space.refers(variable.path[: number + 2])
-        ]
-        name = ".".join((*words, variable.name))
-        there, every = part - NOTHING, variable.domain - NOTHING
-        if not there:
-            return f"{name} is empty"
-        if there == every:
-            return f"{name} is set"
-        but = every - there
-        if Some.OTHER in there or (part & NOTHING and len(but) < len(there)):
-            return f"{name} is not {_either(variable, but)}"
-        empty = " or empty" if part & NOTHING and variable.domain & NOTHING else ""
-        return f"{name} is {_either(variable, there)}{empty}"
-
-
-def _either(variable: Variable, part: Any) -> str:
-    return " or ".join(worded(value) for value in variable.order if value in part)
 
 
 # --- what is public ------------------------------------------------------------------------
@@ -307,7 +176,7 @@ def for_any_account(spec: Specification) -> tuple[Public, ...]:
 
 def _outsiders(spec: Specification, caller: Some) -> Iterator[Public]:
     readings = {
-        (name, fresh): Reading(spec, Space((spec,), name, fresh)) for name in spec.resources for fresh in (False, True)
+        (name, fresh): Reading(spec, space) for name in spec.resources for fresh, space in spaces((spec,), name).items()
     }
     for right in rights_table(spec):
         resource = spec.resources[right.resource]
@@ -317,7 +186,7 @@ def _outsiders(spec: Specification, caller: Some) -> Iterator[Public]:
         found = (readings[right.resource, p.fresh].strangers(right.grant, p, caller) for p in _of(spec, right))
         small = next((one for one in found if one is not None), None)
         if small is not None:
-            yield Public(right, str(small))
+            yield Public(right, WorldInWords(small).text())
 
 
 def _of(spec: Specification, right: Right) -> Iterator[Permission]:
@@ -361,27 +230,43 @@ def idle(spec: Specification, among: Collection[Right] | None = None) -> tuple[I
     these are tried.
     """
     tried = {id(right.grant) for right in (rights_table(spec) if among is None else among)}
+    if not tried:
+        return ()
+    deciding = _decided(spec)
     found: dict[int, Idle] = {}
     left = spec
-    for right in sorted((r for r in rights_table(spec)[::-1] if id(r.grant) in tried), key=_breadth):
+    for right in sorted((r for r in rights_table(spec) if id(r.grant) in tried), key=_narrowness, reverse=True):
         fewer = _without(left, right)
-        if not _differ(fewer, left):
-            found[id(right.grant)] = Idle(right, _swallowing(left, right))
-            left = fewer
+        decided = _decided(fewer, deciding, right.grant)
+        if not _differ(deciding, decided):
+            found[id(right.grant)] = Idle(right, _swallowing(left, right, deciding))
+            left, deciding = fewer, {**deciding, **decided}
     return tuple(found[id(right.grant)] for right in rights_table(spec) if id(right.grant) in found)
 
 
-def _breadth(right: Right) -> int:
-    """How little a grant asks: terms and conditions."""
-    broad = all(isinstance(who, (Anyone, SignedIn)) for who in right.grant.who)
-    return (1 if broad else 0) - len(right.grant.who) - len(right.grant.when)
+def _narrowness(right: Right) -> tuple[bool, int, int, int]:
+    """How much a grant asks; of those that ask as much, the later one is narrower."""
+    particular = not all(isinstance(who, (Anyone, SignedIn)) for who in right.grant.who)
+    return (particular, len(right.grant.who) + len(right.grant.when), right.place.line, right.place.column)
 
 
-def _differ(fewer: Specification, more: Specification) -> bool:
-    return any(_Comparison(fewer, more, name).differs() for name in more.resources)
+def _decided(
+    spec: Specification, like: Mapping[str, Decisions] | None = None, grant: Grant | None = None
+) -> dict[str, Decisions]:
+    """What a specification decides, by resource; where it is `like` another without a grant, only what may differ."""
+    if like is None:
+        asked = {name: [p for p in permissions(spec) if p.resource == name] for name in spec.resources}
+        return {name: Decisions(spec, asked[name], spaces((spec,), name)) for name in spec.resources}
+    touched = {name: decisions for name, decisions in like.items() if grant is None or decisions.looks_at(grant)}
+    return {name: Decisions(spec, decisions.asked, decisions.spaces) for name, decisions in touched.items()}
 
 
-def _swallowing(spec: Specification, right: Right) -> tuple[Right, ...]:
+def _differ(more: Mapping[str, Decisions], fewer: Mapping[str, Decisions]) -> bool:
+    """Whether anything is allowed no more, on the resources that were decided again."""
+    return any(more[name].beyond(decisions, p) for name, decisions in fewer.items() for p in decisions.asked)
+
+
+def _swallowing(spec: Specification, right: Right, deciding: Mapping[str, Decisions]) -> tuple[Right, ...]:
     """As few other grants of its rule as make a grant idle; none where it is idle by itself. `read` is also `open`."""
     rules = {right.action, "read"} if right.action == "open" else {right.action}
     needed = [
@@ -391,8 +276,9 @@ def _swallowing(spec: Specification, right: Right) -> tuple[Right, ...]:
     ]
     for other in tuple(needed):
         without = _without(spec, other)
-        if not _differ(_without(without, right), without):
-            spec = without
+        decided = {**deciding, **_decided(without, deciding, other.grant)}
+        if not _differ(decided, _decided(_without(without, right), decided, right.grant)):
+            spec, deciding = without, decided
             needed.remove(other)
     return tuple(needed)
 

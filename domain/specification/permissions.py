@@ -1,6 +1,6 @@
 """What a specification lets anybody do with a record, permission by permission, as cases."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -19,8 +19,11 @@ from domain.specification.cases import (
     all_of,
     assignment,
     beginning,
+    beyond,
     conditions,
     failing,
+    humblest,
+    possible,
     product,
     satisfying,
     simplest,
@@ -183,6 +186,8 @@ class Reading:
         self._known: dict[tuple[str, Path, str], Cases] = {}
         self._created: Cases | None = None
         self._changing: dict[tuple[object, ...], Cases] = {}
+        self.looked_at: set[int] = set()
+        """the grants that had a say in what was asked so far, by `id`"""
 
     def cases(self, permission: Permission) -> Cases:
         """The cases in which somebody is `allowed`."""
@@ -214,6 +219,7 @@ class Reading:
     def grant(self, grant: Grant, path: Path = (), resource: str | None = None) -> Cases:
         """The cases in which a grant matches the record at a path."""
         at = resource or self._resource.name
+        self.looked_at.add(id(grant))
         held: Case | None = {}
         for condition in grant.when:
             held = all_of(held, self._space.value(path + condition.path, condition.field, satisfying(condition)))
@@ -345,7 +351,45 @@ class Reading:
             case AccountField(way, name):
                 found = space.account(path + way, name)
             case Through():
-                found = space.tie(path, who)
+                ways = (space.tie(path, who), self._tied_by(who, path))
+                return tuple(way for way in ways if way is not None)
             case Can(action, way):
                 return product((space.there(path + way),), self._may(action, path + way))
         return () if found is None else (found,)
+
+    def _tied_by(self, through: Through, path: Path) -> Case | None:
+        """That the last record on the way to this one is itself what ties it; one that is about to be does not yet."""
+        start = path[:-1]
+        if not path or path[-1].field != through.back or (self._space.fresh and not start):
+            return None
+        link = self._spec.at(self._resource.name, start).name
+        return self._space.role((*start, through.container), through.roles) if link == through.link else None
+
+
+class Decisions:
+    """All permissions on the records of a resource, as one specification decides them in spaces that it may share."""
+
+    def __init__(self, specification: Specification, asked: Sequence[Permission], spaces: Mapping[bool, Space]) -> None:
+        """`asked`: the permissions; `spaces`: of records that are there, and of fresh ones (True)."""
+        self.specification = specification
+        self.asked = asked
+        self.spaces = spaces
+        readings = {fresh: Reading(specification, space) for fresh, space in spaces.items()}
+        self.cases = {permission: readings[permission.fresh].cases(permission) for permission in asked}
+        self._readings = readings
+
+    def looks_at(self, grant: Grant) -> bool:
+        """Whether any of it could be decided otherwise without this grant."""
+        return any(id(grant) in reading.looked_at for reading in self._readings.values())
+
+    def beyond(self, other: "Decisions", permission: Permission) -> Cases:
+        """The cases in which this allows and the other, in the same spaces, does not; of the humblest callers."""
+        mine, theirs = self.cases[permission], other.cases[permission]
+        if mine == theirs:
+            return ()
+        return simplest(part for case in mine if possible(case) for part in beyond(humblest(case), theirs))
+
+
+def spaces(specifications: Sequence[Specification], resource: str) -> dict[bool, Space]:
+    """The spaces in which these specifications are compared on a resource that all of them have."""
+    return {fresh: Space(specifications, resource, fresh) for fresh in (False, True)}

@@ -1,6 +1,5 @@
-"""Small worlds: the fewest records, values and roles that show something, as data and in words."""
+"""Small worlds: the fewest records, values and roles that show something."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +11,6 @@ from domain.record import Record
 from domain.snapshot import Snapshot
 from domain.specification.cases import About, Assignment, Some, Space, Variable
 from domain.specification.model import Field, Hop, Kind, Path, Resource, Specification, Through
-from domain.specification.text import a
 from domain.values import LARGEST_INTEGER
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -37,11 +35,6 @@ class Small:
     def built(self, specification: Specification) -> tuple[Actor, Facts]:
         """Who calls, and the record in its world as a specification keeps it; a fresh record is only imagined."""
         return _Builder(specification, self).built()
-
-    def __str__(self) -> str:
-        """The world in one or two short lines."""
-        words = _Words(self)
-        return "; ".join((*words.records(()), words.caller()))
 
 
 # --- as data -------------------------------------------------------------------------------
@@ -178,109 +171,3 @@ def _concrete(field: Field, value: Any) -> Any:
         case Some.OTHER:
             return _PLAIN.get(field.kind, OTHER)
     return value
-
-
-# --- in words ------------------------------------------------------------------------------
-
-
-class _Words:
-    def __init__(self, small: Small) -> None:
-        self._small = small
-        self._shown = [variable for variable, value in small.assignment.items() if _matters(variable, value)]
-        ways = (v.path[:length] for v in self._shown for length in range(len(v.path) + 1))
-        self._paths = list(dict.fromkeys([(), *ways]))
-        resources = [self._resource(path) for path in self._paths]
-        self._names = {
-            path: f"{name} {resources[:index].count(name) + 1}" if resources.count(name) > 1 else name
-            for index, (path, name) in enumerate(zip(self._paths, resources, strict=True))
-        }
-
-    def records(self, path: Path) -> Iterator[str]:
-        """A record in all that is above it, and then each that something refers to from there."""
-        chain = [path]
-        for at in chain:
-            chain.extend(self._onward(at, by_reference=False))
-        yield " in ".join(self._one(at) for at in chain)
-        for at in chain:
-            for target in self._onward(at, by_reference=True):
-                first, *further = self.records(target)
-                yield (
-                    f"its {target[-1].field} is {first}"
-                    if at == ()
-                    else f"{target[-1].field} of {self._the(at)} is {first}"
-                )
-                yield from further
-
-    def caller(self) -> str:
-        """Who asks, and who that is."""
-        match self._small.caller:
-            case Some.ANONYMOUS:
-                return "the caller is not signed in"
-            case Some.ENGINE:
-                return "the caller is the engine"
-        held = " and ".join(text for variable in self._shown if (text := self._held(variable)))
-        return f"the caller is {held}" if held else "the caller is signed in, and nobody in particular"
-
-    def _held(self, variable: Variable) -> str:
-        value, at = self._small.assignment[variable], self._the(variable.path)
-        match variable.about:
-            case About.STAFF:
-                return f"staff ({value})"
-            case About.OWNER:
-                return f"the owner of {at}"
-            case About.ROLE:
-                return f"{a(value)} of {at}"
-            case About.TIE if variable.through is not None:
-                through = variable.through
-                return f"{a(value)} of {a(through.container.resource)}, which {a(through.link)} ties {at} to"
-            case About.VALUE if value is Some.ME:
-                return f"the {variable.name} of {at}"
-        return ""
-
-    def _one(self, path: Path) -> str:
-        name = self._names[path]
-        details = [
-            f"{variable.name} is {worded(value)}"
-            for variable in self._shown
-            if variable.about is About.VALUE and variable.path == path
-            if (value := self._small.assignment[variable]) is not Some.ME and not self._leads_on(path, variable.name)
-        ]
-        new = "new " if self._small.space.fresh and not path else ""
-        named = name if name != self._resource(path) else a(new + name)
-        return named + (f" ({', '.join(details)})" if details else "")
-
-    def _the(self, path: Path) -> str:
-        return self._names[path] if self._names[path] != self._resource(path) else f"the {self._names[path]}"
-
-    def _resource(self, path: Path) -> str:
-        return path[-1].resource if path else self._small.space.resource
-
-    def _onward(self, path: Path, by_reference: bool) -> list[Path]:
-        further = (p for p in self._paths if p[:-1] == path and p != path)
-        return [p for p in further if self._small.space.refers(p) == by_reference]
-
-    def _leads_on(self, path: Path, name: str) -> bool:
-        return any(p[-1].field == name for p in self._onward(path, by_reference=True))
-
-
-def _matters(variable: Variable, value: Any) -> bool:
-    """Whether a value is worth a word: who the caller is not, and what is not there, is not."""
-    if variable.about is About.VALUE:
-        return value is not Some.GONE
-    return isinstance(value, str) or value is Some.ME
-
-
-def worded(value: Any) -> str:
-    """A value of a variable in words."""
-    match value:
-        case True | False:
-            return "yes" if value else "no"
-        case Some.NONE:
-            return "empty"
-        case Some.NOW:
-            return "today"
-        case Some.PAST | Some.FUTURE:
-            return str(value.name.lower())
-        case Some.OTHER:
-            return "something else"
-    return str(value)
