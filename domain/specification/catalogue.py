@@ -104,16 +104,18 @@ def _creation(spec: Specification, resource: Resource) -> Iterator[Question]:
         yield ask(spec, "Q-NOBODY-READS", resource.place, resource.name, said, line)
         if rule:
             return
-    refused = {grant: why for grant in rule if (why := _creation_refused(spec, resource, grant))}
-    if len(refused) < len(rule):
-        for grant, why in refused.items():
+    never = {grant: why for grant in rule if (why := _creation_refused(spec, resource, grant, anybody=True))}
+    if len(never) < len(rule):
+        for grant in rule:
+            if not (why := _creation_refused(spec, resource, grant)):
+                continue
             on = f"{resource.name}.create by {grant.text}"
-            said = f"Who creates {_a(resource.name)} by {tick(grant.text)} is always refused: {why}."
+            said = f"Who creates {_a(resource.name)} by {tick(grant.text)} alone is refused: {why}."
             others = tuple(_create_fixes(spec, resource, grant))
             rest = _rule_line("Leave the grant out", resource, "create", (g for g in rule if g is not grant))
             yield ask(spec, "Q-CREATE-REFUSED", grant.place, on, said, *others, rest)
         return
-    why = "it has no `create`" if not rule else next(iter(refused.values()))
+    why = "it has no `create`" if not rule else next(iter(never.values()))
     place = rule[0].place if rule else resource.place
     yield ask(
         spec,
@@ -147,36 +149,43 @@ def _create_fixes(spec: Specification, resource: Resource, grant: Grant) -> Iter
                 yield _field_line("Let them write that field", resource, written)
 
 
-def _creation_refused(spec: Specification, resource: Resource, grant: Grant) -> str:
-    """Why no record can be created by a grant, by somebody who has no other right; empty where one can be."""
+def _creation_refused(spec: Specification, resource: Resource, grant: Grant, anybody: bool = False) -> str:
+    """Why no record can be created by a grant; empty where one can be.
+
+    By somebody whom the grant describes, who owns nothing and has no stronger role; or by `anybody`.
+    """
     if any(isinstance(who, Engine) for who in grant.who):
         return "" if resource.parent is not None else "a record of its own needs an account, and the engine has none"
     if any(isinstance(who, Through) or (isinstance(who, Role) and not who.path) for who in grant.who):
         return "nobody has a role on a record that is not there yet"
-    why = (0, "its conditions exclude each other")
+    rule, why = resource.rule("create"), (0, "")
     above = () if resource.parent is None else spec.up(resource.name, resource.parent)
     opened = ways(spec, resource.name, resource.rule("open"))
     reached = ways(spec, str(resource.parent), spec.resources[above[-1].resource].rule("open"), above) if above else ()
     for way in ways(spec, resource.name, (grant,)):
-        for result in _besides(way, opened):
-            for parent in _besides(way, reached):
-                found = _try_creation(spec, resource, grant, way, result + parent)
+        anyone = anybody or not way.who
+        for result in _besides(way, opened, anyone):
+            for parent in _besides(way, reached, anyone):
+                others = () if anyone or not (result.who or parent.who) else tuple(g for g in rule if g is not grant)
+                found = _try_creation(spec, resource, grant, others, way + result + parent)
                 if found is None:
                     return ""
                 why = max(why, found)
     return why[1]
 
 
-def _besides(way: Way, others: Iterable[Way]) -> list[Way]:
-    """What else may hold of somebody who is known by `way`: nothing that makes them somebody else.
+def _besides(way: Way, others: Iterable[Way], anyone: bool) -> list[Way]:
+    """What else may hold of somebody who is known by `way`: unless it is `anyone`, nothing that makes them another.
 
     That is a stronger role on the same record, or the owner.
     """
     ladders = {(who.path, who.resource) for who in way.who if isinstance(who, Role)}
 
     def same(who: Any) -> bool:
-        return who in way.who or not (
-            isinstance(who, Owner) or (isinstance(who, Role) and (who.path, who.resource) in ladders)
+        return (
+            anyone
+            or who in way.who
+            or not (isinstance(who, Owner) or (isinstance(who, Role) and (who.path, who.resource) in ladders))
         )
 
     found = [Way(tuple(filter(same, other.who)), other.when) for other in others]
@@ -184,26 +193,25 @@ def _besides(way: Way, others: Iterable[Way]) -> list[Way]:
 
 
 def _try_creation(
-    spec: Specification, resource: Resource, grant: Grant, way: Way, besides: Way
+    spec: Specification, resource: Resource, grant: Grant, others: Rule, way: Way
 ) -> tuple[int, str] | None:
     """None if it goes well; otherwise how far it came, and why no further."""
     scene = Scene(spec)
     new = scene.put(resource.name, "new")
-    scene.become(way.who + besides.who, new, YOU)
+    scene.become(way.who, new, YOU)
     if resource.parent is None:
         scene.own(new, YOU)
     for field in resource.fields.values():
         if field.kind is Kind.CREATOR:
             scene.set(new, field.name, YOU)
-    if not scene.arrange(way.when + besides.when, new):
+    if not scene.arrange(way.when, new):
         return 0, "its conditions exclude each other"
     new, actor = scene.again(new), Actor(YOU)
     for name in resource.steps:
         if new.record.values[name] != resource.steps_start(name):
             return 1, f"{tick(name)} of a new one is always {tick(resource.steps_start(name))}"
-    others = tuple(one for one in resource.rule("create") if one is not grant)
-    if not decided((grant,), actor, new) or (besides.who and decided(others, actor, new)):
-        return 0, "another grant of it does all that this one could"
+    if not decided((grant,), actor, new) or decided(others, actor, new):
+        return 0, ""  # no wonder: by another grant
     parent = new.resource.parent
     if parent is not None and not may("open", actor, scene.reach(new, spec.up(resource.name, parent))):
         return 2, f"they cannot open the {tick(parent)} that it would be in"
@@ -342,6 +350,8 @@ def _looks_personal(resource: Resource, field: Field) -> bool:
     if field.kind in (Kind.YES_NO, Kind.REFERENCE, Kind.ACCOUNT, Kind.CREATOR, Kind.MEMBER):
         return False  # `private: yes/no` says something about the record, not about somebody
     words = field.name.split("_")
+    if words[-1] in ("count", "kind", "type"):
+        return False
     pairs = {(one, other) for one, other in zip(words, [*words[1:], ""], strict=True)}
     about = _PERSONAL | _OF_PEOPLE if _PEOPLE & set(resource.name.split("_")) else _PERSONAL
     return bool(about & set(words) or _PAIRS & pairs)

@@ -1,6 +1,6 @@
 """The questions that a change raises: what happens to the records that are stored."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import Any
@@ -17,9 +17,9 @@ SIMILAR = 0.6
 
 def asked_of_change(before: Specification, after: Specification) -> Iterator[Question]:
     """Every question that the way from one specification to the next raises, answered or not."""
-    names = {_former(resource): resource.name for resource in after.resources.values()}
+    names = {_former(resource, before.resources): resource.name for resource in after.resources.values()}
     gone = [r for r in before.resources.values() if r.name not in names]
-    new = [r for r in after.resources.values() if _former(r) not in before.resources]
+    new = [r for r in after.resources.values() if _former(r, before.resources) not in before.resources]
     for resource in new:
         if (likely := _likely(resource, gone, before, after)) is not None:
             said = f"{tick(likely.name)} vanished, and {tick(resource.name)} appeared, much like it. Is it a new name?"
@@ -27,12 +27,14 @@ def asked_of_change(before: Specification, after: Specification) -> Iterator[Que
             line = Suggestion("It is a new name: keep the records", value)
             yield ask(after, "Q-RENAMED", resource.place, resource.name, said, line)
     for resource in after.resources.values():
-        if _former(resource) in before.resources:
-            yield from _fields(before, after, before.resources[_former(resource)], resource, names)
+        former = before.resources.get(_former(resource, before.resources))
+        if former is not None:
+            yield from _fields(before, after, former, resource, names)
 
 
-def _former(found: Resource | Field) -> str:
-    return found.renamed_from or found.name
+def _former(found: Resource | Field, known: Container[str]) -> str:
+    """What it was called; a `renamed_from` that was approved before says nothing any more."""
+    return found.renamed_from if found.renamed_from is not None and found.renamed_from in known else found.name
 
 
 def _likely(resource: Resource, gone: list[Resource], before: Specification, after: Specification) -> Resource | None:
@@ -66,9 +68,9 @@ def _kind(spec: Specification, resource: Resource, field: Field) -> str:
 def _fields(
     before: Specification, after: Specification, old: Resource, new: Resource, names: dict[str, str]
 ) -> Iterator[Question]:
-    kept = {_former(field) for field in new.fields.values()}
+    kept = {_former(field, old.fields) for field in new.fields.values()}
     gone = [field for field in old.fields.values() if field.name not in kept]
-    appeared = [field for field in new.fields.values() if _former(field) not in old.fields]
+    appeared = [field for field in new.fields.values() if _former(field, old.fields) not in old.fields]
 
     def kind_before(field: Field) -> str:
         kind = _kind(before, old, field)
@@ -88,7 +90,7 @@ def _fields(
                 said = f"{tick(field.name)} is new and required, and {tick(new.name)} was there before."
                 yield ask(after, "Q-REQUIRED", field.place, on, said, *_fillings(new, field))
             continue
-        was = old.fields[_former(field)]
+        was = old.fields[_former(field, old.fields)]
         now_kind, old_kind = _kind(after, new, field), kind_before(was)
         if now_kind != old_kind:
             said = f"{tick(field.name)} of {tick(new.name)} was of type {tick(old_kind)}, and now is {tick(now_kind)}."
