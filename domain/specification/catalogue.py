@@ -112,8 +112,9 @@ def _creation(spec: Specification, resource: Resource) -> Iterator[Question]:
             on = f"{resource.name}.create by {grant.text}"
             said = f"Who creates {_a(resource.name)} by {tick(grant.text)} alone is refused: {why}."
             others = tuple(_create_fixes(spec, resource, grant))
-            rest = _rule_line("Leave the grant out", resource, "create", (g for g in rule if g is not grant))
-            yield ask(spec, "Q-CREATE-REFUSED", grant.place, on, said, *others, rest)
+            rest = [g for g in rule if g is not grant]
+            out = [_rule_line("Leave the grant out", resource, "create", rest)] if rest else []
+            yield ask(spec, "Q-CREATE-REFUSED", grant.place, on, said, *others, *out)
         return
     why = "it has no `create`" if not rule else next(iter(never.values()))
     place = rule[0].place if rule else resource.place
@@ -129,9 +130,11 @@ def _creation(spec: Specification, resource: Resource) -> Iterator[Question]:
 
 def _creation_fixes(spec: Specification, resource: Resource) -> Iterator[Suggestion]:
     for text in ("signed in",) if resource.parent is None else ("owner", "signed in"):
-        if not _creation_refused(_with_rule(spec, resource, "create", (_grant(text),)), resource, _grant(text)):
+        grant = _grant(text)
+        changed = _with_rule(spec, resource, "create", (grant,))
+        if not _creation_refused(changed, changed.resources[resource.name], grant, anybody=True):
             who = "everybody who has an account" if text == "signed in" else "the owner"
-            yield _rule_line(f"Let {who} create it", resource, "create", (_grant(text),))
+            yield _rule_line(f"Let {who} create it", resource, "create", (grant,))
             return
 
 
