@@ -1,5 +1,6 @@
 """Whether the sentences under `examples:` are true, decided by the very functions that decide requests."""
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -340,5 +341,9 @@ _OTHERS: dict[Kind, tuple[Any, ...]] = {
 
 
 def _allowed(what: str, decision: Decision) -> _Verdict:
-    because = decision.because
-    return _Verdict(True, f"{tick(what)} is allowed by {because}." if because else f"{tick(what)} is allowed.")
+    because = _TWICE.sub(r"\1 ", f" by {decision.because}") if decision.because else ""
+    return _Verdict(True, f"{tick(what)} is allowed{because}.")
+
+
+_TWICE = re.compile(r"\b([a-z0-9_]+) \1 ")
+"""`note note 3`: the ids of these records begin with their resource"""

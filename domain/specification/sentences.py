@@ -170,7 +170,11 @@ class _Reading:
         if role.text not in known:
             self.names.excuse(thing.resource, role)
             where = [r.name for r in self.spec.resources.values() if r.ladder and role.text in r.ladder.roles]
-            fix = f"It is one of {listed(where)}." if where else meant(role.text, known, "It has no roles.")
+            fix = (
+                f"It is one of {listed(where)}."
+                if where
+                else meant(role.text, known, "" if known else "It has no roles.")
+            )
             raise Mistake(role.place, f"{tick(role.text)} is no role of {tick(thing.resource)}. {fix}")
 
     # --- claims ---
