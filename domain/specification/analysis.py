@@ -238,7 +238,7 @@ def _owners_alone(resource: Resource, actions: tuple[str, ...], fields: tuple[st
 
 def _blockers(spec: Specification, resource: Resource) -> str:
     """What can stand in the way of deleting a record, as words; empty where nothing can."""
-    gone = _closure(spec, resource.name)
+    gone = closure(spec, resource.name)
     below = [n for n in gone if n != resource.name and (spec.resources[n].keep or spec.resources[n].locked is not None)]
     found = [f"a kept or locked {name} below it" for name in below]
     for other in spec.resources.values():
@@ -251,7 +251,7 @@ def _blockers(spec: Specification, resource: Resource) -> str:
     return ", or ".join(dict.fromkeys(found))
 
 
-def _closure(spec: Specification, name: str) -> list[str]:
+def closure(spec: Specification, name: str) -> list[str]:
     """The resource and all whose records can go with one of its records."""
     found = [name]
     for at in found:

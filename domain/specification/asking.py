@@ -1,8 +1,12 @@
 """A question about a specification: its code, its place, why it matters, and the answers to paste."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from domain.specification.model import Place, Specification
+from domain.specification import writing
+from domain.specification.model import Engine, Field, Grant, Owner, Place, Resource, SignedIn, Specification
+from domain.specification.text import tick
 from domain.specification.writing import scalar
 
 
@@ -117,3 +121,27 @@ def ask(spec: Specification, code: str, place: Place, on: str, asks: str, *answe
     entry = f"  - {{question: {code}, on: {scalar(on)}, because: {scalar(because)}}}"
     meant = Suggestion("It is meant so", entry if spec.answers else f"answers:\n{entry}")
     return Question(code, place, on, asks, why, (*answers, meant))
+
+
+# --- what an answer in the file would say --------------------------------------------------
+
+
+def plain_grant(text: str) -> Grant:
+    """`owner`, `signed in` or `engine`, as an answer would write it."""
+    who: dict[str, Any] = {"owner": Owner(), "signed in": SignedIn(), "engine": Engine()}
+    return Grant((who[text],), (), None, text, Place(1, 1))
+
+
+def rule_line(says: str, resource: Resource, action: str, rule: Iterable[Grant]) -> Suggestion:
+    """An action with these grants."""
+    return Suggestion(says, writing.nested(resource.name, "can", action, value=writing.grants(g.text for g in rule)))
+
+
+def field_line(says: str, resource: Resource, field: Field) -> Suggestion:
+    """A field declared like this."""
+    return Suggestion(says, writing.nested(resource.name, "fields", field.name, value=writing.field(field)))
+
+
+def article(name: str) -> str:
+    """A name in backticks, with its English article."""
+    return f"an {tick(name)}" if name[0] in "aeiou" else f"a {tick(name)}"

@@ -21,7 +21,8 @@ from domain.specification.analysis import (
     rights_of,
     rights_table,
 )
-from domain.specification.asking import Question, Suggestion, ask
+from domain.specification.asking import Question, Suggestion, article, ask, field_line, plain_grant, rule_line
+from domain.specification.endings import endings
 from domain.specification.gains import idle
 from domain.specification.mattering import matters
 from domain.specification.model import (
@@ -31,13 +32,11 @@ from domain.specification.model import (
     Grant,
     Kind,
     Owner,
-    Place,
     Resource,
     Role,
     Rule,
     SignedIn,
     Specification,
-    Test,
     Through,
 )
 from domain.specification.scene import NO_MATTER, Scene, Way, ways
@@ -59,17 +58,10 @@ def asked_of(spec: Specification) -> Iterator[Question]:
         yield from _personal(spec, resource)
         yield from _strangers(spec, resource, strangers)
         yield from _unique(spec, resource)
-        yield from _when_gone(spec, resource)
-        yield from _deletion(spec, resource)
-        yield from _finality(spec, resource)
+        yield from endings(spec, resource)
 
 
 # --- what an answer in the file would say --------------------------------------------------
-
-
-def _grant(text: str) -> Grant:
-    who: dict[str, Any] = {"owner": Owner(), "signed in": SignedIn(), "engine": Engine()}
-    return Grant((who[text],), (), None, text, Place(1, 1))
 
 
 def _with_rule(spec: Specification, resource: Resource, action: str, rule: Rule) -> Specification:
@@ -84,14 +76,6 @@ def _with(spec: Specification, resource: Resource) -> Specification:
     return replace(spec, resources={**spec.resources, resource.name: resource})
 
 
-def _rule_line(says: str, resource: Resource, action: str, rule: Iterable[Grant]) -> Suggestion:
-    return Suggestion(says, writing.nested(resource.name, "can", action, value=writing.grants(g.text for g in rule)))
-
-
-def _field_line(says: str, resource: Resource, field: Field) -> Suggestion:
-    return Suggestion(says, writing.nested(resource.name, "fields", field.name, value=writing.field(field)))
-
-
 # --- nobody can create, nobody can read ----------------------------------------------------
 
 
@@ -99,8 +83,8 @@ def _creation(spec: Specification, resource: Resource) -> Iterator[Question]:
     """A resource nobody can create or open, and grants of `create` that never lead to a record."""
     rule = resource.rule("create")
     if not resource.rule("open"):
-        said = f"Nobody can open {_a(resource.name)}: it has neither `read` nor `open`."
-        line = _rule_line("Let the owner read it", resource, "read", (_grant("owner"),))
+        said = f"Nobody can open {article(resource.name)}: it has neither `read` nor `open`."
+        line = rule_line("Let the owner read it", resource, "read", (plain_grant("owner"),))
         yield ask(spec, "Q-NOBODY-READS", resource.place, resource.name, said, line)
         if rule:
             return
@@ -110,10 +94,10 @@ def _creation(spec: Specification, resource: Resource) -> Iterator[Question]:
             if not (why := _creation_refused(spec, resource, grant)):
                 continue
             on = f"{resource.name}.create by {grant.text}"
-            said = f"Who creates {_a(resource.name)} by {tick(grant.text)} alone is refused: {why}."
+            said = f"Who creates {article(resource.name)} by {tick(grant.text)} alone is refused: {why}."
             others = tuple(_create_fixes(spec, resource, grant))
             rest = [g for g in rule if g is not grant]
-            out = [_rule_line("Leave the grant out", resource, "create", rest)] if rest else []
+            out = [rule_line("Leave the grant out", resource, "create", rest)] if rest else []
             yield ask(spec, "Q-CREATE-REFUSED", grant.place, on, said, *others, *out)
         return
     why = "it has no `create`" if not rule else next(iter(never.values()))
@@ -123,18 +107,18 @@ def _creation(spec: Specification, resource: Resource) -> Iterator[Question]:
         "Q-NOBODY-CREATES",
         place,
         resource.name,
-        f"Nobody can create {_a(resource.name)}: {why}.",
+        f"Nobody can create {article(resource.name)}: {why}.",
         *_creation_fixes(spec, resource),
     )
 
 
 def _creation_fixes(spec: Specification, resource: Resource) -> Iterator[Suggestion]:
     for text in ("signed in",) if resource.parent is None else ("owner", "signed in"):
-        grant = _grant(text)
+        grant = plain_grant(text)
         changed = _with_rule(spec, resource, "create", (grant,))
         if not _creation_refused(changed, changed.resources[resource.name], grant, anybody=True):
             who = "everybody who has an account" if text == "signed in" else "the owner"
-            yield _rule_line(f"Let {who} create it", resource, "create", (grant,))
+            yield rule_line(f"Let {who} create it", resource, "create", (grant,))
             return
 
 
@@ -143,13 +127,13 @@ def _create_fixes(spec: Specification, resource: Resource, grant: Grant) -> Iter
     rule = (*resource.rule("read"), seen)
     changed = _with_rule(spec, resource, "read", rule)
     if not _creation_refused(changed, changed.resources[resource.name], grant):
-        yield _rule_line("Let them read what they create", resource, "read", rule)
+        yield rule_line("Let them read what they create", resource, "read", rule)
     for field in resource.fields.values():
         if field.required and field.write is not None:
             written = replace(field, write=(*field.write, seen))
             changed = _with_field(spec, resource, written)
             if not _creation_refused(changed, changed.resources[resource.name], grant):
-                yield _field_line("Let them write that field", resource, written)
+                yield field_line("Let them write that field", resource, written)
 
 
 def _creation_refused(spec: Specification, resource: Resource, grant: Grant, anybody: bool = False) -> str:
@@ -239,7 +223,7 @@ def _idle(spec: Specification) -> Iterator[Question]:
             continue
         code = "Q-SWALLOWED" if found.by else "Q-NEVER-MATCHES"
         on = f"{resource.name}.{_on(right)} by {right.who}"
-        never = f"{tick(right.who)} never gives anybody {tick(right.action)} of {_a(resource.name)}"
+        never = f"{tick(right.who)} never gives anybody {tick(right.action)} of {article(resource.name)}"
         said = found.text if found.by else never
         yield ask(spec, code, right.place, on, f"{said}.", *_left_out(resource, right))
 
@@ -261,7 +245,7 @@ def _left_out(resource: Resource, right: Right) -> Iterator[Suggestion]:
         )
         if rule:
             closed = replace(field, read=rule) if verb == "read" else replace(field, write=rule)
-            yield _field_line(says, resource, closed)
+            yield field_line(says, resource, closed)
     elif ": " in right.action:
         name, _, change = right.action.partition(": ")
         (found,) = (step.rule for step in resource.steps[name] if f"{step.before} -> {step.after}" == change)
@@ -272,7 +256,7 @@ def _left_out(resource: Resource, right: Right) -> Iterator[Suggestion]:
     else:
         rule = tuple(grant for grant in resource.can[right.action] if grant is not right.grant)
         if rule:
-            yield _rule_line(says, resource, right.action, rule)
+            yield rule_line(says, resource, right.action, rule)
 
 
 # --- roles ---------------------------------------------------------------------------------
@@ -290,7 +274,7 @@ def _roles(spec: Specification, resource: Resource) -> Iterator[Question]:
         return
     why = "whoever shares needs such a role first" if share else "it has no `share`"
     said = f"Nobody can give the {_plural('role', lost)} {listed(lost, 'and')} of {tick(resource.name)}: {why}."
-    line = _rule_line("Let the owner give roles", resource, "share", (*share, _grant("owner")))
+    line = rule_line("Let the owner give roles", resource, "share", (*share, plain_grant("owner")))
     yield ask(spec, "Q-ROLE-UNGIVEN", ladder.place or resource.place, f"{resource.name}.roles", said, line)
 
 
@@ -315,11 +299,11 @@ def _self_access(spec: Specification, resource: Resource, asked: dict[tuple[str,
         )
         lines = []
         for text, who in (("owner", "the owner"), ("engine", "the engine")):
-            closed = replace(field, write=(_grant(text),))
+            closed = replace(field, write=(plain_grant(text),))
             changed = _with_field(spec, resource, closed)
             opened = openings(changed).get((resource.name, field.name), ())
             if not gains(changed, changed.resources[resource.name], closed, opened):
-                lines.append(_field_line(f"Let only {who} write it", resource, closed))
+                lines.append(field_line(f"Let only {who} write it", resource, closed))
                 break
         yield ask(spec, "Q-SELF-ACCESS", field.place, f"{resource.name}.{field.name}", asks, *lines)
 
@@ -374,8 +358,8 @@ def _personal(spec: Specification, resource: Resource) -> Iterator[Question]:
         else:
             continue
         said = f"{tick(field.name)} of {tick(resource.name)} looks personal, and {who} can read it."
-        closed = replace(field, read=(_grant("owner"),))
-        line = _field_line("Show it to the owner only", resource, closed)
+        closed = replace(field, read=(plain_grant("owner"),))
+        line = field_line("Show it to the owner only", resource, closed)
         yield ask(spec, "Q-PUBLIC-PERSONAL", field.place, f"{resource.name}.{field.name}", said, line)
 
 
@@ -397,8 +381,8 @@ def _strangers(spec: Specification, resource: Resource, strangers: dict[Any, str
             continue
         rule = resource.rule(right.action)
         said = f"{right.action.capitalize()} of any {tick(resource.name)} is open to {who}: {tick(right.grant.text)}."
-        owner = [_grant("owner") if grant is right.grant else grant for grant in rule]
-        line = _rule_line("Let the owner do it instead", resource, right.action, owner)
+        owner = [plain_grant("owner") if grant is right.grant else grant for grant in rule]
+        line = rule_line("Let the owner do it instead", resource, right.action, owner)
         on = f"{resource.name}.{right.action} by {right.grant.text}"
         yield ask(spec, "Q-STRANGERS-CHANGE", right.place, on, said, line)
 
@@ -423,210 +407,3 @@ def _unique(spec: Specification, resource: Resource) -> Iterator[Question]:
                 )
             ]
         yield ask(spec, "Q-UNIQUE-EVERYWHERE", unique.place, f"{resource.name}.{fields}", said, *lines)
-
-
-# --- deletion ------------------------------------------------------------------------------
-
-
-def _when_gone(spec: Specification, resource: Resource) -> Iterator[Question]:
-    """References that say nothing of what happens, where that depends or leaves a required field empty."""
-    for field in resource.references():
-        target = spec.resources[str(field.target)]
-        if field.when_gone is not None or not _goes(spec, target.name):
-            continue
-        if _may_share_a_root(spec, resource.name, target.name):
-            root = tick(spec.chain(target.name)[-1])
-            what = f"within the same {root} the deletion is refused, and elsewhere the reference goes null"
-        elif not field.optional:
-            what = "the reference goes null, although it is required"
-        else:
-            continue
-        said = (
-            f"{_a(target.name).capitalize()} can be deleted, and {tick(field.name)} of {_a(resource.name)} does not "
-            f"say what happens then. As it stands, {what}."
-        )
-        lines = [
-            _field_line(says, resource, replace(field, when_gone=answer))
-            for answer, says in (
-                ("block", "It cannot be deleted as long as something refers to it"),
-                ("empty", "The reference goes null"),
-                ("delete", "What refers to it is deleted too"),
-            )
-        ]
-        yield ask(spec, "Q-WHEN-GONE", field.place, f"{resource.name}.{field.name}", said, *lines)
-
-
-def _may_share_a_root(spec: Specification, name: str, target: str) -> bool:
-    """Whether two records can hang under the same root record, and neither of them is that root."""
-    chain = spec.chain(target)
-    return len(chain) > 1 and spec.chain(name)[-1] == chain[-1]
-
-
-def _goes(spec: Specification, name: str, seen: frozenset[str] = frozenset()) -> bool:
-    """Whether somebody may delete such a record, one above it, or one that it follows."""
-    if name in seen:
-        return False
-    for at in spec.chain(name):
-        follows = [str(f.target) for f in spec.resources[at].references() if f.when_gone == "delete"]
-        if spec.resources[at].rule("delete") or any(_goes(spec, one, seen | {name}) for one in follows):
-            return True
-    return False
-
-
-def _deletion(spec: Specification, resource: Resource) -> Iterator[Question]:
-    """Deletions that something stands in the way of: for ever, or because it is kept."""
-    rule = resource.rule("delete")
-    for_ever = list(_obstacles(spec, resource)) if rule else []
-    if for_ever:
-        what = ", or ".join(words for words, _ in for_ever)
-        said = f"{_a(resource.name).capitalize()} can never be deleted any more once there is {what}."
-        lines = list(_obstacle_lines(spec, for_ever)) if len(for_ever) == 1 else []
-        yield ask(spec, "Q-DELETE-BLOCKED", rule[0].place, f"{resource.name}.delete", said, *lines)
-    if not resource.keep:
-        return
-    above = [at for at in spec.chain(resource.name)[1:] if spec.resources[at].rule("delete")]
-    above = [at for at in above if resource.name not in _blocking(spec, spec.resources[at])]
-    if above:
-        deletes = spec.resources[above[0]].rule("delete")
-        said = (
-            f"{tick(resource.name)} is kept, and the {tick(above[0])} above it can be deleted by "
-            f"{listed((grant.text for grant in deletes), 'and')} (line {deletes[0].place.line})."
-        )
-        line = Suggestion("It goes along", writing.nested(resource.name, "keep", value="no"))
-        yield ask(spec, "Q-KEEP-BELOW", resource.place, f"{resource.name}.keep", said, line)
-
-
-def _blocking(spec: Specification, resource: Resource) -> list[str]:
-    return [name for _, name in _obstacles(spec, resource)]
-
-
-def _obstacles(spec: Specification, resource: Resource) -> Iterator[tuple[str, str]]:
-    """What can forbid the deletion for ever, in words, and the resource that does."""
-    below = _below(spec, resource.name)
-    for name in below:
-        at = spec.resources[name]
-        between = spec.chain(name)[: spec.chain(name).index(resource.name)] if resource.name in spec.chain(name) else ()
-        movable = any(spec.resources[one].rule("move") for one in between if one != name)
-        stuck = _final(spec, at)
-        if at.keep and not movable and not at.rule("delete") and not at.rule("move"):
-            yield f"{_a(name)} below it, which is kept and which nobody can delete", name
-        elif stuck and not movable:
-            yield f"{_a(name)} below it that is locked for good ({stuck})", name
-    going = {resource.name, *below}
-    for other in spec.resources.values():
-        for field in other.references():
-            if other.name in going or field.target not in going or not _blocks(spec, other, field):
-                continue
-            if _holds_on(spec, other, field):
-                yield (
-                    f"{_a(other.name)} whose {tick(field.name)} refers to it, which nobody can delete or change",
-                    other.name,
-                )
-
-
-def _obstacle_lines(spec: Specification, found: list[tuple[str, str]]) -> Iterator[Suggestion]:
-    ((_, name),) = found
-    at = spec.resources[name]
-    if at.keep and not at.rule("delete") and not _final(spec, at):
-        yield _rule_line(f"Let the owner delete {_a(name)} first", at, "delete", (_grant("owner"),))
-
-
-def _blocks(spec: Specification, resource: Resource, field: Field) -> bool:
-    unsaid = field.when_gone is None and _may_share_a_root(spec, resource.name, str(field.target))
-    return field.when_gone == "block" or unsaid
-
-
-def _holds_on(spec: Specification, resource: Resource, field: Field) -> bool:
-    """Whether a referring record can get into a state in which it neither goes nor changes its reference."""
-    updates = resource.rule("update")
-    if resource.locked is not None and _final(spec, resource) and field.name not in resource.locked.excepted:
-        return True
-    return not _goes(spec, resource.name) and not any(grant.covers(field.name) for grant in updates)
-
-
-def _below(spec: Specification, name: str) -> list[str]:
-    """Every resource whose records go with one of this resource, or would."""
-    found = [name]
-    for at in found:
-        follow = [
-            r.name
-            for r in spec.resources.values()
-            for f in r.references()
-            if f.target == at and f.when_gone == "delete"
-        ]
-        found += [n for n in dict.fromkeys([*(r.name for r in spec.children(at)), *follow]) if n not in found]
-    return found[1:]
-
-
-def _a(name: str) -> str:
-    return f"an {tick(name)}" if name[0] in "aeiou" else f"a {tick(name)}"
-
-
-# --- what never ends, and what never begins ------------------------------------------------
-
-
-def _final(spec: Specification, resource: Resource) -> str:
-    """The state in which a record's own lock never ends, in words; empty where it can always end."""
-    if resource.locked is None:
-        return ""
-    parts = []
-    for condition in resource.locked.when:
-        if condition.path:
-            return ""
-        field = resource.fields[condition.field]
-        excepted = field.name in resource.locked.excepted and any(g.covers(field.name) for g in resource.rule("update"))
-        if (
-            excepted
-            or condition.test is Test.FUTURE
-            or field.kind in (Kind.REFERENCE, Kind.ACCOUNT, Kind.CREATOR, Kind.MEMBER)
-        ):
-            return ""
-        if field.name in resource.steps and condition.test is Test.IS:
-            ends = [
-                value for value in condition.values if _reached(resource, field.name, value) <= set(condition.values)
-            ]
-            if not ends:
-                return ""
-            parts.append(f"{field.name} is {' or '.join(ends)}")
-        else:
-            parts.append(f"{field.name} {_said(condition.test, condition.values)}")
-    return " and ".join(parts)
-
-
-def _said(test: Test, values: tuple[Any, ...]) -> str:
-    words = ["yes" if v is True else "no" if v is False else str(v) for v in values]
-    return f"is {' or '.join(words)}" if words else str(test)
-
-
-def _reached(resource: Resource, field: str, start: str) -> set[str]:
-    """The values that steps lead to from one, itself among them."""
-    found = [start]
-    for at in found:
-        found += [s.after for s in resource.steps[field] if s.before == at and s.after not in found]
-    return set(found)
-
-
-def _finality(spec: Specification, resource: Resource) -> Iterator[Question]:
-    lock = resource.locked
-    if lock is not None and (stuck := _final(spec, resource)):
-        switches = [c.field for c in lock.when if resource.fields[c.field].kind is Kind.YES_NO]
-        switched = [name for name in switches if any(grant.covers(name) for grant in resource.rule("update"))]
-        if switches == [c.field for c in lock.when] and switched:
-            said = f"Once {tick(stuck)}, {_a(resource.name)} is locked for good: nobody can change that back."
-            when = " and ".join(f"{c.field} {_said(c.test, c.values)}" for c in lock.when)
-            excepted = ", ".join(dict.fromkeys((*lock.excepted, switched[0])))
-            value = writing.nested(resource.name, "locked", value=f"when {when}, except {excepted}")
-            line = Suggestion("Let it be unlocked again", value)
-            yield ask(spec, "Q-LOCKED-FOREVER", resource.place, f"{resource.name}.locked", said, line)
-    for name in resource.steps:
-        field = resource.fields[name]
-        reached = _reached(resource, name, resource.steps_start(name))
-        for value in field.values:
-            if value in reached:
-                continue
-            start = tick(field.values[0])
-            said = f"No step leads to {tick(value)} of {tick(name)}; a new {tick(resource.name)} starts at {start}."
-            before = next(v for v in reversed(field.values[: field.values.index(value)]) if v in reached)
-            step = writing.nested(resource.name, "steps", name, f"{before} -> {value}", value="owner")
-            on = f"{resource.name}.{name}.{value}"
-            yield ask(spec, "Q-VALUE-UNREACHED", field.place, on, said, Suggestion("Add a step", step))

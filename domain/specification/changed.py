@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from domain.specification import writing
-from domain.specification.asking import Question, Suggestion, ask
+from domain.specification.asking import Question, Suggestion, ask, field_line
 from domain.specification.model import Field, Kind, Resource, Specification
 from domain.specification.text import tick
 from domain.values import ValueRefused, accept
@@ -84,7 +84,7 @@ def _fields(
                 gone_field = f"{tick(likely.name)} of {tick(new.name)} vanished"
                 said = f"{gone_field}, and {tick(field.name)} of the same type appeared. Is it a new name?"
                 renamed = replace(field, renamed_from=likely.name)
-                line = _line("It is a new name: keep the values", new, renamed)
+                line = field_line("It is a new name: keep the values", new, renamed)
                 yield ask(after, "Q-RENAMED", field.place, on, said, line)
             elif field.required and not field.by_engine:
                 said = f"{tick(field.name)} is new and required, and {tick(new.name)} was there before."
@@ -117,14 +117,10 @@ def _likely_field(
     return best if best is not None and _same_letters(best.name, field.name) >= SIMILAR else None
 
 
-def _line(says: str, resource: Resource, field: Field) -> Suggestion:
-    return Suggestion(says, writing.nested(resource.name, "fields", field.name, value=writing.field(field)))
-
-
 def _fillings(resource: Resource, field: Field) -> Iterator[Suggestion]:
     if (value := _some_value(field)) is not None:
-        yield _line("Fill it in the records that there are", resource, replace(field, default=value))
-    yield _line("Let it be empty", resource, replace(field, optional=True))
+        yield field_line("Fill it in the records that there are", resource, replace(field, default=value))
+    yield field_line("Let it be empty", resource, replace(field, optional=True))
 
 
 def _some_value(field: Field) -> Any:
@@ -152,4 +148,4 @@ def _back(
     if simple and before.value_field(old.name, was.name) is was:
         again = replace(was, name=field.name, renamed_from=field.renamed_from, read=field.read, write=field.write)
         if not (field.write is not None and again.by_engine):
-            yield _line("Keep the type", new, again)
+            yield field_line("Keep the type", new, again)
