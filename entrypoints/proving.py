@@ -22,7 +22,8 @@ from adapters.persistence.sql.pool import Server
 from adapters.proof_reports import as_html, as_json, as_junit, words
 from application.proof import report as proof
 from application.proof.attack import Budget
-from domain.specification.analysis import account_grants, declared_channels, public_grants
+from domain.specification.analysis import declared_channels
+from domain.specification.gains import for_any_account, public
 from domain.specification.model import Specification
 from entrypoints import laboratory, reports
 from entrypoints.settings import Settings
@@ -250,8 +251,8 @@ def _print_cells(console: Console, report: proof.Report) -> None:
     if any(cell.allowed and _notable(report, *place) for place, cell in report.cells.items()):
         _say(console, Text("! Outsiders were let in, as the specification says. Should they be?", style="yellow"))
         spec = report.specification
-        for right in (*public_grants(spec), *account_grants(spec)):
-            _say(console, f"  {words.sentence(spec, right)} (line {right.place.line})")
+        for found in (*public(spec), *for_any_account(spec)):
+            _say(console, f"  {words.sentence(spec, found.right)} (line {found.right.place.line})")
     console.print()
 
 

@@ -14,12 +14,11 @@ from domain.errors import Problem, SpecificationInvalid
 from domain.specification.analysis import (
     Channel,
     Right,
-    account_grants,
     declared_channels,
-    public_grants,
     rights_table,
 )
 from domain.specification.asking import Question
+from domain.specification.gains import Public, for_any_account, public
 from domain.specification.model import Specification
 from domain.values import instant_text
 
@@ -120,6 +119,11 @@ def rights_as_json(rights: Sequence[Right]) -> list[dict[str, Any]]:
     ]
 
 
+def _outsiders_as_json(found: Sequence[Public]) -> list[dict[str, Any]]:
+    rights = rights_as_json([each.right for each in found])
+    return [{**right, "witness": each.witness} for right, each in zip(rights, found, strict=True)]
+
+
 def specification_as_json(
     path: Path, specification: Specification, problems: Sequence[Problem], questions: Sequence[Question]
 ) -> dict[str, Any]:
@@ -129,8 +133,8 @@ def specification_as_json(
         "version": specification.version,
         "errors": problems_as_json(path, problems),
         "questions": questions_as_json(questions),
-        "public": rights_as_json(public_grants(specification)),
-        "any_account": rights_as_json(account_grants(specification)),
+        "public": _outsiders_as_json(public(specification)),
+        "any_account": _outsiders_as_json(for_any_account(specification)),
         "rights": rights_as_json(rights_table(specification)),
         "channels": [
             {"resource": c.resource, "kind": c.kind, "line": c.place.line, "because": c.because}
@@ -141,8 +145,8 @@ def specification_as_json(
 
 def print_specification(console: Console, specification: Specification) -> None:
     """What is public, what may be inferred, and the table of who may do what."""
-    _print_public(console, public_grants(specification))
-    _print_outsiders(console, "Any account may (whoever signs up)", account_grants(specification))
+    _print_public(console, public(specification))
+    _print_outsiders(console, "Any account may (whoever signs up)", for_any_account(specification))
     _print_channels(console, declared_channels(specification))
     table = Table(title="Who may do what (everything else is denied)", title_justify="left", box=None, pad_edge=False)
     for name in ("resource", "action", "who", "line"):
@@ -164,21 +168,23 @@ def print_verdict(console: Console, specification: Specification, problems: int,
     console.print(f"{name}: {', '.join(said)}.\n", highlight=False)
 
 
-def _print_public(console: Console, public: Sequence[Right]) -> None:
-    if not public:
+def _print_public(console: Console, found: Sequence[Public]) -> None:
+    if not found:
         console.print("Nothing is public: every right needs an account.\n")
         return
-    _print_outsiders(console, "Public (no account needed)", public)
+    _print_outsiders(console, "Public (no account needed)", found)
 
 
-def _print_outsiders(console: Console, title: str, rights: Sequence[Right]) -> None:
-    """Rights of people to whom nobody gave anything."""
-    if not rights:
+def _print_outsiders(console: Console, title: str, found: Sequence[Public]) -> None:
+    """Rights of people to whom nobody gave anything, each with a smallest world in which they have it."""
+    if not found:
         return
     console.print(f"[yellow]{title}[/]:")
-    for right in rights:
+    for each in found:
+        right = each.right
         what = f"{escape(right.action)} {escape(right.resource)}: {escape(right.who)}"
         console.print(f"  {what} [dim]line {right.place.line}[/]")
+        console.print(f"    [dim]such as {escape(each.witness)}[/]", soft_wrap=True, highlight=False)
     console.print()
 
 

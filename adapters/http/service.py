@@ -12,7 +12,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from adapters.http.openapi import problems
 from domain.errors import NotFound, Unavailable
-from domain.specification.analysis import Right, account_grants, public_grants, rights_table
+from domain.specification.analysis import Right, rights_table
+from domain.specification.gains import for_any_account, public
 from domain.specification.model import Resource, Specification
 
 _ASSETS = {
@@ -120,8 +121,8 @@ def openapi_route(app: FastAPI, encode: Callable[[Any], bytes]) -> None:
 
 def landing_page(specification: Specification) -> str:
     """What is served here and who may do what, for people."""
-    marks = {_at(right): "any account" for right in account_grants(specification)}
-    marks |= {_at(right): "public" for right in public_grants(specification)}
+    marks = {_at(found.right): "any account" for found in for_any_account(specification)}
+    marks |= {_at(found.right): "public" for found in public(specification)}
     rights = rights_table(specification)
     sections = "".join(
         _section(specification, resource, [right for right in rights if right.resource == resource.name], marks)

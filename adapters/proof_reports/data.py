@@ -7,7 +7,8 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from adapters.proof_reports.words import count, excused, per_second, sentence, verdict, visible
 from application.proof.report import Finding, Report
-from domain.specification.analysis import Right, account_grants, declared_channels, public_grants
+from domain.specification.analysis import Right, declared_channels
+from domain.specification.gains import for_any_account, public
 
 
 def fingerprint(report: Report) -> str:
@@ -46,8 +47,8 @@ def as_json(report: Report) -> dict[str, Any]:
             }
             for (resource, action, relation), cell in report.cells.items()
         ],
-        "public": [_right(report, right) for right in public_grants(spec)],
-        "any_account": [_right(report, right) for right in account_grants(spec)],
+        "public": [_right(report, found.right) for found in public(spec)],
+        "any_account": [_right(report, found.right) for found in for_any_account(spec)],
         "grants": [
             {
                 "resource": use.resource,

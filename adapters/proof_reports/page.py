@@ -12,7 +12,8 @@ from adapters.proof_reports.data import fingerprint
 from adapters.proof_reports.markup import Html, joined, tag, text
 from adapters.proof_reports.style import CSS
 from application.proof.report import Cell, Finding, GrantUse, Report
-from domain.specification.analysis import Right, account_grants, declared_channels, public_grants, rights_table
+from domain.specification.analysis import Right, declared_channels, rights_table
+from domain.specification.gains import for_any_account, public
 from domain.specification.model import Resource
 
 OPEN, ANY, BAD = "is-open", "is-any", "is-bad"
@@ -67,8 +68,8 @@ class _Page:
         self.report = report
         self.spec = report.specification
         self.lines = words.lines_of(report.source)
-        self.public = public_grants(self.spec)
-        self.any_account = account_grants(self.spec)
+        self.public = [found.right for found in public(self.spec)]
+        self.any_account = [found.right for found in for_any_account(self.spec)]
         self.marks: dict[int, str] = {}
         for mark, rights in ((ANY, self.any_account), (OPEN, self.public)):
             self.marks.update((right.place.line, mark) for right in rights)

@@ -1,7 +1,7 @@
-"""What can be asked of a specification: what is public, who has which right, and what may be inferred."""
+"""What a specification says: whom to turn away at the door, who has which right, and what may be inferred."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from domain.specification.model import (
     Anyone,
@@ -50,7 +50,7 @@ class Channel:
     because: str
 
 
-# --- what is public ------------------------------------------------------------------------
+# --- whom to turn away ---------------------------------------------------------------------
 
 
 def anonymous_could(spec: Specification, resource: str, rule: Rule) -> bool:
@@ -95,70 +95,6 @@ def _contradictory(when: tuple[Condition, ...]) -> bool:
             if len(tests) == 2 and (Test.EMPTY in tests or tests == {Test.PAST, Test.FUTURE}):
                 return True
     return False
-
-
-def public_grants(spec: Specification) -> tuple[Right, ...]:
-    """Every grant of an action or a step by which an anonymous caller can do something, in the file's order.
-
-    A root's `create` never is one (what is created must have an owner); nor is any other action where an
-    anonymous caller cannot open the record, or `create` where it cannot open the record above.
-    """
-    return tuple(
-        right
-        for right in rights_table(spec)
-        if not right.action.startswith(("read of ", "write of "))
-        and _anonymous_grant(spec, right.resource, right.grant)
-        and _reachable(spec, spec.resources[right.resource], right.action)
-    )
-
-
-def _reachable(spec: Specification, resource: Resource, action: str) -> bool:
-    """Whether an anonymous caller can open what an action needs to be open."""
-    if not anonymous_could(spec, resource.name, resource.rule("open")):
-        return False
-    if action != "create":
-        return True
-    above = None if resource.parent is None else spec.resources[resource.parent]
-    return above is not None and anonymous_could(spec, above.name, above.rule("open"))
-
-
-def account_grants(spec: Specification) -> tuple[Right, ...]:
-    """Every further grant that any account satisfies on records it has nothing to do with: `read: signed in`.
-
-    Not among them is a root's `create`: whoever creates one becomes its owner.
-    """
-    opened = as_if_signed_in(spec)
-    public = {(right.resource, right.action, right.place) for right in public_grants(spec)}
-    found = {(right.resource, right.action, right.place) for right in public_grants(opened)} - public
-    return tuple(right for right in rights_table(spec) if (right.resource, right.action, right.place) in found)
-
-
-def as_if_signed_in(spec: Specification) -> Specification:
-    """The specification as it would be if nobody had to sign in where any account will do."""
-    return replace(spec, resources={name: _opened(resource) for name, resource in spec.resources.items()})
-
-
-def _opened(resource: Resource) -> Resource:
-
-    def rule(given: Rule) -> Rule:
-        return tuple(
-            replace(grant, who=tuple(Anyone() if isinstance(who, SignedIn) else who for who in grant.who))
-            for grant in given
-        )
-
-    fields = {
-        field.name: field if field.read is None else replace(field, read=rule(field.read))
-        for field in resource.fields.values()
-    }
-    return replace(
-        resource,
-        fields=fields,
-        can={action: rule(grants) for action, grants in resource.can.items()},
-        steps={
-            field: tuple(replace(step, rule=rule(step.rule)) for step in steps)
-            for field, steps in resource.steps.items()
-        },
-    )
 
 
 # --- who may what --------------------------------------------------------------------------

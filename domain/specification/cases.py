@@ -375,6 +375,22 @@ def simplest(cases: Iterable[Case]) -> Cases:
     return kept
 
 
+def joined(cases: Cases) -> Cases:
+    """The same, with one case in place of several that differ only by what kind of caller asks."""
+    found: list[Case] = []
+    for case in cases:
+        twin = next((n for n, other in enumerate(found) if _apart_from_caller(case) == _apart_from_caller(other)), None)
+        if twin is None:
+            found.append(case)
+        else:
+            found[twin] = {v: part | case.get(v, v.domain) for v, part in found[twin].items()}
+    return found
+
+
+def _apart_from_caller(case: Case) -> Case:
+    return {variable: part for variable, part in case.items() if variable.about is not About.CALLER}
+
+
 def within(one: Case, other: Case) -> bool:
     """Whether wherever one holds, the other does."""
     return all(variable in one and one[variable] <= part for variable, part in other.items())

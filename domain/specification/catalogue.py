@@ -6,18 +6,15 @@ has somebody who could.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain, product
 from typing import Any
 
 from domain.judging import by_own_ladder
-from domain.ownership import Actor, may
+from domain.ownership import ANONYMOUS, Actor, may
 from domain.ownership import decide as decided
 from domain.specification import writing
 from domain.specification.analysis import (
     Right,
-    account_grants,
-    anonymous_could,
-    as_if_signed_in,
-    public_grants,
     rights_of,
     rights_table,
 )
@@ -46,9 +43,6 @@ from domain.specification.text import listed, tick
 
 def asked_of(spec: Specification) -> Iterator[Question]:
     """Every question that a specification raises, answered or not."""
-    strangers = {(r.resource, r.action, r.place): "the world" for r in public_grants(spec)}
-    for right in account_grants(spec):
-        strangers.setdefault((right.resource, right.action, right.place), "whoever has an account")
     asked = openings(spec)
     yield from _idle(spec)
     for resource in spec.resources.values():
@@ -56,7 +50,7 @@ def asked_of(spec: Specification) -> Iterator[Question]:
         yield from _roles(spec, resource)
         yield from _self_access(spec, resource, asked)
         yield from _personal(spec, resource)
-        yield from _strangers(spec, resource, strangers)
+        yield from _strangers(spec, resource)
         yield from _unique(spec, resource)
         yield from endings(spec, resource)
 
@@ -345,46 +339,43 @@ def _looks_personal(resource: Resource, field: Field) -> bool:
 
 
 def _personal(spec: Specification, resource: Resource) -> Iterator[Question]:
-    everybody = as_if_signed_in(spec)
     for field in resource.fields.values():
-        if not _looks_personal(resource, field):
-            continue
-        if _readable(spec, resource, field):
-            who = "anybody without an account"
-        elif _readable(
-            everybody, everybody.resources[resource.name], everybody.resources[resource.name].fields[field.name]
-        ):
-            who = "whoever has an account"
-        else:
+        rules = [resource.rule("open"), *([field.read] if field.read is not None else [])]
+        if not _looks_personal(resource, field) or not (who := _strangers_who(spec, resource, rules)):
             continue
         said = f"{tick(field.name)} of {tick(resource.name)} looks personal, and {who} can read it."
-        closed = replace(field, read=(plain_grant("owner"),))
-        line = field_line("Show it to the owner only", resource, closed)
+        line = field_line("Show it to the owner only", resource, replace(field, read=(plain_grant("owner"),)))
         yield ask(spec, "Q-PUBLIC-PERSONAL", field.place, f"{resource.name}.{field.name}", said, line)
-
-
-def _readable(spec: Specification, resource: Resource, field: Field) -> bool:
-    """Whether somebody without an account could ever read the field."""
-    opens = anonymous_could(spec, resource.name, resource.rule("open"))
-    return opens and (field.read is None or anonymous_could(spec, resource.name, field.read))
 
 
 _CHANGING = ("update", "delete", "share", "move", "transfer")
 
 
-def _strangers(spec: Specification, resource: Resource, strangers: dict[Any, str]) -> Iterator[Question]:
+def _strangers(spec: Specification, resource: Resource) -> Iterator[Question]:
     """Records that people change to whom nobody gave anything."""
     for right in rights_of(resource):
-        who = strangers.get((resource.name, right.action, right.place))
-        plain = all(isinstance(one, Anyone | SignedIn) for one in right.grant.who)
-        if who is None or not plain or right.action not in _CHANGING:
+        grant, action = right.grant, right.action
+        plain = all(isinstance(one, Anyone | SignedIn) for one in grant.who)
+        if action not in _CHANGING or not plain:
             continue
-        rule = resource.rule(right.action)
-        said = f"{right.action.capitalize()} of any {tick(resource.name)} is open to {who}: {tick(right.grant.text)}."
-        owner = [plain_grant("owner") if grant is right.grant else grant for grant in rule]
-        line = rule_line("Let the owner do it instead", resource, right.action, owner)
-        on = f"{resource.name}.{right.action} by {right.grant.text}"
-        yield ask(spec, "Q-STRANGERS-CHANGE", right.place, on, said, line)
+        if not (who := _strangers_who(spec, resource, [resource.rule("open"), (grant,)])):
+            continue
+        said = f"{action.capitalize()} of any {tick(resource.name)} is open to {who}: {tick(grant.text)}."
+        owner = [plain_grant("owner") if one is grant else one for one in resource.rule(action)]
+        line = rule_line("Let the owner do it instead", resource, action, owner)
+        yield ask(spec, "Q-STRANGERS-CHANGE", right.place, f"{resource.name}.{action} by {grant.text}", said, line)
+
+
+def _strangers_who(spec: Specification, resource: Resource, rules: list[Rule]) -> str:
+    """Who has all of this on a record that is none of their business, in words; empty where nobody does."""
+    found = [[way.when for way in ways(spec, resource.name, rule) if not way.who] for rule in rules]
+    for actor, who in ((ANONYMOUS, "anybody without an account"), (Actor(YOU), "whoever has an account")):
+        for conditions in product(*found):
+            scene = Scene(spec)
+            at = scene.put(resource.name, "it")
+            if scene.arrange(chain(*conditions), at) and all(decided(r, actor, scene.again(at)) for r in rules):
+                return who
+    return ""
 
 
 # --- uniqueness ----------------------------------------------------------------------------

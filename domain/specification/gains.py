@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from domain.specification.analysis import Right, rights_table
-from domain.specification.cases import Case, Some, assignment
+from domain.specification.cases import Case, Cases, Some, assignment, within
 from domain.specification.model import Anyone, Grant, Resource, Rule, SignedIn, Specification, Step
-from domain.specification.permissions import Decisions, Permission, Reading, allowed, permissions, spaces
+from domain.specification.permissions import Decisions, Permission, Reading, allowed, permissions_on, spaces
 from domain.specification.renaming import renamed
 from domain.specification.telling import CaseInWords, WorldInWords
 from domain.specification.worlds import Small
@@ -28,7 +28,7 @@ class Change:
     """none where the resource is new or gone"""
     rights: tuple[str, ...]
     """the same in words: `read`, `read of budget`, `update of title`, `create with budget`, `status: todo -> doing`,
-    `share of viewer`, `join`, `link`"""
+    `share of viewer`, `join`, `links`"""
     who: str
     """in words: "a guest of a workspace" """
     where: tuple[str, ...]
@@ -82,7 +82,7 @@ class _Comparison:
     """Two specifications on one resource that both have."""
 
     def __init__(self, before: Specification, after: Specification, resource: str) -> None:
-        asked = [p for p in permissions(before, after) if p.resource == resource]
+        asked = list(permissions_on([before.resources[resource], after.resources[resource]]))
         shared = spaces((before, after), resource)
         self._before, self._after = (Decisions(spec, asked, shared) for spec in (before, after))
         self._resource = after.resources[resource]
@@ -93,11 +93,20 @@ class _Comparison:
             more, less = (self._after, self._before) if gained else (self._before, self._after)
             found: dict[Any, tuple[Case, list[Permission]]] = {}
             for permission in more.asked:
-                for case in more.beyond(less, permission):
+                for case in self._told(more, less, permission, gained):
                     key = (permission.fresh, frozenset(case.items()))
                     found.setdefault(key, (case, []))[1].append(permission)
             for case, changed in found.values():
                 yield self._change(case, changed, gained)
+
+    def _told(self, more: Decisions, less: Decisions, permission: Permission, gained: bool) -> Cases:
+        """What is beyond; where somebody gains `read`, `open` goes without saying."""
+        found = more.beyond(less, permission)
+        reading = Permission(permission.resource, "read")
+        if permission.action != "open" or not gained or reading not in more.cases:
+            return found
+        read = more.beyond(less, reading)
+        return [case for case in found if not any(within(case, other) for other in read)]
 
     def _change(self, case: Case, changed: list[Permission], gained: bool) -> Change:
         decisions = self._after if gained else self._before
@@ -107,8 +116,8 @@ class _Comparison:
         words = CaseInWords(decisions.specification, self._resource, space, case)
         rights = tuple(_rights(changed, decisions.asked))
         steps = {p.of.split(": ")[0] for p in changed} if all(p.action == "step" for p in changed) else set()
-        verb = "gains" if gained else "loses"
-        text = f"{words.who()} {verb} {_ticked(rights)} on {words.target()}{words.conditions(steps)}"
+        conditions = words.conditions(steps, all(p.locked for p in changed))
+        text = f"{words.who()} {'gains' if gained else 'loses'} {_ticked(rights)} on {words.target()}{conditions}"
         where = tuple(words.where())
         return Change(
             self._resource.name, gained, tuple(changed), rights, words.who(), where, text, WorldInWords(small).text()
@@ -220,7 +229,8 @@ class Idle:
         if not self.by:
             return f"nobody can ever {self.right.action} {self.right.resource} by `{self.right.who}`"
         others = " and ".join(f"`{other.who}` (line {other.place.line})" for other in self.by)
-        return f"`{self.right.who}` changes nothing: {others} allows all of it"
+        allow = "allows" if len(self.by) == 1 else "allow"
+        return f"`{self.right.who}` changes nothing: {others} {allow} all of it"
 
 
 def idle(spec: Specification, among: Collection[Right] | None = None) -> tuple[Idle, ...]:
@@ -255,8 +265,10 @@ def _decided(
 ) -> dict[str, Decisions]:
     """What a specification decides, by resource; where it is `like` another without a grant, only what may differ."""
     if like is None:
-        asked = {name: [p for p in permissions(spec) if p.resource == name] for name in spec.resources}
-        return {name: Decisions(spec, asked[name], spaces((spec,), name)) for name in spec.resources}
+        return {
+            resource.name: Decisions(spec, list(permissions_on([resource])), spaces((spec,), resource.name))
+            for resource in spec.resources.values()
+        }
     touched = {name: decisions for name, decisions in like.items() if grant is None or decisions.looks_at(grant)}
     return {name: Decisions(spec, decisions.asked, decisions.spaces) for name, decisions in touched.items()}
 

@@ -23,6 +23,7 @@ from domain.specification.cases import (
     conditions,
     failing,
     humblest,
+    joined,
     possible,
     product,
     satisfying,
@@ -55,7 +56,7 @@ class Permission:
     """Something that somebody may do with a record of a resource.
 
     `action` is an action; `read` or `write` `of` a field with such a rule (`write`: when it is created); `update` of a
-    field; a step (`of`: `status: todo -> doing`); `share` of a role; `join`, or `link`: making secret links.
+    field; a step (`of`: `status: todo -> doing`); `share` of a role; `join`, or `links`: making secret ones.
     """
 
     resource: str
@@ -67,15 +68,21 @@ class Permission:
         """Whether it is asked of a record that is not there yet."""
         return self.action in ("create", "write")
 
+    @property
+    def locked(self) -> bool:
+        """Whether locks forbid it."""
+        return self.action in ("create", "write", "update", "delete", "move", "step")
+
 
 def permissions(*specifications: Specification) -> tuple[Permission, ...]:
     """Every permission on the resources and fields that all of these specifications have, in the last one's order."""
     *others, last = specifications
     names = [name for name in last.resources if all(name in spec.resources for spec in others)]
-    return tuple(p for name in names for p in _permissions([spec.resources[name] for spec in specifications]))
+    return tuple(p for name in names for p in permissions_on([spec.resources[name] for spec in specifications]))
 
 
-def _permissions(resources: list[Resource]) -> Iterator[Permission]:
+def permissions_on(resources: Sequence[Resource]) -> Iterator[Permission]:
+    """The permissions on one resource, as several specifications have it."""
     name = resources[-1].name
     fields = [f for f in resources[-1].fields if all(f in resource.fields for resource in resources)]
     actions = dict.fromkeys(action for resource in resources for action in resource.can)
@@ -104,7 +111,7 @@ def _permissions(resources: list[Resource]) -> Iterator[Permission]:
         roles = (role for resource in resources if resource.ladder for role in resource.ladder.roles)
         yield from (Permission(name, "share", role) for role in dict.fromkeys(roles))
     if any(resource.links is not None for resource in resources):
-        yield Permission(name, "link")
+        yield Permission(name, "links")
     if any(resource.ladder is not None and resource.ladder.join_open for resource in resources):
         yield Permission(name, "join")
 
@@ -144,8 +151,9 @@ def allowed(permission: Permission, actor: Actor, facts: Facts) -> bool:
         case "delete":
             return _passes(judge_deletion, actor, facts)
         case "share":
-            return resource.ladder is not None and within(resource.ladder, of, sharing_cap(actor, facts))
-        case "link":
+            ladder = resource.ladder
+            return ladder is not None and of in ladder.roles and within(ladder, of, sharing_cap(actor, facts))
+        case "links":
             return resource.links is not None and may("share", actor, facts).allowed
         case "join":
             joined = resource.ladder is not None and resource.ladder.join_open and actor.account is not None
@@ -209,7 +217,7 @@ class Reading:
                 return product(self._may("move"), self._unlocked(()), self._unlocked_above())
             case "share":
                 return self._share(of)
-            case "link":
+            case "links":
                 return self._may("share") if resource.links is not None else ()
             case "join":
                 joined = resource.ladder is not None and resource.ladder.join_open
@@ -387,7 +395,7 @@ class Decisions:
         mine, theirs = self.cases[permission], other.cases[permission]
         if mine == theirs:
             return ()
-        return simplest(part for case in mine if possible(case) for part in beyond(humblest(case), theirs))
+        return joined(simplest(part for case in mine if possible(case) for part in beyond(humblest(case), theirs)))
 
 
 def spaces(specifications: Sequence[Specification], resource: str) -> dict[bool, Space]:

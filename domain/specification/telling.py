@@ -42,22 +42,31 @@ class CaseInWords:
         """The conditions on values, all of which have to hold."""
         return tuple(self._condition(variable, part) for variable, part in self._asked())
 
-    def conditions(self, implied: Container[str]) -> str:
-        """The end of a sentence; it keeps silent on these fields of the record, and calls locked what a lock says."""
+    def conditions(self, implied: Container[str], locks: bool) -> str:
+        """The end of a sentence, which keeps silent on these fields of the record.
+
+        `locks`: whether it is about something that locks forbid, so that what they say need not be repeated.
+        """
         said, unlocked = [], ""
         for variable, part in self._asked():
-            if part == self._unlocked.get(variable):
+            if not variable.path and variable.name in implied:
+                continue
+            if locks and part == self._unlocked.get(variable):
                 unlocked = ", unless locked"
-            elif variable.path or variable.name not in implied:
+            else:
                 said.append(self._condition(variable, part))
         return (f" where {' and '.join(said)}" if said else "") + unlocked
 
     def _asked(self) -> Iterator[tuple[Variable, Part]]:
         """The variables of values that say something; that what is spoken of is there goes without saying."""
         leading = {reference for variable in self._case for reference in variable.by}
-        for variable, part in sorted(self._case.items(), key=lambda item: len(item[0].path)):
-            there = variable in leading and part == {Some.OTHER}
-            if variable.about is About.VALUE and part & variable.least and part != variable.least and not there:
+        for variable, whole in sorted(self._case.items(), key=lambda item: len(item[0].path)):
+            there = frozenset((Some.OTHER,))
+            gone: Part = frozenset((Some.GONE,) if variable.by and self._case.get(variable.by[-1]) == there else ())
+            part, least = whole - gone, variable.least - gone
+            if variable.about is not About.VALUE or (variable in leading and part == there):
+                continue
+            if part & least and part != least:
                 yield variable, part
 
     def _locks(self) -> Iterator[tuple[Variable, Part]]:
@@ -85,7 +94,7 @@ class CaseInWords:
         at = self._at(self._place(variable), named)
         match variable.about:
             case About.OWNER:
-                return f"the owner of {at}"
+                return "its owner" if at == "it" else f"the owner of {at}"
             case About.STAFF:
                 return f"{self._roles(variable, self._spec.staff)} of the staff"
             case About.ROLE:
@@ -95,7 +104,7 @@ class CaseInWords:
                 container = through.container.resource
                 roles = self._roles(variable, self._spec.resources[container].ladder)
                 return f"{roles} of {a(container)} that {a(through.link)} ties {at} to"
-        return f"the {variable.name} of {at}"
+        return f"its {variable.name}" if at == "it" else f"the {variable.name} of {at}"
 
     def _roles(self, variable: Variable, ladder: Ladder | None) -> str:
         """The weakest role, where all that are stronger have it too."""
@@ -128,7 +137,8 @@ class CaseInWords:
             or self._space.refers(variable.path[: number + 2])
         ]
         name = ".".join((*words, variable.name))
-        there, every = part - NOTHING, variable.domain - NOTHING
+        somebody = {*NOTHING, Some.ME}  # who asks is told as such
+        there, every = part - somebody, variable.domain - somebody
         if not there:
             return f"{name} is empty"
         if there == every:
@@ -141,7 +151,7 @@ class CaseInWords:
 
 
 def _either(variable: Variable, part: Part) -> str:
-    return " or ".join(_worded(value) for value in variable.order if value in part)
+    return " or ".join(_worded(value, variable) for value in variable.order if value in part)
 
 
 class WorldInWords:
@@ -210,7 +220,7 @@ class WorldInWords:
     def _one(self, path: Path) -> str:
         name = self._names[path]
         details = [
-            f"{variable.name} is {_worded(value)}"
+            f"{variable.name} is {_worded(value, variable)}"
             for variable in self._shown
             if variable.about is About.VALUE and variable.path == path
             if (value := self._small.assignment[variable]) is not Some.ME and not self._leads_on(path, variable.name)
@@ -246,8 +256,8 @@ def _matters(variable: Variable, value: Any) -> bool:
     return isinstance(value, str) or value is Some.ME
 
 
-def _worded(value: Any) -> str:
-    """A value of a variable in words."""
+def _worded(value: Any, variable: Variable) -> str:
+    """A value in words."""
     match value:
         case True | False:
             return "yes" if value else "no"
@@ -258,5 +268,5 @@ def _worded(value: Any) -> str:
         case Some.PAST | Some.FUTURE:
             return str(value.name.lower())
         case Some.OTHER:
-            return "something else"
+            return "somebody else" if Some.ME in variable.domain else "something else"
     return str(value)

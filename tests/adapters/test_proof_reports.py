@@ -14,7 +14,8 @@ from adapters.proof_reports import as_html, as_json, as_junit, words
 from adapters.proof_reports.markup import tag
 from adapters.specification_file import load, parse
 from application.proof.report import Kind, Mutants, Report
-from domain.specification.analysis import account_grants, public_grants, rights_table
+from domain.specification.analysis import rights_table
+from domain.specification.gains import for_any_account, public
 from tests.adapters.proofs import ANY_ACCOUNT, DELETES, PUBLIC, SOURCE, empty, hostile, leaking, proved
 from tests.application.world import EXAMPLES
 
@@ -51,10 +52,10 @@ def test_the_verdict_counts_the_findings_by_kind() -> None:
 
 def test_public_rights_are_whole_sentences() -> None:
     spec = parse(SOURCE)
-    assert [words.sentence(spec, right) for right in public_grants(spec)] == [
+    assert [words.sentence(spec, found.right) for found in public(spec)] == [
         "Anyone on the internet, without an account, may read a page when its audience is everyone"
     ]
-    assert [words.sentence(spec, right) for right in account_grants(spec)] == [
+    assert [words.sentence(spec, found.right) for found in for_any_account(spec)] == [
         "Everybody with an account may read an idea"
     ]
 

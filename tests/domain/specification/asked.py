@@ -66,7 +66,7 @@ ASKED: list[tuple[str, str, str, str]] = [
     (root("{⟦contact: {type: text, format: email}}", "{create: signed in, read: anyone}"), "Q-PUBLIC-PERSONAL", "note.contact", "looks personal"),
     (root("{⟦salary: {type: decimal, read: [owner, anyone when shown is yes]}, shown: yes/no}", "{create: signed in, read: anyone}"), "Q-PUBLIC-PERSONAL", "note.salary", "looks personal"),
     (root("{⟦name: text}", "{create: signed in, read: anyone}").replace("note:", "customer:"), "Q-PUBLIC-PERSONAL", "customer.name", "looks personal"),
-    (root(can="{create: signed in, read: anyone, delete: ⟦anyone}"), "Q-STRANGERS-CHANGE", "note.delete by anyone", "open to the world"),
+    (root(can="{create: signed in, read: anyone, delete: ⟦anyone}"), "Q-STRANGERS-CHANGE", "note.delete by anyone", "open to anybody without an account"),
     (root(can="{create: signed in, read: signed in, update: [owner, ⟦signed in only title]}", fields="{title: text, text: text}"), "Q-STRANGERS-CHANGE", "note.update by signed in only title", "open to whoever has an account"),
     (root(rest="unique: ⟦title everywhere"), "Q-UNIQUE-EVERYWHERE", "note.title", "the records of all accounts"),
     (root("{title: text, text: text}", rest="unique: [title per owner, '⟦title, text everywhere']"), "Q-UNIQUE-EVERYWHERE", "note.title, text", "`title, text` of `note`"),

@@ -199,9 +199,10 @@ def _other_rule_of_field(spec: Specification, resource: Resource, random: Random
 
 
 def _other_step(spec: Specification, resource: Resource, random: Random) -> Resource | None:
-    if not resource.steps:
+    names = [name for name, steps in resource.steps.items() if steps]
+    if not names:
         return None
-    name = random.choice(list(resource.steps))
+    name = random.choice(names)
     steps = list(resource.steps[name])
     steps.pop(random.randrange(len(steps)))
     return replace(resource, steps={**resource.steps, name: tuple(steps)})

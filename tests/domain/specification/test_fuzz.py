@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from adapters.specification_file import parse
 from domain.errors import SpecificationInvalid
-from domain.specification.analysis import declared_channels, public_grants, rights_table
+from domain.specification.analysis import declared_channels, rights_table
+from domain.specification.gains import compare, public
 from tests.domain.specification.mistakes import MISTAKES
 
 EXAMPLES = [
@@ -32,7 +33,8 @@ def survives(text: str) -> None:
         problems = invalid.problems
     else:
         rights_table(spec)
-        public_grants(spec)
+        public(spec)
+        assert compare(spec, spec) == ()
         declared_channels(spec)
         return
     lines = len(re.findall(r"[\n\r\x85\u2028\u2029]", text)) + 1
