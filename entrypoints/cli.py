@@ -1,4 +1,4 @@
-"""The `freehold` command. Exit codes: 0 done, 1 failed, 2 wrong usage."""
+"""The `freehold` command. Exit codes: 0 done, 1 failed, 2 wrong usage or open questions."""
 
 import asyncio
 import os
@@ -19,10 +19,12 @@ from adapters.http.messages import encode
 from adapters.persistence.memory import MemoryStore
 from adapters.persistence.sql.pool import Server
 from adapters.specification_file import load
+from adapters.specification_schema import json_schema
 from application.ports import SigningKey
 from domain.api_key import ACTIONS, LONGEST_LIFE
 from domain.errors import FreeholdError, Refusal, SchemaDiffers, SpecificationInvalid, Unavailable
 from domain.specification.model import Specification
+from domain.specification.questions import open_questions, untrue
 from domain.values import instant_text
 from entrypoints import asgi, developing, logs, projects, proving, reports
 from entrypoints.container import Container
@@ -80,13 +82,48 @@ def new(
 
 
 @cli.command()
-def check(folder: Folder = Path(), as_json: Json = False) -> None:
-    """Print mistakes, what is public, and who may do what."""
-    specification = _load(_folder(folder), as_json)
+def check(
+    folder: Folder = Path(),
+    watch: Annotated[bool, typer.Option("--watch", help="Check again at each change of the file.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print mistakes, open questions, what is public, and who may do what.
+
+    Exit codes: 0 all is well; 1 there is a mistake; 2 there are open questions.
+    """
+    code = _check(_folder(folder), as_json)
+    if watch:
+        try:
+            for _ in developing.changes(_folder(folder)):
+                code = _check(_folder(folder), as_json)
+        except KeyboardInterrupt:
+            pass
+    raise typer.Exit(code)
+
+
+def _check(folder: Path, as_json: bool) -> int:
+    """Print what there is to say about the file as it is now; the exit code."""
+    path = folder / reports.FILE
+    try:
+        specification = load(path)
+    except SpecificationInvalid as error:
+        _print_invalid(path, error, as_json)
+        return FAILED
+    problems, questions = untrue(specification), open_questions(specification)
     if as_json:
-        reports.print_json(reports.specification_as_json(specification))
+        reports.print_json(reports.specification_as_json(path, specification, problems, questions))
     else:
+        reports.print_places(err, path, problems)
+        reports.print_verdict(out, specification, len(problems), len(questions))
+        reports.print_questions(out, path, questions)
         reports.print_specification(out, specification)
+    return FAILED if problems else USAGE if questions else 0
+
+
+@cli.command()
+def schema(as_json: Json = False) -> None:
+    """Print the JSON Schema of freehold.yaml, for editors (it is JSON, with or without --json)."""
+    reports.print_json(json_schema())
 
 
 @cli.command()
@@ -462,11 +499,15 @@ def _load(folder: Path, as_json: bool) -> Specification:
     try:
         return load(path)
     except SpecificationInvalid as error:
-        if as_json:
-            reports.print_json({"errors": reports.problems_as_json(path, error)})
-        else:
-            reports.print_problems(err, path, error)
+        _print_invalid(path, error, as_json)
         raise typer.Exit(FAILED) from error
+
+
+def _print_invalid(path: Path, error: SpecificationInvalid, as_json: bool) -> None:
+    if as_json:
+        reports.print_json({"errors": reports.problems_as_json(path, error.problems)})
+    else:
+        reports.print_problems(err, path, error)
 
 
 def _memory_store(container: Container) -> Any:

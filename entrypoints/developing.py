@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -14,11 +15,12 @@ import uvicorn
 from dependency_injector import providers
 from rich.console import Console
 from uvicorn.supervisors import Multiprocess
-from watchfiles import awatch
+from watchfiles import awatch, watch
 
 from adapters.http.connection import BoundedProtocol
 from adapters.mail import ConsoleMail
 from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid
+from domain.specification.questions import open_questions, untrue
 from entrypoints import asgi, projects, reports, tour
 from entrypoints.container import Container
 
@@ -130,12 +132,21 @@ async def _seed(container: Container, url: str) -> str:
     return f"Mary and Bob are here already. For a new start, end this and remove {container.database()}."
 
 
+def changes(folder: Path) -> Iterator[object]:
+    """Each change of the specification, for good."""
+    return watch(folder, watch_filter=_is_specification, recursive=False)
+
+
+def _is_specification(_: object, path: str) -> bool:
+    return Path(path).name == reports.FILE
+
+
 async def _next(folder: Path, ask: bool, console: Console, url: str) -> Container:
     """Wait until the file changed to a specification that can be served; say why, as long as it cannot.
 
     Nothing is asked meanwhile: whoever is served would wait for the answer.
     """
-    async for _ in awatch(folder, watch_filter=lambda _, path: Path(path).name == reports.FILE, recursive=False):
+    async for _ in awatch(folder, watch_filter=_is_specification, recursive=False):
         try:
             return _prepare(folder, False, console, url)
         except SpecificationInvalid as error:
@@ -153,6 +164,9 @@ def _prepare(folder: Path, ask: bool, console: Console, url: str) -> Container:
         show = partial(console.print, highlight=False, soft_wrap=True, markup=False)
         container.outgoing.override(providers.Object(ConsoleMail(show)))
         container.public_url.override(providers.Object(container.settings().public_url or url))
+    specification, path = container.specification(), folder / reports.FILE
+    reports.print_places(console, path, untrue(specification))
+    reports.print_questions(console, path, open_questions(specification))
     database, tables = container.database(), container.tables()
     try:
         projects.bring_up(database, tables, allow_losses=False)

@@ -1,14 +1,18 @@
 """A project folder: a new one from a starter, its database brought up to date, and the two accounts of the tour."""
 
+import json
 import re
 from pathlib import Path
 
 from adapters.persistence.sql import migrating, postgres_schema, schema
 from adapters.persistence.sql.pool import Server
 from adapters.persistence.sql.tables import Tables
+from adapters.specification_schema import json_schema
 from domain.errors import SchemaDiffers
 from entrypoints.reports import FILE
 
+SCHEMA = "freehold.schema.json"
+"""what editors check the file against; it lies beside it, so that no network is needed"""
 _HERE = Path(__file__).resolve().parent
 IGNORED = """# Freehold's embedded database, and the secret that seals its keys
 freehold.db*
@@ -34,7 +38,9 @@ def make(folder: Path, starter: str) -> None:
         raise FileExistsError(f"{folder / FILE} is there already")
     folder.mkdir(parents=True, exist_ok=True)
     text = (examples() / starter / FILE).read_text(encoding="utf-8")
-    (folder / FILE).write_text(text.replace(f"app: {starter}\n", f"app: {app_name(folder)}\n", 1), encoding="utf-8")
+    named = text.replace(f"app: {starter}\n", f"app: {app_name(folder)}\n", 1)
+    (folder / FILE).write_text(f"# yaml-language-server: $schema={SCHEMA}\n{named}", encoding="utf-8")
+    (folder / SCHEMA).write_text(json.dumps(json_schema(), indent=1), encoding="utf-8")
     ignored = folder / ".gitignore"
     if not ignored.exists():
         ignored.write_text(IGNORED, encoding="utf-8")
@@ -105,8 +111,10 @@ def _readme(name: str) -> str:
 
 `{FILE}` says what the records of this app are and who may do what with them. Nothing else is needed.
 
-    freehold check {name}    # mistakes, what is public, who may do what
+    freehold check {name}    # mistakes, open questions, what is public, who may do what
     freehold dev {name}      # serve it, with reload: open http://127.0.0.1:8000
     freehold serve {name}    # serve it as it is
     freehold prove {name}    # attack it as everyone, and compare each answer with the file
+
+Editors that know the YAML language server help with the file: they read `{SCHEMA}`, which `freehold schema` prints.
 """

@@ -12,13 +12,14 @@ from rich.table import Table
 from application.ports import SigningKey
 from domain.account import Account
 from domain.api_key import ApiKey
-from domain.errors import SpecificationInvalid
+from domain.errors import Problem, SpecificationInvalid
 from domain.specification.analysis import (
     Channel,
     Right,
     declared_channels,
     rights_table,
 )
+from domain.specification.asking import Question
 from domain.specification.gains import Public, for_any_account, public
 from domain.specification.model import Specification
 from domain.values import instant_text
@@ -31,18 +32,64 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def problems_as_json(path: Path, error: SpecificationInvalid) -> list[dict[str, Any]]:
+def problems_as_json(path: Path, problems: Sequence[Problem]) -> list[dict[str, Any]]:
     """Each mistake with its place."""
-    return [{"file": str(path), "line": p.line, "column": p.column, "message": p.message} for p in error.problems]
+    return [{"file": str(path), "line": p.line, "column": p.column, "message": p.message} for p in problems]
 
 
 def print_problems(console: Console, path: Path, error: SpecificationInvalid) -> None:
     """Each mistake as `file:line:column: message`, in the order of the text."""
-    for problem in error.problems:
+    print_places(console, path, error.problems)
+    console.print(f"[red]{_count('mistake', error.problems)}.[/] Nothing was changed.", highlight=False)
+
+
+def print_places(console: Console, path: Path, problems: Sequence[Problem]) -> None:
+    """`file:line:column: message` each."""
+    for problem in problems:
         place = f"{path}:{problem.line}:{problem.column}:"
         console.print(f"[bold]{escape(place)}[/] {escape(problem.message)}", soft_wrap=True, highlight=False)
-    count = len(error.problems)
-    console.print(f"[red]{count} mistake{'' if count == 1 else 's'}.[/] Nothing was changed.", highlight=False)
+
+
+def questions_as_json(questions: Sequence[Question]) -> list[dict[str, Any]]:
+    """Open questions as data; `yaml` is what to paste."""
+    return [
+        {
+            "code": q.code,
+            "on": q.on,
+            "line": q.place.line,
+            "column": q.place.column,
+            "asks": q.asks,
+            "why": q.why,
+            "answers": [{"says": answer.says, "yaml": answer.yaml} for answer in q.answers],
+        }
+        for q in questions
+    ]
+
+
+def print_questions(console: Console, path: Path, questions: Sequence[Question]) -> None:
+    """Each open question with its place, why it matters, and the lines that would answer it."""
+    for question in questions:
+        place = escape(f"{path}:{question.place.line}:{question.place.column}:")
+        console.print(f"[bold]{place}[/] [yellow]{question.code}[/] on {escape(question.on)}", **_AS_IT_IS)
+        console.print(f"  {escape(question.asks)}\n  {escape(question.why)}", **_AS_IT_IS)
+        console.print(f"  To answer it, paste {'this' if len(question.answers) == 1 else 'one of these'}:", **_AS_IT_IS)
+        for answer in question.answers:
+            console.print(f"  - {escape(answer.says)}:\n[cyan]{_indented(answer.yaml)}[/]", **_AS_IT_IS)
+        console.print()
+    if questions:
+        said = "is open" if len(questions) == 1 else "are open"
+        console.print(f"[yellow]{_count('question', questions)}[/] {said}.\n", **_AS_IT_IS)
+
+
+_AS_IT_IS: dict[str, Any] = {"soft_wrap": True, "highlight": False}
+
+
+def _indented(yaml: str) -> str:
+    return "\n".join(f"      {escape(line)}" for line in yaml.splitlines())
+
+
+def _count(word: str, things: Sequence[Any]) -> str:
+    return f"{len(things)} {word}{'' if len(things) == 1 else 's'}"
 
 
 def print_signing_keys(console: Console, keys: Sequence[SigningKey], as_json: bool) -> None:
@@ -110,12 +157,15 @@ def _outsiders_as_json(found: Sequence[Public]) -> list[dict[str, Any]]:
     return [{**right, "witness": each.witness} for right, each in zip(rights, found, strict=True)]
 
 
-def specification_as_json(specification: Specification) -> dict[str, Any]:
+def specification_as_json(
+    path: Path, specification: Specification, problems: Sequence[Problem], questions: Sequence[Question]
+) -> dict[str, Any]:
     """What `check` found."""
     return {
         "app": specification.app,
         "version": specification.version,
-        "errors": [],
+        "errors": problems_as_json(path, problems),
+        "questions": questions_as_json(questions),
         "public": _outsiders_as_json(public(specification)),
         "any_account": _outsiders_as_json(for_any_account(specification)),
         "rights": rights_as_json(rights_table(specification)),
@@ -128,7 +178,6 @@ def specification_as_json(specification: Specification) -> dict[str, Any]:
 
 def print_specification(console: Console, specification: Specification) -> None:
     """What is public, what may be inferred, and the table of who may do what."""
-    console.print(f"[bold]{escape(specification.app)}[/] {escape(specification.version)}: no mistakes.\n")
     _print_public(console, public(specification))
     _print_outsiders(console, "Any account may (whoever signs up)", for_any_account(specification))
     _print_channels(console, declared_channels(specification))
@@ -142,6 +191,14 @@ def print_specification(console: Console, specification: Specification) -> None:
         table.add_row(resource, action, escape(right.who), str(right.place.line))
         last = (right.resource, right.action)
     console.print(table)
+
+
+def print_verdict(console: Console, specification: Specification, problems: int, questions: int) -> None:
+    """The first line."""
+    said = ["no mistakes"] if not problems else [f"{problems} mistake{'s' * (problems != 1)}"]
+    said += [f"{questions} open question{'s' * (questions != 1)}"] if questions else []
+    name = f"[bold]{escape(specification.app)}[/] {escape(specification.version)}"
+    console.print(f"{name}: {', '.join(said)}.\n", highlight=False)
 
 
 def _print_public(console: Console, found: Sequence[Public]) -> None:

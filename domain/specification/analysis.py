@@ -102,10 +102,11 @@ def _contradictory(when: tuple[Condition, ...]) -> bool:
 
 def rights_table(spec: Specification) -> tuple[Right, ...]:
     """Every grant of a specification: by resource, its actions, its steps, then its fields."""
-    return tuple(right for resource in spec.resources.values() for right in _rights(resource))
+    return tuple(right for resource in spec.resources.values() for right in rights_of(resource))
 
 
-def _rights(resource: Resource) -> Iterator[Right]:
+def rights_of(resource: Resource) -> Iterator[Right]:
+    """Every grant of a resource."""
     for action, rule in resource.can.items():
         yield from (Right(resource.name, action, grant) for grant in rule)
     for field_name, steps in resource.steps.items():
@@ -173,7 +174,7 @@ def _owners_alone(resource: Resource, actions: tuple[str, ...], fields: tuple[st
 
 def _blockers(spec: Specification, resource: Resource) -> str:
     """What can stand in the way of deleting a record, as words; empty where nothing can."""
-    gone = _closure(spec, resource.name)
+    gone = closure(spec, resource.name)
     below = [n for n in gone if n != resource.name and (spec.resources[n].keep or spec.resources[n].locked is not None)]
     found = [f"a kept or locked {name} below it" for name in below]
     for other in spec.resources.values():
@@ -186,7 +187,7 @@ def _blockers(spec: Specification, resource: Resource) -> str:
     return ", or ".join(dict.fromkeys(found))
 
 
-def _closure(spec: Specification, name: str) -> list[str]:
+def closure(spec: Specification, name: str) -> list[str]:
     """The resource and all whose records can go with one of its records."""
     found = [name]
     for at in found:

@@ -13,10 +13,12 @@ from itertools import pairwise
 from domain.specification import fields, shape
 from domain.specification.circles import begun_at, circle_in
 from domain.specification.declarations import LONGEST_CHAIN, TABLES, Reading, declared, ladder
-from domain.specification.model import ACTIONS, Can, Kind, Place, Specification
+from domain.specification.model import ACTIONS, Answer, Can, Example, Kind, Place, Specification
+from domain.specification.names import Names
 from domain.specification.node import Mapping, Node, Scalar
 from domain.specification.paths import with_paths
 from domain.specification.rules import with_rules
+from domain.specification.sentences import example
 from domain.specification.text import Mistake, tick
 
 _TOP = ("app", "version", "staff", "resources", "answers", "examples")
@@ -42,9 +44,9 @@ class _Checks:
             top = shape.table(node, _TOP, "a mapping that begins with `app: myapp`", self.mistakes)
         if not isinstance(node, Mapping):
             self.mistakes.stop()
-        for needed, example in (("app", "app: myapp"), ("resources", "resources:")):
+        for needed, line in (("app", "app: myapp"), ("resources", "resources:")):
             if needed not in top:
-                self.mistakes.add(node.place, f"`{needed}` is missing. Add `{example}` at the top of the file.")
+                self.mistakes.add(node.place, f"`{needed}` is missing. Add `{line}` at the top of the file.")
         app = self._app(top)
         version = self._version(top)
         staff = ladder(self.reading, "staff", top, staff=True)
@@ -52,7 +54,7 @@ class _Checks:
         spec = with_rules(self.reading, with_paths(self.reading, Specification(app, version, resources, staff)))
         self._lean_on_each_other(spec)
         self._collisions(spec)
-        answers, examples = self._answers(top), self._examples(top)
+        answers, examples = self._answers(top), self._examples(top, spec)
         self.mistakes.stop()
         return replace(spec, answers=answers, examples=examples)
 
@@ -71,9 +73,9 @@ class _Checks:
                 return found.text
         return "1.0.0"
 
-    def _answers(self, top: shape.Entries) -> tuple[dict[str, str], ...]:
+    def _answers(self, top: shape.Entries) -> tuple[Answer, ...]:
         what = "a list of `{question: Q-…, on: resource.field, because: …}`"
-        found: list[dict[str, str]] = []
+        found: list[Answer] = []
         for item in self._items(top, "answers", what):
             with self.mistakes.caught():
                 entries = shape.table(item, _ANSWER, what, self.mistakes)
@@ -87,15 +89,17 @@ class _Checks:
                         question.place,
                         f"{tick(question.text)} is no question's code. Copy it from `freehold check`: `Q-…`.",
                     )
-                found.append({name: value.text for name, value in answer.items()})
+                words = {name: " ".join(value.text.split()) for name, value in answer.items()}
+                found.append(Answer(words["question"], words["on"], words["because"], question.at(0)))
         return tuple(found)
 
-    def _examples(self, top: shape.Entries) -> tuple[str, ...]:
+    def _examples(self, top: shape.Entries, spec: Specification) -> tuple[Example, ...]:
         what = "a list of sentences such as `- mary can read note 3; bob cannot`"
-        found: list[str] = []
+        found: list[Example] = []
+        names = Names(spec, self.reading.broken, self.reading.adrift)
         for item in self._items(top, "examples", what):
             with self.mistakes.caught():
-                found.append(" ".join(shape.text(item, what).text.split()))
+                found.append(example(shape.text(item, what), names))
         return tuple(found)
 
     def _items(self, top: shape.Entries, key: str, what: str) -> tuple[Node, ...]:

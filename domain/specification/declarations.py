@@ -71,7 +71,7 @@ def ladder(reading: Reading, key: str, entries: shape.Entries, staff: bool = Fal
             shape.check_name(word.text, word.place)
             if word.text in _NO_ROLE:
                 raise Mistake(word.place, f"{tick(word.text)} is a word of the language. Call the role something else.")
-        ladder = Ladder(tuple(w.text for w in words))
+        ladder = Ladder(tuple(w.text for w in words), place=words[0].place)
         if "join" in options:
             ladder = replace(ladder, join_open=shape.choice(options["join"][1], ("open",)) == "open")
         if "expire" in options:

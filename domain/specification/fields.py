@@ -121,7 +121,7 @@ def bounds(field: Field, options: shape.Entries, mistakes: Mistakes) -> Field:
         if option in options and field.kind in _OPTIONS[option]:
             with mistakes.caught():
                 node = options[option][1]
-                value = _value(field if option == "default" else replace(field, minimum=None), node)
+                value = value_of(field if option == "default" else replace(field, minimum=None), node)
                 if option == "max" and field.minimum is not None and value < field.minimum:
                     raise Mistake(node.place, f"{written(node)} is below `min`. Make it larger.")
                 field = replace(field, **{attribute: value})
@@ -133,7 +133,7 @@ def written(node: Node) -> str:
     return tick(node.text) if isinstance(node, Scalar) else shape.written(node)
 
 
-def _value(field: Field, node: Node) -> Any:
+def value_of(field: Field, node: Node) -> Any:
     """A value of the field's type as written in YAML."""
     if field.kind is Kind.JSON:
         value = _json(node)

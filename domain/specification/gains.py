@@ -5,7 +5,7 @@ once more before it is told. `docs/analysis.md` says why that is exact.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -233,15 +233,19 @@ class Idle:
         return f"`{self.right.who}` changes nothing: {others} {allow} all of it"
 
 
-def idle(spec: Specification) -> tuple[Idle, ...]:
+def idle(spec: Specification, among: Collection[Right] | None = None) -> tuple[Idle, ...]:
     """Every grant that could be deleted, in the file's order: all of them together, and nothing would change.
 
-    Of two that allow the same the later one is idle, and of a narrow and a broad one the narrow one.
+    Of two that allow the same the later one is idle, and of a narrow and a broad one the narrow one. `among`: only
+    these are tried.
     """
+    tried = {id(right.grant) for right in (rights_table(spec) if among is None else among)}
+    if not tried:
+        return ()
     deciding = _decided(spec)
     found: dict[int, Idle] = {}
     left = spec
-    for right in sorted(rights_table(spec), key=_narrowness, reverse=True):
+    for right in sorted((r for r in rights_table(spec) if id(r.grant) in tried), key=_narrowness, reverse=True):
         fewer = _without(left, right)
         decided = _decided(fewer, deciding, right.grant)
         if not _differ(deciding, decided):

@@ -186,6 +186,8 @@ class Ladder:
     roles: tuple[str, ...]
     join_open: bool = False
     expire: timedelta | None = None
+    place: Place | None = field(default=None, compare=False)
+    """of the first role; None only for a ladder that was not read from a file"""
 
     def at_least(self, role: str) -> tuple[str, ...]:
         """`role` and all that are stronger."""
@@ -322,6 +324,110 @@ class Resource:
         return (f for f in self.fields.values() if f.kind is Kind.REFERENCE)
 
 
+# --- answers and examples ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`{question: Q-PUBLIC-PERSONAL, on: profile.bio, because: …}`: closes that question at that place only."""
+
+    question: str
+    on: str
+    because: str
+    place: Place = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """`note 3`: a record that an example speaks of."""
+
+    resource: str
+    label: str
+
+    def __str__(self) -> str:
+        return f"{self.resource} {self.label}"
+
+
+@dataclass(frozen=True, slots=True)
+class Owns:
+    """`mary owns notebook 1`."""
+
+    person: str
+    thing: Thing
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """`bob is editor of notebook 1`; with no thing a staff role: `carol is staff.mediator`."""
+
+    person: str
+    role: str
+    thing: Thing | None
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """`note 3 is in notebook 1`."""
+
+    thing: Thing
+    above: Thing
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A name where a field of an example holds an account."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """`audience of note 3 is everyone`."""
+
+    thing: Thing
+    field: str
+    value: Any
+    """a domain value, `Person`, `Thing`, None for `empty`, `Test.PAST` or `Test.FUTURE`"""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What an example supposes, and where it says so."""
+
+    what: Owns | Holds | Within | Says
+    place: Place = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`bob cannot update note 3`, of one person."""
+
+    person: str
+    """a name, `anyone` (without an account) or `engine`"""
+    allowed: bool
+    action: str
+    """an action, or `read` or `set` of the field, or `members`"""
+    thing: Thing
+    place: Place = field(compare=False)
+    field: str | None = None
+    to: Any = None
+    """the value of `set … to`, the role of `share … as`, the `Thing` of `move … to`; None where nothing is said"""
+
+    def __str__(self) -> str:
+        what = f"{self.action} {self.field} of {self.thing}" if self.field else f"{self.action} {self.thing}"
+        return f"{self.person} {'can' if self.allowed else 'cannot'} {what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One item of `examples`: a small world, and who can do what in it."""
+
+    text: str
+    facts: tuple[Fact, ...]
+    claims: tuple[Claim, ...]
+    place: Place = field(compare=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Specification:
     """One approved text, as data."""
@@ -330,8 +436,8 @@ class Specification:
     version: str
     resources: Mapping[str, Resource]
     staff: Ladder | None = None
-    answers: tuple[Mapping[str, str], ...] = ()
-    examples: tuple[str, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    examples: tuple[Example, ...] = ()
 
     @property
     def major(self) -> int:

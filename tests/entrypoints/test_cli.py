@@ -116,9 +116,13 @@ def test_new_writes_a_project_that_can_be_served(tmp_path: Path, name: str) -> N
     folder = tmp_path / "deep" / "app"
     said = run("new", folder, "--from", name)
     assert (said.exit_code, str(folder) in said.stdout) == (0, True)
-    assert {path.name for path in folder.iterdir()} == {"freehold.yaml", ".gitignore", "README.md"}
+    names = {"freehold.yaml", "freehold.schema.json", ".gitignore", "README.md"}
+    assert {path.name for path in folder.iterdir()} == names
     assert run("check", folder).exit_code == 0
-    assert (folder / "freehold.yaml").read_text("utf-8").splitlines()[0].split("#")[0].rstrip() == "app: app"
+    first, second = (folder / "freehold.yaml").read_text("utf-8").splitlines()[:2]
+    assert first == "# yaml-language-server: $schema=freehold.schema.json"
+    assert second.split("#")[0].rstrip() == "app: app"
+    assert json.loads((folder / "freehold.schema.json").read_text("utf-8")) == json.loads(run("schema").stdout)
     before = (folder / "freehold.yaml").read_bytes()
     again = run("new", folder, "--from", "notes")
     assert (again.exit_code, "there already" in again.stderr) == (1, True)

@@ -89,7 +89,10 @@ ONE_WORD: list[tuple[str, tuple[str, str], list[str]]] = [
     ),
     (
         "notes",
-        ("note: note\n", "note: note\n      why: {type: text, optional: yes, read: owner}\n"),
+        (
+            "note: {type: note, when_gone: empty}\n",
+            "note: {type: note, when_gone: empty}\n      why: {type: text, optional: yes, read: owner}\n",
+        ),
         [],
     ),
     (

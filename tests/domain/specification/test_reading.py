@@ -11,6 +11,7 @@ import pytest
 from adapters.specification_file import load, parse
 from domain.specification.model import (
     AccountField,
+    Answer,
     Anyone,
     Can,
     Condition,
@@ -196,8 +197,11 @@ def test_the_top_of_the_file() -> None:
     spec = parse(text)
     assert (spec.version, spec.major) == ("2.10.3", 2)
     assert who(spec, "a", "read") == [(Staff("clerk", ("boss", "clerk")),)]
-    assert spec.answers == ({"question": "Q-PUBLIC-PERSONAL", "on": "a.x", "because": "it is meant"},)
-    assert spec.examples == ("mary can read a 3; bob cannot",)
+    assert spec.answers == (Answer("Q-PUBLIC-PERSONAL", "a.x", "it is meant", Place(6, 16)),)
+    (example,) = spec.examples
+    assert (example.text, example.facts, example.place) == ("mary can read a 3; bob cannot", (), Place(8, 5))
+    assert [str(claim) for claim in example.claims] == ["mary can read a 3", "bob cannot read a 3"]
+    assert [claim.place for claim in example.claims] == [Place(8, 5), Place(9, 5)]
 
 
 def test_what_a_resource_can_say() -> None:
