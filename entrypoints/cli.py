@@ -16,14 +16,13 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from adapters.http.messages import encode
-from adapters.persistence.memory import MemoryStore
 from adapters.persistence.sql.pool import Server
 from adapters.specification_file import load
 from application.accounts import AccountUseCases
 from application.ports import SigningKey
 from domain.errors import FreeholdError, Refusal, SchemaDiffers, SpecificationInvalid, Unavailable
 from domain.specification.model import Specification
-from entrypoints import asgi, developing, logs, projects, proving, reports
+from entrypoints import asgi, comparing, developing, logs, projects, proving, reports
 from entrypoints.container import Container
 from entrypoints.settings import Settings
 
@@ -88,9 +87,7 @@ def check(folder: Folder = Path(), as_json: Json = False) -> None:
 def openapi(folder: Folder = Path(), as_json: Json = False) -> None:
     """Print the OpenAPI document (which is JSON, with or without --json)."""
     container = _container(folder, as_json)
-    container.store.override(_memory_store(container))
-    container.secret.override(b"no secret is needed to describe an API")
-    sys.stdout.write(encode(asgi.create_app(container).openapi()).decode() + "\n")
+    sys.stdout.write(encode(comparing.openapi_of(container)).decode() + "\n")
 
 
 @cli.command()
@@ -111,9 +108,11 @@ def serve(
     except ValueError as error:
         _fail(f"Not served. {error}.", as_json, USAGE)
     try:
-        projects.require_same(container.database(), container.tables())
+        minor = projects.require_same(container.database(), container.tables())
     except SchemaDiffers as error:
         _fail(f"Not served. {error}", as_json)
+    if minor:
+        err.print(reports.deviations_text(minor), highlight=False, soft_wrap=True, markup=False)
     logs.configure()
     try:
         asyncio.run(developing.open_keys(container))
@@ -138,6 +137,30 @@ def serve(
             developing.serve_with_workers(container, host, port, listening, workers)
     except KeyboardInterrupt:
         pass
+
+
+@cli.command()
+def status(
+    folder: Folder = Path(),
+    url: Annotated[str | None, typer.Option(help="Also ask this server which API it serves.")] = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Compare the database, and what is served, with the specification; changes nothing.
+
+    Exit codes: 0 no deviation; 1 there are some; 2 wrong usage.
+    """
+    if url is not None and not url.startswith(("http://", "https://")):
+        _fail(f"`{url}` is no address. Begin with http:// or https://.", as_json, USAGE)
+    if database is not None:
+        os.environ["FREEHOLD_DATABASE_URL"] = database
+    container = _container(folder, as_json)
+    found = comparing.deviations(container, url)
+    if as_json:
+        reports.print_json({"deviations": reports.deviations_as_json(found)})
+    else:
+        reports.print_deviations(out, found)
+    raise typer.Exit(FAILED if found else 0)
 
 
 @cli.command()
@@ -372,10 +395,6 @@ def _load(folder: Path, as_json: bool) -> Specification:
         else:
             reports.print_problems(err, path, error)
         raise typer.Exit(FAILED) from error
-
-
-def _memory_store(container: Container) -> Any:
-    return MemoryStore(container.specification())
 
 
 def _fail(message: str, as_json: bool, code: int = FAILED) -> NoReturn:

@@ -1,14 +1,19 @@
 """A project folder: a new one from a starter, its database brought up to date, and the two accounts of the tour."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
-from adapters.persistence.sql import migrating, postgres_schema, schema
+from adapters.persistence.sql import migrating, postgres_inspection, postgres_schema, schema, sqlite_inspection
 from adapters.persistence.sql.pool import Server
+from adapters.persistence.sql.second_wall import SecondWall
 from adapters.persistence.sql.tables import Tables
+from domain.deviations import Deviation
 from domain.errors import SchemaDiffers
+from entrypoints import reports
 from entrypoints.reports import FILE
 
+Inspect = Callable[[], tuple[Deviation, ...]]
 _HERE = Path(__file__).resolve().parent
 IGNORED = """# Freehold's embedded database, and the secret that seals its keys
 freehold.db*
@@ -55,16 +60,19 @@ def bring_up(database: Path | Server, tables: Tables, *, allow_losses: bool) -> 
         database.parent.mkdir(parents=True, exist_ok=True)
     migrating.upgrade(_url(database))
     if isinstance(database, Server):
-        if not compare(database, tables) and postgres_schema.gap(database.owner_url, tables) is None:
+        wall = SecondWall(tables)
+        owner, role = database.owner_url, database.role
+        found = migrating.looking(owner, lambda c: postgres_inspection.deviations_of(c, wall, role))
+        if all(each.harmless for each in found):
             return schema.Differences((), (), (), ())
-        return postgres_schema.adjust(database.owner_url, tables, allow_losses=allow_losses, role=database.role)
+        return postgres_schema.adjust(owner, tables, allow_losses=allow_losses, role=role)
     if not compare(database, tables):
         return schema.Differences((), (), (), ())
     return schema.adjust(database, tables, allow_losses=allow_losses)
 
 
 def compare(database: Path | Server, tables: Tables) -> schema.Differences:
-    """How the database differs from the specification."""
+    """What would have to change so that the database holds the specification's tables."""
     if isinstance(database, Server):
         return postgres_schema.compare(database.owner_url, tables)
     return schema.compare(database, tables)
@@ -80,20 +88,33 @@ def require_current(database: Path | Server) -> None:
         )
 
 
-def require_same(database: Path | Server, tables: Tables) -> None:
-    """Raise `SchemaDiffers` unless the database is exactly the specification's; changes nothing."""
+def inspector(database: Path | Server, tables: Tables) -> Inspect:
+    """What finds each deviation of the database from the specification, as the role that serves. Only reads.
+
+    It raises `SchemaDiffers` where the database cannot be read, is empty, or is of another version of Freehold.
+    """
+    if isinstance(database, Path):
+        return lambda: _required(database, lambda: sqlite_inspection.inspect(database, tables))
     # as the role that serves: it may do no more than that
-    serving = Server(database.url) if isinstance(database, Server) else database
-    if isinstance(serving, Server) and (unfit := postgres_schema.unfit(serving.url)) is not None:
-        raise SchemaDiffers(unfit)
-    require_current(serving)
-    differences = compare(serving, tables)
-    if differences:
-        raise SchemaDiffers(
-            f"{database} is not what the specification says: {differences}. `freehold migrate` mends it."
-        )
-    if isinstance(serving, Server) and (gap := postgres_schema.gap(serving.url, tables)) is not None:
-        raise SchemaDiffers(f"{gap} `freehold migrate` puts up the right one.")
+    wall, serving = SecondWall(tables), Server(database.url)
+    return lambda: _required(serving, lambda: postgres_inspection.inspect(serving.url, wall))
+
+
+def _required(database: Path | Server, look: Inspect) -> tuple[Deviation, ...]:
+    require_current(database)
+    return look()
+
+
+def require_same(database: Path | Server, tables: Tables) -> tuple[Deviation, ...]:
+    """Raise `SchemaDiffers` unless the database is the specification's, saying what differs; changes nothing.
+
+    Answers what deviates and matters to nobody who is served.
+    """
+    found = inspector(database, tables)()
+    serious = [each for each in found if not each.harmless]
+    if serious:
+        raise SchemaDiffers(f"{database} is not what the specification says.\n{reports.deviations_text(serious)}")
+    return found
 
 
 def _url(database: Path | Server) -> str:

@@ -70,12 +70,21 @@ def within(url: str, do: Callable[[Connection], T]) -> T:
     if url.startswith("sqlite"):
         with migration(url) as connection:
             return do(connection)
+    return _beside(url, do, _alone)
+
+
+def looking(url: str, look: Callable[[Connection], T]) -> T:
+    """Read something of a PostgreSQL database, in nobody's way. Raises `SchemaDiffers` where the database refuses."""
+    return _beside(url, look, _only_read)
+
+
+def _beside(url: str, do: Callable[[Connection], T], first: Callable[[Connection], None]) -> T:
     with ThreadPoolExecutor(1) as thread:
         # whoever calls may be inside an event loop already
-        return thread.submit(asyncio.run, _within_postgresql(url, do)).result()
+        return thread.submit(asyncio.run, _within_postgresql(url, do, first)).result()
 
 
-async def _within_postgresql(url: str, do: Callable[[Connection], T]) -> T:
+async def _within_postgresql(url: str, do: Callable[[Connection], T], first: Callable[[Connection], None]) -> T:
     # nothing is prepared under a name: where a pooler stands in between, others get the connection afterwards
     nameless = {"prepared_statement_name_func": str, "prepared_statement_cache_size": 0, "statement_cache_size": 0}
     engine = create_async_engine(
@@ -83,7 +92,7 @@ async def _within_postgresql(url: str, do: Callable[[Connection], T]) -> T:
     )
     try:
         async with engine.begin() as connection:
-            await connection.run_sync(_alone)
+            await connection.run_sync(first)
             return await connection.run_sync(do)
     except DBAPIError as error:
         raise SchemaDiffers(f"The database refuses: {error.orig}.") from error
@@ -97,6 +106,10 @@ async def _within_postgresql(url: str, do: Callable[[Connection], T]) -> T:
 def _alone(connection: Connection) -> None:
     """Hold off everybody else who would change tables, until the transaction ends."""
     connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('freehold tables'))")
+
+
+def _only_read(connection: Connection) -> None:
+    connection.exec_driver_sql("SET TRANSACTION READ ONLY")
 
 
 def _revision(connection: Connection) -> str | None:

@@ -1,31 +1,31 @@
-"""Does a PostgreSQL database hold the specification's tables, and how `dev` makes it so.
+"""How `dev` and `migrate` make a PostgreSQL database hold the specification's tables.
 
-Compared are the names of columns, keys and indexes, and behind them a hash of the very statements that made a table,
-which its COMMENT keeps. An index that somebody added is nobody's business here. A table that differs is made
-anew in a schema of its own, filled, and put in the old one's place. Built-in tables are Alembic's affair.
+What deviates is `postgres_inspection.py`'s to say. A table that does is made anew in a schema of its own, filled, and
+put in the old one's place. Built-in tables are Alembic's affair.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import blake2s
 from typing import Any
 
-from sqlalchemy import Column, Connection, ForeignKeyConstraint, Index, String, Table, UniqueConstraint
+from sqlalchemy import Column, Connection, String, Table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable, ExecutableDDLElement
 
 from adapters.persistence.sql import second_wall
 from adapters.persistence.sql.definers import quoted, text_literal
-from adapters.persistence.sql.migrating import within
+from adapters.persistence.sql.migrating import looking, within
 from adapters.persistence.sql.policies import OWN_CLOCK
 from adapters.persistence.sql.postgres import DIALECT
-from adapters.persistence.sql.schema import BUILT_IN, Differences, carrying, counted, resource_of
+from adapters.persistence.sql.postgres_inspection import deviations_of
+from adapters.persistence.sql.schema import BUILT_IN, Differences, carrying, counted, resource_of, sorted_out
 from adapters.persistence.sql.second_wall import SecondWall
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import to_stored
 from domain.errors import SchemaDiffers
 
-_MARK = "freehold "
+NOBODY = ""
+"""who serves, where privileges are not asked for"""
 _BESIDE = "freehold_made_anew"
 """the schema in which a table is made anew"""
 
@@ -34,7 +34,6 @@ _BESIDE = "freehold_made_anew"
 class _Present:
     """A table as it is."""
 
-    mark: str
     columns: Mapping[str, str]
     """with their types"""
     named: frozenset[str]
@@ -43,17 +42,13 @@ class _Present:
 
 def compare(url: str, tables: Tables) -> Differences:
     """How the database differs from the specification. Raises `SchemaDiffers` where it does not answer."""
-    return within(url, lambda connection: _compare(connection, tables))
-
-
-def gap(url: str, tables: Tables) -> str | None:
-    """Why the row-level security of the database is not the specification's, in words; None where it is."""
-    return within(url, SecondWall(tables).gap)
+    wall = SecondWall(tables)
+    return looking(url, lambda connection: _compare(connection, wall))
 
 
 def unfit(url: str) -> str | None:
     """Why the role of this URL must not serve, with the SQL that mends it; None where it may."""
-    return within(url, second_wall.unfit)
+    return looking(url, second_wall.unfit)
 
 
 def adjust(url: str, tables: Tables, *, allow_losses: bool, role: str, moment: str = OWN_CLOCK) -> Differences:
@@ -64,9 +59,10 @@ def adjust(url: str, tables: Tables, *, allow_losses: bool, role: str, moment: s
     Raises `SchemaDiffers` and changes nothing where stored values would be lost (unless that is allowed) or do not
     fit: a new required field, a narrower type, a tighter uniqueness.
     """
+    wall = SecondWall(tables, moment)
 
     def change(connection: Connection) -> Differences:
-        differences = _compare(connection, tables)
+        differences = _compare(connection, wall)
         if differences.losses and not allow_losses:
             raise SchemaDiffers("This would lose stored values: " + "; ".join(differences.losses) + ".")
         second_wall.lower(connection)
@@ -74,7 +70,7 @@ def adjust(url: str, tables: Tables, *, allow_losses: bool, role: str, moment: s
             _change(connection, tables, differences)
         except DBAPIError as error:
             raise SchemaDiffers(f"The stored records do not fit the specification: {error.orig}.") from error
-        SecondWall(tables, moment).put_up(connection, role)
+        wall.put_up(connection, role)
         return differences
 
     return within(url, change)
@@ -95,20 +91,17 @@ def _change(connection: Connection, tables: Tables, differences: Differences) ->
         for key in sorted(table.foreign_key_constraints, key=lambda key: str(key.name)):
             if key.name not in present[name].named:
                 _make(connection, AddConstraint(key, isolate_from_table=False))
-        if present[name].mark != _mark(table):
-            _run(connection, f"COMMENT ON TABLE {quoted(name)} IS {text_literal(_mark(table))}")
 
 
-def _compare(connection: Connection, tables: Tables) -> Differences:
-    wanted, present = _by_name(tables), _present(connection)
-    missing = [name for name in wanted if name not in present]
-    changed = [name for name, table in wanted.items() if name in present and not _is(present[name], table)]
-    vanished = [name for name in present if name not in wanted]
+def _compare(connection: Connection, wall: SecondWall) -> Differences:
+    deviations = deviations_of(connection, wall, NOBODY)
+    wanted, present = _by_name(wall.tables), _present(connection)
+    missing, changed, vanished = sorted_out(deviations, wall.tables)
     losses = _losses(connection, vanished, [(present[name], wanted[name]) for name in changed])
-    return Differences(tuple(missing), tuple(changed), tuple(vanished), tuple(losses))
+    return Differences(missing, changed, vanished, tuple(losses))
 
 
-def _losses(connection: Connection, vanished: list[str], changed: list[tuple[_Present, Table]]) -> list[str]:
+def _losses(connection: Connection, vanished: Iterable[str], changed: list[tuple[_Present, Table]]) -> list[str]:
     """In words; nothing for a role that does not own the tables, and so sees no more than a caller."""
     owns = "SELECT bool_and(pg_has_role(tableowner, 'USAGE')) FROM pg_tables WHERE schemaname = current_schema()"
     if not _one(connection, owns):
@@ -121,14 +114,6 @@ def _losses(connection: Connection, vanished: list[str], changed: list[tuple[_Pr
     for present, wanted in changed:
         found += _lost_columns(connection, present, wanted)
     return found
-
-
-def _is(present: _Present, table: Table) -> bool:
-    """Checks are known by the mark alone: some are SQLite's only."""
-    kinds = (UniqueConstraint, ForeignKeyConstraint, Index)
-    every = [each for each in (*table.constraints, *table.indexes) if isinstance(each, kinds)]
-    names = {str(each.name) for each in every}
-    return present.mark == _mark(table) and set(present.columns) == set(table.c.keys()) and names <= present.named
 
 
 def _lost_columns(connection: Connection, present: _Present, wanted: Table) -> list[str]:
@@ -145,7 +130,7 @@ def _lost_columns(connection: Connection, present: _Present, wanted: Table) -> l
 def _present(connection: Connection) -> dict[str, _Present]:
     """Every table of the schema that is not built in."""
     tables = """
-        SELECT c.oid::bigint, c.relname::text, coalesce(obj_description(c.oid, 'pg_class'), '') FROM pg_class c
+        SELECT c.oid::bigint, c.relname::text FROM pg_class c
         WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') ORDER BY c.relname
     """
     columns = """
@@ -157,25 +142,17 @@ def _present(connection: Connection) -> dict[str, _Present]:
         UNION SELECT c.relname::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = {0}
     """
     found = {}
-    for oid, name, comment in _rows(connection, tables):
+    for oid, name in _rows(connection, tables):
         if not name.startswith(BUILT_IN):
             of_table = {row[0]: row[1] for row in _rows(connection, columns.format(oid))}
             names = frozenset(row[0] for row in _rows(connection, named.format(oid)))
-            found[name] = _Present(comment, of_table, names)
+            found[name] = _Present(of_table, names)
     return found
 
 
 def _statements(table: Table) -> Iterable[ExecutableDDLElement]:
     yield CreateTable(table, include_foreign_key_constraints=[])
     yield from (CreateIndex(index) for index in sorted(table.indexes, key=lambda index: str(index.name)))
-
-
-def _mark(table: Table) -> str:
-    """What the COMMENT of a table says that is just like this one."""
-    keys = sorted(table.foreign_key_constraints, key=lambda key: str(key.name))
-    every = (*_statements(table), *(AddConstraint(key, isolate_from_table=False) for key in keys))
-    text = "\n".join(" ".join(str(statement.compile(dialect=DIALECT)).split()) for statement in every)
-    return _MARK + blake2s(text.encode(), digest_size=16).hexdigest()
 
 
 def _create(connection: Connection, table: Table) -> None:

@@ -1,29 +1,32 @@
-"""Does the embedded database hold exactly the specification's tables, and how `dev` makes it so.
+"""How `dev` and `migrate` make an embedded database hold the specification's tables.
 
-The comparison is of the very statements: SQLite keeps the text that made a table or an index, and the same
-specification always makes the same text. Built-in tables are Alembic's affair, not compared here.
+What deviates is `sqlite_inspection.py`'s to say. Built-in tables are Alembic's affair, not changed here.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, Index, String, Table, Update, case, insert, literal, null, select, table, update
 from sqlalchemy import column as named_column
-from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from adapters.persistence.sql.connection import Prepared
 from adapters.persistence.sql.sqlite import DIALECT, connect
+from adapters.persistence.sql.sqlite_inspection import deviations_of
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import to_stored
+from domain.deviations import Deviation, How
 from domain.errors import SchemaDiffers
 from domain.specification.model import Resource
 
 BUILT_IN = ("freehold_", "sqlite_", "alembic_")
 LONGEST_ID = 36
 _ASIDE = "freehold_aside"
+_OF_TABLES = ("column", "primary key", "unique key", "foreign key", "check", "exclusion", "index")
+"""what deviates together with its table"""
 
 
 @dataclass(frozen=True)
@@ -97,11 +100,7 @@ def adjust(path: Path, tables: Tables, *, allow_losses: bool) -> Differences:
 
 
 def _compare(connection: sqlite3.Connection, tables: Tables) -> Differences:
-    wanted = {name: _statements(found) for name, found in _by_name(tables).items()}
-    present = _present(connection)
-    missing = [name for name in wanted if name not in present]
-    changed = [name for name, made in wanted.items() if name in present and present[name] != made]
-    vanished = [name for name in present if name not in wanted]
+    missing, changed, vanished = sorted_out(deviations_of(connection, tables), tables)
     losses = [
         f"`{name}` ({counted(count)}) vanished from the specification"
         for name in vanished
@@ -109,7 +108,24 @@ def _compare(connection: sqlite3.Connection, tables: Tables) -> Differences:
     ]
     for name in changed:
         losses += _lost_columns(connection, _table(tables, name))
-    return Differences(tuple(missing), tuple(changed), tuple(vanished), tuple(losses))
+    return Differences(missing, changed, vanished, tuple(losses))
+
+
+def sorted_out(
+    deviations: Iterable[Deviation], tables: Tables
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The tables to make, to make anew, and to drop, in the specification's order."""
+    missing, changed, vanished = set(), set(), []
+    for each in deviations:
+        if each.thing == "table" and each.how in (How.MISSING, How.RENAMED):
+            missing.add(each.where)
+        if each.thing == "table" and each.how in (How.UNEXPECTED, How.RENAMED):
+            vanished.append(each.where if each.how is How.UNEXPECTED else each.found)
+        if each.thing in _OF_TABLES and not each.harmless:
+            changed.add(each.table)
+    names = [table.name for table in tables.of.values()]
+    there = tuple(name for name in vanished if not name.startswith(BUILT_IN))
+    return tuple(n for n in names if n in missing), tuple(n for n in names if n in changed - missing), there
 
 
 def _lost_columns(connection: sqlite3.Connection, wanted: Table) -> list[str]:
@@ -130,24 +146,6 @@ def _by_name(tables: Tables) -> Mapping[str, Table]:
 
 def _table(tables: Tables, name: str) -> Table:
     return _by_name(tables)[name]
-
-
-def _statements(wanted: Table) -> frozenset[str]:
-    made: list[ExecutableDDLElement] = [CreateTable(wanted), *(CreateIndex(index) for index in wanted.indexes)]
-    return frozenset(_normal(str(statement.compile(dialect=DIALECT))) for statement in made)
-
-
-def _present(connection: sqlite3.Connection) -> dict[str, frozenset[str]]:
-    """The statements that made each table and its indexes, as SQLite keeps them."""
-    found: dict[str, set[str]] = {}
-    for name, sql in connection.execute("SELECT tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL"):
-        if not name.startswith(BUILT_IN):
-            found.setdefault(name, set()).add(_normal(sql))
-    return {name: frozenset(made) for name, made in found.items()}
-
-
-def _normal(sql: str) -> str:
-    return " ".join(sql.split())
 
 
 def _columns(connection: sqlite3.Connection, name: str) -> list[str]:
