@@ -3,7 +3,8 @@
 Whoever looks at a database, a lock or an API says what it found as `Thing`s. So does what should be there.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -105,35 +106,40 @@ Mending = Callable[[How, Thing, str, Thing], str]
 def deviations(
     wanted: Iterable[Thing], found: Iterable[Thing], mending: Mending, part: str = "database"
 ) -> tuple[Deviation, ...]:
-    """Every difference, tables first; what belongs to a table that is missing, or should not be there, is not named."""
+    """Every difference, by table; what belongs to a table that is missing, or should not be there, is not named."""
     expected = {thing.key: thing for thing in wanted}
     present = {thing.key: thing for thing in found}
     renamed, present = _renamed_tables(expected, present)
-    absent = {name for (kind, _, name) in expected.keys() ^ present.keys() if kind == "table"}
+    absent = {name for (kind, _, name) in expected.keys() ^ present.keys() if kind in ("table", "function")}
+    called = _called_otherwise(expected, present)
+    others = {thing.key for thing in called.values()}
 
-    def one(how: How, thing: Thing, aspect: str = "", expected: str = "", found: Thing = _NOTHING) -> Deviation:
-        place, mend = thing.place, mending(how, thing, aspect, found)
-        said = found.name if how is How.RENAMED else found.facts.get(aspect, "") if aspect else told(found)
-        return Deviation(
-            part, thing.kind, how, thing.where, aspect, expected, said, place, mend, thing.on or thing.name
-        )
+    def one(how: How, thing: Thing, has: Thing = _NOTHING, aspect: str = "") -> Deviation:
+        wants = "" if how is How.UNEXPECTED else thing.facts.get(aspect, "") if aspect else told(thing)
+        said = has.name if how is How.RENAMED else has.facts.get(aspect, "") if aspect else told(has)
+        mend = mending(how, thing, aspect, has)
+        table = thing.on or thing.name
+        return Deviation(part, thing.kind, how, thing.where, aspect, wants, said, thing.place, mend, table)
 
-    every = [one(How.RENAMED, thing, expected=thing.name, found=other) for thing, other in renamed]
+    every = [one(How.RENAMED, thing, other) for thing, other in renamed]
     for key in sorted(expected.keys() | present.keys(), key=_rank):
         wants, has = expected.get(key), present.get(key)
-        if key[1] in absent:
+        if key[1] in absent or key in others:
             continue
-        if has is None and wants is not None:
-            every.append(one(How.MISSING, wants, expected=told(wants)))
-        elif wants is None and has is not None:
-            every.append(one(How.UNEXPECTED, has, found=has))
-        elif wants is not None and has is not None:
-            for aspect in _differing(wants.facts, has.facts):
-                every.append(one(How.DIFFERS, wants, aspect, wants.facts.get(aspect, ""), has))
-    return tuple(_with_names(every, expected, present, mending))
+        if wants is None:
+            every.append(one(How.UNEXPECTED, present[key], present[key]))
+        elif has is not None:
+            every += [one(How.DIFFERS, wants, has, aspect) for aspect in _differing(wants.facts, has.facts)]
+        elif key in called:
+            every.append(one(How.RENAMED, wants, called[key]))
+        else:
+            every.append(one(How.MISSING, wants))
+    return tuple(every)
 
 
 _NOTHING = Thing("", "", "")
+_NAMED = ("unique key", "foreign key", "check", "index", "policy")
+"""what is known to be the same by its facts alone"""
 _ORDER = ("role", "revision", "table", "column", "primary key", "unique key", "foreign key", "check", "index")
 
 
@@ -167,41 +173,28 @@ def _columns(things: Mapping[tuple[str, str, str], Thing], table: str) -> dict[s
 
 def _called(thing: Thing, before: str, after: str) -> Thing:
     """The same if its table had another name."""
-    facts = {
-        name: f"{after}{value[len(before) :]}" if name == "references" and value.startswith(f"{before} (") else value
-        for name, value in thing.facts.items()
-    }
+    named = re.compile(rf"(?<!\w){re.escape(before)}(?!\w)")
+    facts = {name: named.sub(after, value) for name, value in thing.facts.items()}
     if thing.kind == "table" and thing.name == before:
         return replace(thing, name=after)
     return replace(thing, on=after if thing.on == before else thing.on, facts=facts)
 
 
-def _with_names(
-    every: list[Deviation],
-    expected: Mapping[tuple[str, str, str], Thing],
-    present: Mapping[tuple[str, str, str], Thing],
-    mending: Mending,
-) -> Iterator[Deviation]:
-    """A key, check or index that is there under another name is one difference and not two."""
-    for each in every:
-        if each.how not in (How.MISSING, How.UNEXPECTED) or each.thing not in _ORDER[5:]:
-            yield each
-            continue
+def _called_otherwise(
+    expected: Mapping[tuple[str, str, str], Thing], present: Mapping[tuple[str, str, str], Thing]
+) -> dict[tuple[str, str, str], Thing]:
+    """What is there under another name: that is one difference and not two."""
+    found = {}
+    for key in expected.keys() - present.keys():
+        kind, table, _ = key
         alike = [
-            other
-            for other in every
-            if (other.thing, other.table) == (each.thing, each.table)
-            and {other.how, each.how} == {How.MISSING, How.UNEXPECTED}
-            and (other.expected or other.found) == (each.expected or each.found)
+            thing
+            for other, thing in present.items()
+            if other[:2] == (kind, table) and other not in expected and not _differing(expected[key].facts, thing.facts)
         ]
-        if len(alike) != 1:
-            yield each
-        elif each.how is How.MISSING:
-            (other,) = alike
-            name = other.where.removeprefix(f"{other.table}.")
-            thing = expected[each.thing, each.table, each.where.removeprefix(f"{each.table}.")]
-            mend = mending(How.RENAMED, thing, "", present[each.thing, each.table, name])
-            yield replace(each, how=How.RENAMED, expected=thing.name, found=name, mend=mend)
+        if kind in _NAMED and len(alike) == 1:
+            found[key] = alike[0]
+    return found
 
 
 def told(thing: Thing) -> str:

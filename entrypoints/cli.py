@@ -22,7 +22,7 @@ from application.accounts import AccountUseCases
 from application.ports import SigningKey
 from domain.errors import FreeholdError, Refusal, SchemaDiffers, SpecificationInvalid, Unavailable
 from domain.specification.model import Specification
-from entrypoints import asgi, comparing, developing, logs, projects, proving, reports
+from entrypoints import comparing, developing, logs, projects, proving, reports
 from entrypoints.container import Container
 from entrypoints.settings import Settings
 

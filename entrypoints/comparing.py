@@ -1,8 +1,5 @@
 """What `freehold status` compares: the database and the served API with what the specification makes."""
 
-import http.client
-import json
-import urllib.request
 from typing import Any
 
 from adapters.persistence.memory import MemoryStore

@@ -128,6 +128,8 @@ class _Inspection:
                 return f"{thing.made};"
             case How.RENAMED, "index":
                 return f"ALTER INDEX {quoted(found.name)} RENAME TO {name};"
+            case How.RENAMED, "policy":
+                return f"ALTER POLICY {quoted(found.name)} ON {table} RENAME TO {name};"
             case How.DIFFERS, "index":
                 return f"REINDEX INDEX {name};" if aspect == "valid" else f"DROP INDEX {name}; {thing.made};"
             case How.DIFFERS, "trigger" if aspect == "enabled":
