@@ -337,7 +337,7 @@ def test_serve_with_workers_ends_cleanly_and_refuses_another_specification(folde
     for arguments in (("serve", folder), ("serve", folder, "--json"), ("serve", folder, "--workers", "2")):
         refused = run(*arguments)
         assert refused.exit_code == 1
-        assert "different: notes" in refused.output
+        assert "column `notes." in refused.output
     assert (folder / "freehold.db").read_bytes() == before
     # a connection that only reads makes these two, empty, as long as the database is in WAL mode
     beside = {"freehold.db-shm", "freehold.db-wal"}
