@@ -6,13 +6,16 @@ from pathlib import Path
 from adapters.persistence.sql import migrating, postgres_schema, schema
 from adapters.persistence.sql.pool import Server
 from adapters.persistence.sql.tables import Tables
+from adapters.persistence.sql.upkeep import Upkeep
 from domain.errors import SchemaDiffers
+from domain.specification.evolution import Change
 from entrypoints.reports import FILE
 
 _HERE = Path(__file__).resolve().parent
-IGNORED = """# Freehold's embedded database, and the secret that seals its keys
+IGNORED = """# Freehold's embedded database with the copies of it, and the secret that seals its keys
 freehold.db*
 .freehold-secret
+__pycache__/
 """
 
 
@@ -49,18 +52,9 @@ def app_name(folder: Path) -> str:
     return re.sub(r"^[0-9_]+", "", words) or "app"
 
 
-def bring_up(database: Path | Server, tables: Tables, *, allow_losses: bool) -> schema.Differences:
-    """Make the database, or change it to the specification. Raises `SchemaDiffers` where values would be lost."""
-    if isinstance(database, Path):
-        database.parent.mkdir(parents=True, exist_ok=True)
-    migrating.upgrade(_url(database))
-    if isinstance(database, Server):
-        if not compare(database, tables) and postgres_schema.gap(database.owner_url, tables) is None:
-            return schema.Differences((), (), (), ())
-        return postgres_schema.adjust(database.owner_url, tables, allow_losses=allow_losses, role=database.role)
-    if not compare(database, tables):
-        return schema.Differences((), (), (), ())
-    return schema.adjust(database, tables, allow_losses=allow_losses)
+def bring_up(database: Path | Server, tables: Tables, *, allow_losses: bool) -> tuple[Change, ...]:
+    """Make the database, or change it straight to the specification (see `Upkeep.develop`)."""
+    return Upkeep(database).develop(tables, allow_losses=allow_losses)
 
 
 def compare(database: Path | Server, tables: Tables) -> schema.Differences:
@@ -106,7 +100,13 @@ def _readme(name: str) -> str:
 `{FILE}` says what the records of this app are and who may do what with them. Nothing else is needed.
 
     freehold check {name}    # mistakes, what is public, who may do what
-    freehold dev {name}      # serve it, with reload: open http://127.0.0.1:8000
-    freehold serve {name}    # serve it as it is
+    freehold dev {name}      # serve it while you write, with reload: open http://127.0.0.1:8000
+
+When it is as you want it:
+
+    freehold plan {name}     # what approving would change
+    freehold approve {name}  # writes freehold.lock and migrations/: keep both in version control
+    freehold migrate {name}  # brings the database there
+    freehold serve {name}    # serves exactly what was approved
     freehold prove {name}    # attack it as everyone, and compare each answer with the file
 """
