@@ -4,20 +4,23 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from adapters.persistence.sql import migrating, postgres_inspection, postgres_schema, schema, sqlite_inspection
+from adapters.persistence.sql import migrating, postgres_inspection, sqlite_inspection
 from adapters.persistence.sql.pool import Server
 from adapters.persistence.sql.second_wall import SecondWall
 from adapters.persistence.sql.tables import Tables
+from adapters.persistence.sql.upkeep import Upkeep
 from domain.deviations import Deviation
 from domain.errors import SchemaDiffers
+from domain.specification.evolution import Change
 from entrypoints import reports
 from entrypoints.reports import FILE
 
 Inspect = Callable[[], tuple[Deviation, ...]]
 _HERE = Path(__file__).resolve().parent
-IGNORED = """# Freehold's embedded database, and the secret that seals its keys
+IGNORED = """# Freehold's embedded database with the copies of it, and the secret that seals its keys
 freehold.db*
 .freehold-secret
+__pycache__/
 """
 
 
@@ -54,28 +57,9 @@ def app_name(folder: Path) -> str:
     return re.sub(r"^[0-9_]+", "", words) or "app"
 
 
-def bring_up(database: Path | Server, tables: Tables, *, allow_losses: bool) -> schema.Differences:
-    """Make the database, or change it to the specification. Raises `SchemaDiffers` where values would be lost."""
-    if isinstance(database, Path):
-        database.parent.mkdir(parents=True, exist_ok=True)
-    migrating.upgrade(_url(database))
-    if isinstance(database, Server):
-        wall = SecondWall(tables)
-        owner, role = database.owner_url, database.role
-        found = migrating.looking(owner, lambda c: postgres_inspection.deviations_of(c, wall, role))
-        if all(each.harmless for each in found):
-            return schema.Differences((), (), (), ())
-        return postgres_schema.adjust(owner, tables, allow_losses=allow_losses, role=role)
-    if not compare(database, tables):
-        return schema.Differences((), (), (), ())
-    return schema.adjust(database, tables, allow_losses=allow_losses)
-
-
-def compare(database: Path | Server, tables: Tables) -> schema.Differences:
-    """What would have to change so that the database holds the specification's tables."""
-    if isinstance(database, Server):
-        return postgres_schema.compare(database.owner_url, tables)
-    return schema.compare(database, tables)
+def bring_up(database: Path | Server, tables: Tables, *, allow_losses: bool) -> tuple[Change, ...]:
+    """Make the database, or change it straight to the specification (see `Upkeep.develop`)."""
+    return Upkeep(database).develop(tables, allow_losses=allow_losses)
 
 
 def require_current(database: Path | Server) -> None:
@@ -127,7 +111,13 @@ def _readme(name: str) -> str:
 `{FILE}` says what the records of this app are and who may do what with them. Nothing else is needed.
 
     freehold check {name}    # mistakes, what is public, who may do what
-    freehold dev {name}      # serve it, with reload: open http://127.0.0.1:8000
-    freehold serve {name}    # serve it as it is
+    freehold dev {name}      # serve it while you write, with reload: open http://127.0.0.1:8000
+
+When it is as you want it:
+
+    freehold plan {name}     # what approving would change
+    freehold approve {name}  # writes freehold.lock and migrations/: keep both in version control
+    freehold migrate {name}  # brings the database there
+    freehold serve {name}    # serves exactly what was approved
     freehold prove {name}    # attack it as everyone, and compare each answer with the file
 """

@@ -332,6 +332,8 @@ class Specification:
     staff: Ladder | None = None
     answers: tuple[Mapping[str, str], ...] = ()
     examples: tuple[str, ...] = ()
+    source: str = field(default="", compare=False, repr=False)
+    """the text itself, as it was read"""
 
     @property
     def major(self) -> int:

@@ -58,6 +58,7 @@ def rebuilt(name: str, *changes: tuple[str, str]) -> Callable[[sqlite3.Connectio
         indexes = connection.execute(
             "SELECT sql FROM sqlite_master WHERE type = 'index' AND sql NOT NULL AND tbl_name = ?", (name,)
         ).fetchall()
+        sql = " ".join(sql.split()).replace("( ", "(").replace(" )", ")")
         for before, after in changes:
             assert before in sql, sql
             sql = sql.replace(before, after)
@@ -128,7 +129,7 @@ SQLITE: dict[str, tuple[str | Callable[[sqlite3.Connection], None], Named]] = {
         {("trigger_unexpected", "notes.spy", "")},
     ),
     "made anew without its check": (
-        rebuilt("notes", (f", \n\tCONSTRAINT ck_notes_audience {AUDIENCE}", "")),
+        rebuilt("notes", (f", CONSTRAINT ck_notes_audience {AUDIENCE}", "")),
         {("check_missing", "notes.ck_notes_audience", "")},
     ),
     "made anew with a wider check": (
@@ -141,7 +142,7 @@ SQLITE: dict[str, tuple[str | Callable[[sqlite3.Connection], None], Named]] = {
     ),
     "made anew without the key to the table above": (
         rebuilt("notes", ("CONSTRAINT fk_notes_notebook FOREIGN KEY(owner, notebook) REFERENCES notebooks (owner, id) "
-                          "ON DELETE CASCADE ON UPDATE CASCADE, \n\t", "")),
+                          "ON DELETE CASCADE ON UPDATE CASCADE, ", "")),
         {("foreign_key_missing", "notes.fk_notes_notebook", "")},
     ),
     "made anew with a key that does not name the owner": (
@@ -155,7 +156,7 @@ SQLITE: dict[str, tuple[str | Callable[[sqlite3.Connection], None], Named]] = {
         {("primary_key_differs", "notes", "columns")},
     ),
     "made anew without a unique key": (
-        rebuilt("notes", ("CONSTRAINT uq_notes_id UNIQUE (id), \n\t", "")),
+        rebuilt("notes", ("CONSTRAINT uq_notes_id UNIQUE (id), ", "")),
         {("unique_key_missing", "notes.uq_notes_id", "")},
     ),
     "made anew with another type": (
@@ -173,7 +174,7 @@ SQLITE: dict[str, tuple[str | Callable[[sqlite3.Connection], None], Named]] = {
         {("column_differs", "notes.title", "collation")},
     ),
     "made anew without row ids": (
-        rebuilt("notes", ("'everyone'))\n)", "'everyone'))\n) WITHOUT ROWID")), {("table_differs", "notes", "options")},
+        rebuilt("notes", ("'everyone')))", "'everyone'))) WITHOUT ROWID")), {("table_differs", "notes", "options")},
     ),
     "a check edited away behind SQLite's back": (
         edited("notes", (AUDIENCE, "CHECK (1)")), {("check_differs", "notes.ck_notes_audience", "condition")},

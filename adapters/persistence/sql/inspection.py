@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from sqlalchemy import Column, Dialect, MetaData, String, Table
+from sqlalchemy import Column, Dialect, MetaData, String, Table, Text
 from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable
 
 from adapters.persistence.sql.builtin import mapped
@@ -14,8 +14,15 @@ from adapters.persistence.sql.tables import Tables
 from domain.deviations import Thing
 from domain.specification.model import Place, Resource
 
-REVISIONS = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True, nullable=False))
-"""where Alembic keeps what was done"""
+REVISIONS, APP_REVISIONS, APP_TEXT = "alembic_version", "freehold_app_version", "freehold_specification"
+"""what Alembic keeps of the built-in tables and of the app's, and the text that those are of"""
+_BOOKS = MetaData()
+REVISION_TABLE, APP_REVISION_TABLE = (
+    Table(name, _BOOKS, Column("version_num", String(32), primary_key=True, nullable=False))
+    for name in (REVISIONS, APP_REVISIONS)
+)
+APP_TEXT_TABLE = Table(APP_TEXT, _BOOKS, Column("source", Text, nullable=False), Column("revision", String(32)))
+BOOKS = (REVISION_TABLE, APP_REVISION_TABLE, APP_TEXT_TABLE)
 _RULES = {"SELECT": ("read", "open"), "INSERT": ("create",), "UPDATE": ("update", "move"), "DELETE": ("delete",)}
 
 
@@ -27,7 +34,7 @@ def built_in() -> list[Table]:
 def wanted(tables: Tables, dialect: Dialect) -> list[Thing]:
     """Everything about tables."""
     found: list[Thing] = []
-    for table in [*tables.of.values(), *built_in(), REVISIONS]:
+    for table in [*tables.of.values(), *built_in(), *BOOKS]:
         found += things_of(table, dialect)
     return [placed(tables, thing) for thing in found]
 

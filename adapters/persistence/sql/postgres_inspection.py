@@ -6,14 +6,14 @@ functions, rules and triggers as the catalog held them then.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Table
 
 from adapters.persistence.sql.definers import SCHEMA, quoted
-from adapters.persistence.sql.inspection import REVISIONS, built_in, constraint_sql, placed, wanted
+from adapters.persistence.sql.inspection import BOOKS, built_in, constraint_sql, placed, wanted
 from adapters.persistence.sql.migrating import looking
 from adapters.persistence.sql.postgres import DIALECT
 from adapters.persistence.sql.postgres_catalog import Catalog
@@ -22,6 +22,8 @@ from domain.deviations import Deviation, How, Thing, deviations
 
 _ANEW = "`freehold migrate` puts up row-level security anew."
 _WALL = "row-level security"
+_BARE = tuple(table.name for table in BOOKS)
+"""tables that hold nobody's records"""
 _CONSTRAINTS = ("primary key", "unique key", "foreign key", "check", "exclusion")
 
 
@@ -35,10 +37,14 @@ def inspect(url: str, wall: SecondWall) -> tuple[Deviation, ...]:
     return looking(url, look)
 
 
-def deviations_of(connection: Connection, wall: SecondWall, role: str) -> tuple[Deviation, ...]:
-    """The same, of what the transaction of a connection sees; `role` serves."""
+def deviations_of(connection: Connection, wall: SecondWall, role: str, *, anew: bool = False) -> tuple[Deviation, ...]:
+    """The same, of what the transaction of a connection sees; `role` serves.
+
+    `anew`: ask PostgreSQL how it writes our conditions, whatever was kept of that; only the owner of the tables can.
+    """
+    conditions = {thing.key: dict(thing.facts) for thing in wall.conditions(connection)} if anew else {}
     with Catalog(connection) as catalog:
-        return _Inspection(catalog, wall, role).deviations()
+        return _Inspection(catalog, wall, role, conditions).deviations()
 
 
 def _of_role(role: str, trespassing: dict[str, str]) -> Iterator[Deviation]:
@@ -47,11 +53,14 @@ def _of_role(role: str, trespassing: dict[str, str]) -> Iterator[Deviation]:
 
 
 class _Inspection:
-    def __init__(self, catalog: Catalog, wall: SecondWall, role: str) -> None:
+    def __init__(
+        self, catalog: Catalog, wall: SecondWall, role: str, conditions: Mapping[tuple[str, str, str], dict[str, str]]
+    ) -> None:
         self._catalog = catalog
         self._wall = wall
         self._tables = wall.tables
         self._role = role
+        self._conditions = conditions
         self._owner = str(catalog.one(_OWNER))
         self._kept: dict[tuple[str, str, str], dict[str, str]] = {}
         if catalog.one(f"SELECT to_regclass('{KEPT}') IS NOT NULL"):
@@ -67,7 +76,7 @@ class _Inspection:
     def _wanted(self) -> Iterator[Thing]:
         for thing in wanted(self._tables, DIALECT):
             if thing.kind == "table":
-                walled = "off" if thing.name == REVISIONS.name or not self._kept else "on"
+                walled = "off" if thing.name in _BARE or not self._kept else "on"
                 facts = {"row-level security": walled, "forced": walled, "owner": self._owner}
                 yield replace(thing, facts=facts)
             elif thing.facts.get("type") == "bigserial":  # Alembic's revisions made an identity of it
@@ -90,7 +99,8 @@ class _Inspection:
 
     def _as_kept(self, thing: Thing) -> Thing:
         """With a condition as PostgreSQL writes it."""
-        aspect, kept = CONDITIONS.get(thing.kind, ""), self._kept.get(thing.key, {})
+        aspect = CONDITIONS.get(thing.kind, "")
+        kept = self._conditions.get(thing.key) or self._kept.get(thing.key, {})
         if aspect and aspect in thing.facts and kept.get("ours") == thing.facts[aspect]:
             return replace(thing, facts={**thing.facts, aspect: kept["theirs"]})
         return thing
@@ -202,7 +212,7 @@ class _Inspection:
         return f"GRANT {what} ON {on} TO {to};" if how is How.MISSING else f"REVOKE {what} ON {on} FROM {to};"
 
     def _anew(self, thing: Thing) -> str:
-        if any(table.name == thing.on for table in (*built_in(), REVISIONS)):
+        if any(table.name == thing.on for table in (*built_in(), *BOOKS)):
             return f"Restore `{thing.on}` from a backup: a new database of `freehold migrate` has it as it should be."
         return f"`freehold migrate` makes `{thing.on}` anew, with its records."
 

@@ -15,7 +15,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from adapters.persistence.sql.builtin import mapped
 from adapters.persistence.sql.definers import SCHEMA, quoted, text_literal
-from adapters.persistence.sql.inspection import things_of
+from adapters.persistence.sql.inspection import APP_REVISIONS, APP_TEXT, REVISIONS, things_of
 from adapters.persistence.sql.policies import OWN_CLOCK, Grants, Policies, words
 from adapters.persistence.sql.postgres import DIALECT
 from adapters.persistence.sql.postgres_catalog import Catalog
@@ -24,7 +24,6 @@ from adapters.persistence.sql.tables import Tables
 from domain.deviations import Thing
 from domain.errors import SchemaDiffers
 
-REVISIONS = "alembic_version"
 PLAIN = "freehold_plain"
 """a rule by which a table takes plain statements only"""
 _APART = "freehold_apart"
@@ -79,14 +78,14 @@ class SecondWall:
     def _let_in(self, here: str, database: str, role: str) -> Iterable[str]:
         """Exactly what serving needs."""
         to = quoted(role)
-        for name in (*self._names, REVISIONS):
+        for name in (*self._names, REVISIONS, APP_REVISIONS, APP_TEXT):
             yield f"REVOKE ALL ON {quoted(name)} FROM PUBLIC, {to}"
         yield f"REVOKE CREATE ON SCHEMA {here} FROM PUBLIC, {to}"
         # a temporary table would be found before ours
         yield f"REVOKE CREATE, TEMPORARY ON DATABASE {database} FROM PUBLIC, {to}"
         yield f"REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {SCHEMA} FROM PUBLIC"
         yield f"GRANT USAGE ON SCHEMA {here}, {SCHEMA} TO {to}"
-        yield f"GRANT SELECT ON {REVISIONS} TO {to}"
+        yield f"GRANT SELECT ON {REVISIONS}, {APP_REVISIONS} TO {to}"
         yield from (f"GRANT {granted} TO {to}" for granted in self._policies.grants)
         yield f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {SCHEMA} TO {to}"
 
@@ -99,7 +98,10 @@ class SecondWall:
 
     def granted(self, role: str) -> Iterator[tuple[str, str]]:
         """The privileges that the role should have, by table."""
-        for grants in (*self._policies.grants, Grants(REVISIONS, ("SELECT",)), Grants(KEPT, ("SELECT",))):
+        for grants in (
+            *self._policies.grants,
+            *(Grants(name, ("SELECT",)) for name in (REVISIONS, APP_REVISIONS, KEPT)),
+        ):
             for privilege in grants.privileges():
                 yield grants.table, f"{privilege} to {role}"
 
@@ -108,7 +110,7 @@ class SecondWall:
         with Catalog(connection) as catalog:
             held = list(catalog.wall())
         kept = [("mark", "", "", {"is": self.mark}), *((t.kind, t.on, t.name, t.facts) for t in held)]
-        kept += [(t.kind, t.on, t.name, t.facts) for t in self._conditions(connection)]
+        kept += [(t.kind, t.on, t.name, t.facts) for t in self.conditions(connection)]
         # every owner is the same one, whoever that is after a restore
         rows = [[kind, on, name, {k: v for k, v in facts.items() if k != "owner"}] for kind, on, name, facts in kept]
         connection.exec_driver_sql(f"CREATE TABLE {KEPT} (kind text, on_what text, name text, facts json)")
@@ -118,7 +120,7 @@ class SecondWall:
         )
         connection.exec_driver_sql(f"GRANT SELECT ON {KEPT} TO {quoted(role)}")
 
-    def _conditions(self, connection: Connection) -> Iterator[Thing]:
+    def conditions(self, connection: Connection) -> Iterator[Thing]:
         """Checks and partial indexes as PostgreSQL writes them; each with our own words for it."""
         every = [*self.tables.of.values(), *mapped.metadata.tables.values()]
         before = _one(connection, "SELECT current_setting('search_path')")
