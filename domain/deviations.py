@@ -61,7 +61,7 @@ class Deviation:
     where: str
     """such as `notes.title`"""
     aspect: str
-    """which of its facts differs; empty where it is about the thing as a whole"""
+    """which of its facts differs; empty where it is about the thing as a whole, which `found` then says"""
     expected: str
     """empty where nothing is expected"""
     found: str
@@ -93,10 +93,9 @@ class Deviation:
                 return f"{name} should not be there{_shown(self.found, ': ')}."
             case How.RENAMED:
                 return f"{name} is called `{self.found}`."
-            case How.UNREADABLE:
-                return self.found
-            case _:
+            case How.DIFFERS if self.aspect:
                 return f"{name}: {self.aspect} is {_said(self.found)} and should be {_said(self.expected)}."
+        return self.found
 
 
 Mending = Callable[[How, Thing, str, Thing], str]

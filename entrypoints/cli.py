@@ -91,7 +91,7 @@ def check(folder: Folder = Path(), as_json: Json = False) -> None:
 def openapi(folder: Folder = Path(), as_json: Json = False) -> None:
     """Print the OpenAPI document (which is JSON, with or without --json)."""
     container = _container(folder, as_json)
-    sys.stdout.write(encode(comparing.openapi_of(container)).decode() + "\n")
+    sys.stdout.write(encode(comparing.openapi_of(container.specification())).decode() + "\n")
 
 
 @cli.command()
@@ -149,7 +149,7 @@ def status(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Compare the database, and what is served, with the specification; changes nothing.
+    """Compare file, lock, database and served API, and name whatever deviates; changes nothing.
 
     Exit codes: 0 no deviation; 1 there are some; 2 wrong usage.
     """

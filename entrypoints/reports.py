@@ -68,10 +68,11 @@ def print_signing_keys(console: Console, keys: Sequence[SigningKey], as_json: bo
 
 def deviations_text(deviations: Sequence[Deviation], most: int = 10) -> str:
     """Each with its line of the file and what mends it; of many the first ones."""
-    lines = []
+    lines, before = [], ""
     for each in deviations[:most]:
         place = f"{FILE}:{each.place.line}: " if each.place else ""
-        lines += [f"- {place}{each}", f"  Mend it: {each.mend}"]
+        lines += [f"- {place}{each}", f"  Mend it: {'as above' if each.mend == before else each.mend}"]
+        before = each.mend
     if len(deviations) > most:
         lines.append(f"- and {len(deviations) - most} more. `freehold status` shows all of them.")
     return "\n".join(lines)

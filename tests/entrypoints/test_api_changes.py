@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from adapters.specification_file import parse
 from application.api_changes import api_changes
 from entrypoints.comparing import openapi_of
-from entrypoints.container import Container
 from tests.application.world import EXAMPLES, NAMES
 
 
@@ -22,9 +21,7 @@ def text_of(name: str) -> str:
 
 @cache
 def document(text: str) -> dict[str, Any]:
-    container = Container(folder=EXAMPLES / "notes")
-    container.specification.override(parse(text))
-    return openapi_of(container)
+    return openapi_of(parse(text))
 
 
 def changes(before: Any, after: Any) -> list[str]:

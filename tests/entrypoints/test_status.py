@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -20,6 +21,7 @@ from entrypoints.cli import cli
 from tests.application.world import EXAMPLES, NAMES, example
 from tests.conftest import tables_of
 from tests.postgres import APPLICATION, OWNER, Server, Throwaway, binaries
+from tests.serving import process
 
 Named = set[tuple[str, str, str]]
 """kind, where and aspect"""
@@ -212,6 +214,22 @@ def test_what_was_changed_by_hand_in_sqlite_is_named(case: str, path: Path) -> N
     change, expected = SQLITE[case]
     changed(path, change)
     assert named(sqlite_inspection.inspect(path, tables_of(example("notes")))) == expected
+
+
+def test_each_statement_that_mends_a_sqlite_database_does(path: Path, made: Path) -> None:
+    """What is said to mend it is run as it stands, with a record in the tables."""
+    tried = 0
+    for change, _ in SQLITE.values():
+        shutil.copyfile(made, path)
+        changed(path, change)
+        for _ in range(4):
+            for each in sqlite_inspection.inspect(path, tables_of(example("notes")))[:1]:
+                assert "a value for" not in each.mend or each.where == "notes.body"
+                sql = each.mend.partition(": ")[2] if each.mend.startswith(("If ", "Stop ", "Restore ")) else each.mend
+                changed(path, sql)
+                tried += 1
+        assert sqlite_inspection.inspect(path, tables_of(example("notes"))) == (), change
+    assert tried > 30
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -565,18 +583,15 @@ def test_what_belongs_to_an_extension_is_nobodys_business(
     assert named(postgres_inspection.inspect(own.url, wall)) == set()
 
 
-def test_migrate_mends_what_was_changed_by_hand(own: Throwaway, postgres_server: Server, wall: SecondWall) -> None:
-    """Where it says so, and keeps the rest."""
+def test_row_level_security_is_put_up_anew(own: Throwaway, postgres_server: Server, wall: SecondWall) -> None:
     for statement in (
-        "ALTER TABLE notes DROP CONSTRAINT ck_notes_audience",
-        "DROP INDEX ix_notes_notebook",
-        "ALTER TABLE notes ALTER COLUMN title DROP NOT NULL",
+        "DROP POLICY freehold_insert ON notes",
         "ALTER POLICY freehold_select ON notes USING (true)",
         f"GRANT ALL ON notes TO {APPLICATION}",
         "CREATE OR REPLACE FUNCTION freehold.present() RETURNS boolean LANGUAGE sql STABLE RETURN true",
     ):
         postgres_server.execute(statement, own.name)
-    assert len(postgres_inspection.inspect(own.url, wall)) > 6
+    assert len(postgres_inspection.inspect(own.url, wall)) > 4
     projects.bring_up(Place(own.url, own.migration_url), tables_of(example("notes")), allow_losses=False)
     assert named(postgres_inspection.inspect(own.url, wall)) == set()
 
@@ -603,14 +618,23 @@ def test_each_statement_that_mends_does(own: Throwaway, postgres_server: Server,
 # --- the command -----------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project of `notes`, approved and migrated."""
+    folder = tmp_path_factory.mktemp("approved")
+    shutil.copyfile(EXAMPLES / "notes" / "freehold.yaml", folder / "freehold.yaml")
+    for command in (("approve", "--yes", "--by", "Mary"), ("migrate",)):
+        code, text = said(command[0], str(folder), *command[1:])
+        assert code == 0, text
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The project of `notes` with a database."""
+def folder(tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it."""
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("FREEHOLD_DATABASE_URL", raising=False)
-    shutil.copyfile(EXAMPLES / "notes" / "freehold.yaml", tmp_path / "freehold.yaml")
-    shutil.copyfile(made, tmp_path / "freehold.db")
-    return tmp_path
+    return Path(shutil.copytree(project, tmp_path / "project"))
 
 
 def said(*arguments: str) -> tuple[int, str]:
@@ -618,10 +642,19 @@ def said(*arguments: str) -> tuple[int, str]:
     return answer.exit_code, answer.stdout + answer.stderr
 
 
+def told(folder: Path, *options: str) -> list[dict[str, Any]]:
+    code, text = said("status", str(folder), "--json", *options)
+    found: list[dict[str, Any]] = json.loads(text)["deviations"]
+    assert code == (1 if found else 0), text
+    return found
+
+
+SECRET = "freehold.yaml:21: column `notes.secret` should not be there: text, null allowed."
+
+
 def test_status_says_that_nothing_deviates(folder: Path) -> None:
     assert said("status", str(folder)) == (0, "No deviations.\n")
-    code, text = said("status", str(folder), "--json")
-    assert (code, json.loads(text)) == (0, {"deviations": []})
+    assert said("status", str(folder), "--json") == (0, '{\n  "deviations": []\n}\n')
 
 
 def test_status_names_what_deviates_with_its_line_and_what_mends_it(folder: Path) -> None:
@@ -629,46 +662,75 @@ def test_status_names_what_deviates_with_its_line_and_what_mends_it(folder: Path
     code, text = said("status", str(folder))
     assert code == 1
     assert text == (
-        "- freehold.yaml:21: column `notes.secret` should not be there: text, null allowed.\n"
+        f"- {SECRET}\n"
         "  Mend it: If nobody needs its values: ALTER TABLE notes DROP COLUMN secret;\n"
         "- freehold.yaml:21: index `notes.ix_notes_notebook` is missing: (notebook, id).\n"
         "  Mend it: CREATE INDEX ix_notes_notebook ON notes (notebook, id);\n"
         "2 deviations. Nothing was changed.\n"
     )
-    code, text = said("status", str(folder), "--json")
-    first, _ = json.loads(text)["deviations"]
-    assert (code, first) == (
-        1,
-        {
-            "part": "database", "kind": "column_unexpected", "where": "notes.secret", "aspect": None, "expected": None,
-            "found": "text, null allowed", "line": 21, "harmless": False,
-            "message": "column `notes.secret` should not be there: text, null allowed.",
-            "mend": "If nobody needs its values: ALTER TABLE notes DROP COLUMN secret;",
-        },
-    )  # fmt: skip
+    assert told(folder)[0] == {
+        "part": "database", "kind": "column_unexpected", "where": "notes.secret", "aspect": None, "expected": None,
+        "found": "text, null allowed", "line": 21, "harmless": False,
+        "message": "column `notes.secret` should not be there: text, null allowed.",
+        "mend": "If nobody needs its values: ALTER TABLE notes DROP COLUMN secret;",
+    }  # fmt: skip
 
 
-def test_status_names_what_the_file_says_and_the_database_does_not_hold_yet(folder: Path) -> None:
+def test_status_names_what_the_file_says_and_nobody_approved(folder: Path) -> None:
+    """By what it means for records and clients; the database is what was approved, and does not deviate."""
     file = folder / "freehold.yaml"
     file.write_text(file.read_text().replace("      body: text\n", "      body: text\n      stars: integer\n", 1))
-    code, text = said("status", str(folder))
-    assert (code, "freehold.yaml:27: column `notes.stars` is missing: integer, null refused." in text) == (1, True), (
-        text
-    )
+    found = told(folder)
+    assert {each["part"] for each in found} == {"lock"}
+    messages = {each["message"]: each["line"] for each in found}
+    assert any(message.startswith("`freehold.yaml` is not what Mary approved on ") for message in messages)
+    assert messages["Not approved: NoteCreate: field `stars` is new and must be sent."] == 27
+    (records,) = [each for each in found if each["kind"] == "records_differs"]
+    assert (records["where"], records["line"]) == ("note.stars", 27)
+    assert all("freehold approve" in each["mend"] for each in found)
+
+
+def test_status_of_what_was_never_approved_or_whose_lock_was_edited(folder: Path) -> None:
+    lock = folder / "freehold.lock"
+    text = lock.read_text()
+    lock.write_text(text.replace("Mary", "Bob"))
+    (only,) = told(folder)
+    assert (only["part"], only["kind"]) == ("lock", "approval_unreadable")
+    lock.unlink()
+    (only,) = told(folder)
+    assert (only["part"], only["kind"]) == ("lock", "approval_unreadable")
+
+
+def test_status_names_a_revision_that_was_edited(folder: Path) -> None:
+    (revision,) = (folder / "migrations").glob("*.py")
+    revision.write_text(revision.read_text() + "\n# and more\n")
+    (only,) = told(folder)
+    assert (only["kind"], only["where"], only["part"]) == ("revision_differs", revision.name, "lock")
+
+
+def test_status_of_a_database_that_is_behind(folder: Path) -> None:
+    file = folder / "freehold.yaml"
+    stars = "      body: text\n      stars: {type: integer, optional: yes}\n"
+    file.write_text(file.read_text().replace("      body: text\n", stars, 1))
+    assert said("approve", str(folder), "--yes")[0] == 0
+    found = told(folder)
+    assert [each["kind"] for each in found][:2] == ["revision_differs", "column_missing"]
+    assert (found[0]["mend"], found[1]["line"]) == ("Run `freehold migrate`.", 27)
+    assert said("migrate", str(folder))[0] == 0
+    assert told(folder) == []
 
 
 def test_status_of_no_database_or_of_something_else(folder: Path) -> None:
     (folder / "freehold.db").write_text("This is no database. " * 100)
-    code, text = said("status", str(folder), "--json")
-    (only,) = json.loads(text)["deviations"]
-    assert (code, only["kind"], only["line"]) == (1, "database_unreadable", None)
+    (only,) = told(folder)
+    assert (only["kind"], only["line"]) == ("database_unreadable", None)
     (folder / "freehold.db").unlink()
     code, text = said("status", str(folder))
     assert (code, "There is no database" in text, "freehold migrate" in text) == (1, True, True), text
     assert not (folder / "freehold.db").exists()
 
 
-def test_wrong_usage_and_a_wrong_file_are_told_apart_from_deviations(folder: Path) -> None:
+def test_wrong_usage_is_told_apart_from_deviations(folder: Path) -> None:
     assert said("status", str(folder), "--url", "localhost")[0] == 2
     assert said("status", str(folder), "--nothing")[0] == 2
 
@@ -676,5 +738,21 @@ def test_wrong_usage_and_a_wrong_file_are_told_apart_from_deviations(folder: Pat
 def test_serve_refuses_with_the_same_words(folder: Path) -> None:
     changed(folder / "freehold.db", "ALTER TABLE notes ADD COLUMN secret TEXT")
     code, text = said("serve", str(folder))
-    told = "freehold.yaml:21: column `notes.secret` should not be there: text, null allowed."
-    assert (code, told in text, told in said("status", str(folder))[1]) == (1, True, True), text
+    assert (code, SECRET in text, SECRET in said("status", str(folder))[1]) == (1, True, True), text
+
+
+def test_status_asks_a_server_what_it_serves(folder: Path) -> None:
+    with process(folder, "serve") as served:
+        assert told(folder, "--url", served.url) == []
+        file = folder / "freehold.yaml"
+        file.write_text(
+            file.read_text()
+            .replace("      body: text\n", "", 1)
+            .replace("audience: one", "text: text\n      audience: one", 1)
+        )
+        assert said("approve", str(folder), "--yes")[0] == 0
+        asked = [each for each in told(folder, "--url", served.url) if each["part"] == "api"]
+        assert any("NoteCreate: field `body` is new and must be sent" in each["message"] for each in asked), asked
+        assert any("Note: field `text` is gone" in each["message"] and each["line"] for each in asked), asked
+    (only,) = [each for each in told(folder, "--url", served.url) if each["part"] == "api"]
+    assert only["kind"] == "api_unreadable"

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from domain.deviations import Thing
 
 _TOKEN = re.compile(
-    r"""(?P<space>\s+|--[^\n]*|/\*.*?\*/) | (?P<text>'(?:[^']|'')*') | (?P<name>"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\])
+    r"""(?P<space>\s+|--[^\n]*|/\*.*?\*/)
+    | (?P<text>'(?:[^']|'')*') | (?P<name>"(?:[^"]|"")*"|`[^`]*`|\[[^\W\d][\w ]*\])
     | (?P<word>[^\W\d][\w$]*) | (?P<number>\d[\w.]*) | (?P<sign><=|>=|<>|!=|==|\|\||::|->>|->|.)""",
     re.VERBOSE | re.DOTALL,
 )

@@ -153,7 +153,8 @@ class Catalog:
                 yield Thing("exclusion", table, name, {"definition": definition})
                 continue
             thing = constraint_thing(table, name, definition)
-            yield Thing(thing.kind, table, thing.name, {**thing.facts, **({"enforced": "no"} if unwatched else {})})
+            facts = {**thing.facts, **({"enforced": "no"} if unwatched else {})}
+            yield Thing(thing.kind, table, thing.name, facts, made=name)
         for definition, valid in self.rows(_INDEXES):
             thing = index_thing(definition)
             yield Thing("index", thing.on, thing.name, {**thing.facts, **({} if valid else {"valid": "no"})})

@@ -166,23 +166,29 @@ class _Inspection:
             "storage": f"{alter} SET LOGGED;",
             "inherits": f"{alter} NO INHERIT {found.facts.get('inherits', '')};",
         }
-        return mends.get(aspect, "`freehold migrate` makes it.")
+        if how is How.MISSING:
+            made = " ".join(thing.made.split())
+            return f"Restore it from a backup; or make it, empty: {made}; then run `freehold migrate`."
+        return mends.get(aspect, f"Restore `{thing.name}` from a backup.")
 
     def _mend_column(self, how: How, thing: Thing, aspect: str) -> str:
         column, kind = quoted(thing.name), thing.facts.get("type", "")
         alter = f"ALTER TABLE {quoted(thing.on)} ALTER COLUMN {column}"
         if how is How.UNEXPECTED:
             return f"If nobody needs its values: ALTER TABLE {quoted(thing.on)} DROP COLUMN {column};"
-        if how is How.MISSING:
-            return self._anew(thing)
         collation = f" COLLATE {thing.facts['collation']}" if "collation" in thing.facts else ""
+        if how is How.MISSING:
+            add = f"ALTER TABLE {quoted(thing.on)} ADD COLUMN {column} {kind}{collation};"
+            filled = f" Give it values, then: {alter} SET NOT NULL;" if thing.facts.get("null") == "refused" else ""
+            return add + filled
         mends = {
             "type": f"{alter} TYPE {kind}{collation} USING CAST({column} AS {kind});",
             "collation": f"{alter} TYPE {kind}{collation};",
             "null": f"{alter} {'SET' if thing.facts.get('null') == 'refused' else 'DROP'} NOT NULL;",
             "default": f"{alter} DROP DEFAULT;",
+            "generated": f"{alter} SET GENERATED ALWAYS;",
         }
-        return mends.get(aspect, self._anew(thing))
+        return mends.get(aspect, f"{alter} DROP EXPRESSION;")
 
     def _mend_constraint(self, how: How, thing: Thing, aspect: str, found: Thing) -> str:
         alter = f"ALTER TABLE {quoted(thing.on)}"
@@ -196,8 +202,9 @@ class _Inspection:
             return f"{alter} ENABLE TRIGGER ALL; (by a superuser, who disabled them)"
         table = self._by_name(thing.on)
         add = "" if table is None else constraint_sql(table, thing.name, DIALECT)
-        if not add:
-            return self._anew(thing)
+        if thing.kind == "primary key":
+            drop = f"DROP CONSTRAINT {quoted(found.made)}, " if found.made else ""
+            return f"{alter} {drop}ADD PRIMARY KEY ({thing.facts['columns']});"
         return add if how is How.MISSING else f"{alter} DROP CONSTRAINT {quoted(thing.name)}; {add}"
 
     def _mend_privilege(self, how: How, thing: Thing) -> str:
@@ -210,11 +217,6 @@ class _Inspection:
         if how is How.DIFFERS:
             return f"REVOKE GRANT OPTION FOR {what} ON {on} FROM {to};"
         return f"GRANT {what} ON {on} TO {to};" if how is How.MISSING else f"REVOKE {what} ON {on} FROM {to};"
-
-    def _anew(self, thing: Thing) -> str:
-        if any(table.name == thing.on for table in (*built_in(), *BOOKS)):
-            return f"Restore `{thing.on}` from a backup: a new database of `freehold migrate` has it as it should be."
-        return f"`freehold migrate` makes `{thing.on}` anew, with its records."
 
     def _by_name(self, name: str) -> Table | None:
         every: list[Any] = [*self._tables.of.values(), *built_in()]

@@ -5,15 +5,17 @@ it with `writable_schema`.
 """
 
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 
 from adapters.persistence.sql.ddl import index_thing, table_things, tokens, written
-from adapters.persistence.sql.inspection import built_in, placed, wanted
+from adapters.persistence.sql.inspection import placed, wanted
 from adapters.persistence.sql.sqlite import DIALECT, connect
 from adapters.persistence.sql.tables import Tables
 from domain.deviations import Deviation, How, Thing, deviations
 from domain.errors import SchemaDiffers
 
+_ANEW = "freehold_anew"
 _INTERNAL = "sqlite_"
 """SQLite's own: what ANALYZE gathers, and the like"""
 
@@ -32,13 +34,12 @@ def inspect(path: Path, tables: Tables) -> tuple[Deviation, ...]:
 
 def deviations_of(connection: sqlite3.Connection, tables: Tables) -> tuple[Deviation, ...]:
     """The same, of what the transaction of a connection sees."""
-    own = {table.name for table in built_in()}
-    there = [placed(tables, thing) for thing in _present(connection)]
+    should, there = wanted(tables, DIALECT), [placed(tables, thing) for thing in _present(connection)]
 
     def mending(how: How, thing: Thing, aspect: str, found: Thing) -> str:
-        return _mend(how, thing, found, thing.on in own)
+        return _mend(how, thing, found) or _script(thing.on or thing.name, should, there)
 
-    return deviations(wanted(tables, DIALECT), there, mending)
+    return deviations(should, there, mending)
 
 
 def _present(connection: sqlite3.Connection) -> list[Thing]:
@@ -55,14 +56,14 @@ def _present(connection: sqlite3.Connection) -> list[Thing]:
     return found
 
 
-def _mend(how: How, thing: Thing, found: Thing, own: bool) -> str:
-    """What puts it right; where only a new table does, `freehold migrate` makes that of a specification's table."""
+def _mend(how: How, thing: Thing, found: Thing) -> str:
+    """The statement that puts it right; empty where only a new table does."""
     name = _quoted(thing.name)
     match how, thing.kind:
         case How.RENAMED, "table":
             return f"ALTER TABLE {_quoted(found.name)} RENAME TO {name};"
         case How.MISSING, "table":
-            return "`freehold migrate` makes it."
+            return f"Restore it from a backup; or make it, empty: {' '.join(thing.made.split())};"
         case How.MISSING, "index":
             return f"{thing.made};"
         case How.DIFFERS, "index":
@@ -75,12 +76,30 @@ def _mend(how: How, thing: Thing, found: Thing, own: bool) -> str:
             return f"If nobody needs its values: ALTER TABLE {_quoted(thing.on)} DROP COLUMN {name};"
         case How.UNEXPECTED, "index" | "trigger" | "view":
             return f"DROP {thing.kind.upper()} {name};"
-    if own:
-        return (
-            f"Restore `{thing.on}` from a backup, or make it anew: a new database of `freehold migrate` has it as it "
-            "should be."
-        )
-    return f"`freehold migrate` makes `{thing.on or thing.name}` anew, with its records."
+        case How.MISSING, "column" if thing.facts["null"] == "allowed":
+            collation = f" COLLATE {thing.facts['collation']}" if "collation" in thing.facts else ""
+            return f"ALTER TABLE {_quoted(thing.on)} ADD COLUMN {name} {thing.facts['type']}{collation};"
+    return ""
+
+
+def _script(table: str, should: Iterable[Thing], there: Iterable[Thing]) -> str:
+    """What makes a table anew, with its rows, while nobody else is connected."""
+    present = {thing.name for thing in there if (thing.kind, thing.on) == ("column", table)}
+    every = [thing for thing in should if table in (thing.on, thing.name)]
+    columns = [thing.name for thing in every if thing.kind == "column"]
+    made = next(" ".join(thing.made.split()) for thing in every if thing.kind == "table")
+    head, _, body = made.partition(" (")
+    assert head.startswith("CREATE TABLE")
+    names = ", ".join(map(_quoted, columns))
+    values = ", ".join(_quoted(name) if name in present else f"NULL /* a value for {name} */" for name in columns)
+    indexes = "".join(f" {thing.made};" for thing in every if thing.kind == "index")
+    name = _quoted(table)
+    copied = f"INSERT INTO {_ANEW} ({names}) SELECT {values} FROM {name}"  # noqa: S608 - to be shown, not run
+    return (
+        "Stop serving, keep a copy of the file, and run: PRAGMA foreign_keys=OFF; PRAGMA legacy_alter_table=ON; BEGIN; "
+        f"CREATE TABLE {_ANEW} ({body}; {copied}; "
+        f"DROP TABLE {name}; ALTER TABLE {_ANEW} RENAME TO {name};{indexes} COMMIT;"
+    )
 
 
 _quoted = DIALECT.identifier_preparer.quote
