@@ -107,6 +107,7 @@ def serve(
     container = _container(folder, as_json, database)
     try:
         container.settings().require_mail()
+        container.settings().require_one_process_for_metrics(workers)
     except ValueError as error:
         _fail(f"Not served. {error}.", as_json, USAGE)
     _made(container, lambda use: use.require_served(), "Not served.", as_json)

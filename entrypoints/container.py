@@ -3,7 +3,10 @@
 Tests swap a provider: `container.store.override(providers.Object(MemoryStore(specification)))`.
 """
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from dependency_injector import containers, providers
 from fastapi import FastAPI
@@ -15,6 +18,7 @@ from adapters.http.clients import Clients
 from adapters.http.credentials import credentials_router
 from adapters.http.identity import Identity
 from adapters.http.messages import encode
+from adapters.http.metrics import Metrics
 from adapters.limits import LimitsCounters, SharedCounters, in_memory
 from adapters.mail import SmtpMail
 from adapters.one_time_codes import Totp
@@ -42,7 +46,9 @@ from application.sharing import SharingUseCases
 from application.specifications import SpecificationUseCases
 from application.throttles import Throttles
 from domain.specification.model import Specification
+from entrypoints.projects import Inspect, inspector
 from entrypoints.settings import RateLimits, Settings
+from entrypoints.watching import Watch
 
 LOCAL = "http://127.0.0.1:8000"
 """where `freehold dev` and `serve` are by themselves"""
@@ -107,6 +113,26 @@ def _store(database: Path | Server, tables: Tables, limits: Limits) -> SqliteSto
     if isinstance(database, Server):
         return PostgresStore(database.url, tables, limits)
     return SqliteStore(database, tables)
+
+
+def _metrics(settings: Settings) -> Metrics | None:
+    return Metrics() if settings.metrics else None
+
+
+def _watch(
+    settings: Settings, store: Any, database: Path | Server, tables: Tables, metrics: Metrics | None, clock: Clock
+) -> Watch:
+    look = _nothing if isinstance(store, MemoryStore) else partial(inspector, database, tables)
+    return Watch(store.ready, look, settings.inspection_interval, metrics, lambda: store.letters.waiting(clock.now()))
+
+
+def _nothing() -> Inspect:
+    """There is no database that could deviate."""
+    return tuple
+
+
+def _ready(watch: Watch) -> Callable[[], Awaitable[bool]]:
+    return watch.ready
 
 
 def _described(specification: Specification) -> str:
@@ -185,6 +211,9 @@ class Container(containers.DeclarativeContainer):
     identity = providers.Singleton(Identity, tokens, clock, clients, throttles, keys)
     auth = providers.Singleton(auth_router, identity, accounts, sessions, tokens, clients, clock, second_factors)
     credentials = providers.Singleton(credentials_router, identity, second_factors, keys, history)
+    metrics = providers.Singleton(_metrics, settings)
+    watch = providers.Singleton(_watch, settings, store, database, tables, metrics, clock)
+    ready = providers.Callable(_ready, watch)
     app = providers.Singleton(
-        build_app, specification, identity, auth, credentials, records, sharing, store, allowed_origins
+        build_app, specification, identity, auth, credentials, records, sharing, ready, allowed_origins
     )
