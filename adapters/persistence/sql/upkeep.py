@@ -15,7 +15,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Column, Connection, MetaData, String, Table, Text, event, insert, inspect, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    event,
+    insert,
+    inspect,
+    select,
+)
 from sqlalchemy.exc import DBAPIError
 
 from adapters.persistence.sql import evolving, migrating, postgres, postgres_schema, schema, second_wall, sqlite
@@ -38,7 +50,12 @@ Tell = Callable[[str], None]
 _OURS = "freehold_accounts"
 """a table that every database of ours has"""
 _BOOKS = MetaData()
-_VERSION = Table(APP_REVISIONS, _BOOKS, Column("version_num", String(32), primary_key=True, nullable=False))
+_VERSION = Table(  # just as Alembic makes it
+    APP_REVISIONS,
+    _BOOKS,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{APP_REVISIONS}_pkc"),
+)
 _TEXT = Table(APP_TEXT, _BOOKS, Column("source", Text, nullable=False), Column("revision", String(32)))
 
 
