@@ -3,12 +3,15 @@
 import re
 from pathlib import Path
 
+from dependency_injector import providers
+
 from adapters.persistence.sql import migrating, postgres_schema, schema
 from adapters.persistence.sql.pool import Server
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.upkeep import Upkeep
 from domain.errors import SchemaDiffers
 from domain.specification.evolution import Change
+from entrypoints.container import Container
 from entrypoints.reports import FILE
 
 _HERE = Path(__file__).resolve().parent
@@ -55,6 +58,17 @@ def app_name(folder: Path) -> str:
 def bring_up(database: Path | Server, tables: Tables, *, allow_losses: bool) -> tuple[Change, ...]:
     """Make the database, or change it straight to the specification (see `Upkeep.develop`)."""
     return Upkeep(database).develop(tables, allow_losses=allow_losses)
+
+
+def settle(folder: Path, database: Path | Server, by: str) -> None:
+    """Approve what a folder says, and bring a database there: for all that makes a project only to serve it."""
+    container = Container(folder=folder)
+    container.database.override(providers.Object(database))
+    use = container.specifications()
+    plan = use.plan()
+    if not plan.nothing:
+        use.approve(by, plan)
+    use.migrate(lambda _: None)
 
 
 def compare(database: Path | Server, tables: Tables) -> schema.Differences:
