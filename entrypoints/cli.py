@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from adapters.http.messages import encode
+from adapters.persistence.sql.inspecting import require_current
 from adapters.persistence.sql.pool import Server
 from adapters.specification_file import load
 from application.accounts import AccountUseCases
@@ -408,7 +409,7 @@ def _operate(folder: Path, as_json: bool, use: Callable[[AccountUseCases], Await
             await store.close()
 
     try:
-        projects.require_current(database)
+        require_current(database)
         return asyncio.run(run())
     except Refusal as error:
         _fail("; ".join(each.message for each in error.errors) or error.detail, as_json)

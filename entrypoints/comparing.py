@@ -10,6 +10,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from adapters.persistence.memory import MemoryStore
+from adapters.persistence.sql.inspecting import inspector
 from adapters.persistence.sql.tables import build
 from application.api_changes import api_changes
 from domain.deviations import Deviation, How
@@ -17,7 +18,7 @@ from domain.errors import FreeholdError, NotApproved, SchemaDiffers
 from domain.specification.approval import Approval, digest
 from domain.specification.evolution import changes
 from domain.specification.model import Place, Specification
-from entrypoints import asgi, projects
+from entrypoints import asgi
 from entrypoints.container import Container
 
 PATIENCE_SECONDS = 30.0
@@ -80,7 +81,7 @@ def _of_database(container: Container, served: Specification, approval: Approval
     database = container.database()
     told = partial(Deviation, "database", where=str(database), aspect="", expected="", place=None)
     try:
-        found = projects.inspector(database, build(served))()
+        found = inspector(database, build(served))()
     except SchemaDiffers as error:
         mend = "See that the database can be reached. `freehold migrate` makes its tables, and upgrades them."
         yield told(thing="database", how=How.UNREADABLE, found=str(error), mend=mend)

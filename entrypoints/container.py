@@ -24,6 +24,7 @@ from adapters.mail import SmtpMail
 from adapters.one_time_codes import Totp
 from adapters.passwords import PasslibPasswords
 from adapters.persistence.memory import MemoryStore
+from adapters.persistence.sql.inspecting import Inspect, inspector
 from adapters.persistence.sql.pool import Limits, Server
 from adapters.persistence.sql.postgres import PostgresStore
 from adapters.persistence.sql.revisions import Revisions
@@ -46,7 +47,6 @@ from application.sharing import SharingUseCases
 from application.specifications import SpecificationUseCases
 from application.throttles import Throttles
 from domain.specification.model import Specification
-from entrypoints.projects import Inspect, inspector
 from entrypoints.settings import RateLimits, Settings
 from entrypoints.watching import Watch
 

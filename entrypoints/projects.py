@@ -1,21 +1,21 @@
 """A project folder: a new one from a starter, its database brought up to date, and the two accounts of the tour."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
-from adapters.persistence.sql import migrating, postgres_inspection, sqlite_inspection
+from dependency_injector import providers
+
+from adapters.persistence.sql.inspecting import inspector
 from adapters.persistence.sql.pool import Server
-from adapters.persistence.sql.second_wall import SecondWall
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.upkeep import Upkeep
 from domain.deviations import Deviation
 from domain.errors import SchemaDiffers
 from domain.specification.evolution import Change
 from entrypoints import reports
+from entrypoints.container import Container
 from entrypoints.reports import FILE
 
-Inspect = Callable[[], tuple[Deviation, ...]]
 _HERE = Path(__file__).resolve().parent
 IGNORED = """# Freehold's embedded database with the copies of it, and the secret that seals its keys
 freehold.db*
@@ -62,31 +62,15 @@ def bring_up(database: Path | Server, tables: Tables, *, allow_losses: bool) -> 
     return Upkeep(database).develop(tables, allow_losses=allow_losses)
 
 
-def require_current(database: Path | Server) -> None:
-    """Raise `SchemaDiffers` unless the built-in tables are there, as this version needs them; changes nothing."""
-    if isinstance(database, Path) and not database.exists():
-        raise SchemaDiffers(f"There is no database at {database}. `freehold migrate` makes one.")
-    if not migrating.is_current(_url(database)):
-        raise SchemaDiffers(
-            f"The built-in tables of {database} are of another version. `freehold migrate` upgrades them."
-        )
-
-
-def inspector(database: Path | Server, tables: Tables) -> Inspect:
-    """What finds each deviation of the database from the specification, as the role that serves. Only reads.
-
-    It raises `SchemaDiffers` where the database cannot be read, is empty, or is of another version of Freehold.
-    """
-    if isinstance(database, Path):
-        return lambda: _required(database, lambda: sqlite_inspection.inspect(database, tables))
-    # as the role that serves: it may do no more than that
-    wall, serving = SecondWall(tables), Server(database.url)
-    return lambda: _required(serving, lambda: postgres_inspection.inspect(serving.url, wall))
-
-
-def _required(database: Path | Server, look: Inspect) -> tuple[Deviation, ...]:
-    require_current(database)
-    return look()
+def settle(folder: Path, database: Path | Server, by: str) -> None:
+    """Approve what a folder says, and bring a database there: for all that makes a project only to serve it."""
+    container = Container(folder=folder)
+    container.database.override(providers.Object(database))
+    use = container.specifications()
+    plan = use.plan()
+    if not plan.nothing:
+        use.approve(by, plan)
+    use.migrate(lambda _: None)
 
 
 def require_same(database: Path | Server, tables: Tables) -> tuple[Deviation, ...]:
@@ -99,10 +83,6 @@ def require_same(database: Path | Server, tables: Tables) -> tuple[Deviation, ..
     if serious:
         raise SchemaDiffers(f"{database} is not what the specification says.\n{reports.deviations_text(serious)}")
     return found
-
-
-def _url(database: Path | Server) -> str:
-    return database.owner_url if isinstance(database, Server) else f"sqlite:///{database}"
 
 
 def _readme(name: str) -> str:

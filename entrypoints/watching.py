@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from adapters.http.metrics import Metrics
+from adapters.persistence.sql.inspecting import Inspect
 from domain.deviations import Deviation
 from domain.errors import SchemaDiffers, Unavailable
-from entrypoints.projects import Inspect
 
 log = logging.getLogger("freehold.deviations")
 

@@ -260,7 +260,7 @@ def _of_resource(found: Lineage, was: Resource, now: Resource) -> Iterator[Chang
             yield from _of_field(found, (was, was.fields[former]), (now, field))
     for field in was.fields.values():
         if field.name not in found.fields[name].values():
-            again = field.name in now.fields
+            again = field.name in now.fields and field.name not in found.fields[name]
             at = now.fields[field.name].place if again else now.place
             text = f"`{name}.{field.name}` vanishes with its values"
             if again:

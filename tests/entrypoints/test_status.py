@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from adapters.persistence.sql import postgres_inspection, sqlite_inspection
+from adapters.persistence.sql.inspecting import inspector
 from adapters.persistence.sql.pool import Server as Place
 from adapters.persistence.sql.second_wall import SecondWall
 from adapters.persistence.sql.sqlite import connect
@@ -536,7 +537,7 @@ def test_an_untouched_postgresql_database_does_not_deviate(name: str, postgres_s
     tables = tables_of(example(name))
     try:
         projects.bring_up(Place(database.url, database.migration_url), tables, allow_losses=False)
-        look = projects.inspector(Place(database.url), tables)
+        look = inspector(Place(database.url), tables)
         assert look() == ()
         for statement in ("ANALYZE", "VACUUM FULL", "REINDEX SCHEMA public"):
             postgres_server.execute(statement, database.name)

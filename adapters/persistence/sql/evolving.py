@@ -135,8 +135,7 @@ class _Words:
 
     def kind(self, column: Column[Any]) -> str:
         """A column's type, as a CREATE TABLE has it."""
-        kind = column.type.dialect_impl(self.dialect)
-        return str(self.dialect.type_compiler_instance.process(kind))
+        return str(self.dialect.type_compiler_instance.process(column.type))
 
     def literal(self, field: Field, value: Any) -> str:
         """A domain value as it is stored."""
@@ -290,7 +289,7 @@ class _Evolution:
         columns = [name for name in (*per, *change.unique.fields) if self._now(new, name, table) != "NULL"]
         if len(columns) < len(per) + len(change.unique.fields):
             return f"SELECT id FROM {table} WHERE id IS NULL"  # noqa: S608
-        parts = ", ".join(f"{self._now(new, name, table)} AS v{i}" for i, name in enumerate(columns))
+        parts = ", ".join(f"{self._compared(new, name, table)} AS v{i}" for i, name in enumerate(columns))
         names = ", ".join(f"v{i}" for i in range(len(columns)))
         compared = " AND ".join(f"b.v{i} = a.v{i}" for i in range(len(columns)))
         grouped = f"SELECT {names} FROM held GROUP BY {names} HAVING count(*) > 1"  # noqa: S608
@@ -298,6 +297,13 @@ class _Evolution:
             f"WITH held AS (SELECT id, {parts} FROM {table}) "  # noqa: S608
             f"SELECT a.id FROM held AS a JOIN ({grouped}) AS b ON {compared}"
         )
+
+    def _compared(self, new: str, name: str, table: str) -> str:
+        """As its column will compare it."""
+        resource = self.after.specification.resources[new]
+        decimal = name in resource.fields and self.after.specification.value_field(new, name).kind is Kind.DECIMAL
+        collation = " COLLATE decimal" if decimal and not self.words.typed else ""
+        return f"{self._now(new, name, table)}{collation}"
 
     def _now(self, new: str, name: str, table: str) -> str:
         """The value that a record will have in a column, of the table as it was."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from sqlalchemy import Column, Dialect, MetaData, String, Table, Text
+from sqlalchemy import Column, Dialect, MetaData, PrimaryKeyConstraint, String, Table, Text
 from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable
 
 from adapters.persistence.sql.builtin import mapped
@@ -17,8 +17,13 @@ from domain.specification.model import Place, Resource
 REVISIONS, APP_REVISIONS, APP_TEXT = "alembic_version", "freehold_app_version", "freehold_specification"
 """what Alembic keeps of the built-in tables and of the app's, and the text that those are of"""
 _BOOKS = MetaData()
-REVISION_TABLE, APP_REVISION_TABLE = (
-    Table(name, _BOOKS, Column("version_num", String(32), primary_key=True, nullable=False))
+REVISION_TABLE, APP_REVISION_TABLE = (  # just as Alembic makes them
+    Table(
+        name,
+        _BOOKS,
+        Column("version_num", String(32), nullable=False),
+        PrimaryKeyConstraint("version_num", name=f"{name}_pkc"),
+    )
     for name in (REVISIONS, APP_REVISIONS)
 )
 APP_TEXT_TABLE = Table(APP_TEXT, _BOOKS, Column("source", Text, nullable=False), Column("revision", String(32)))

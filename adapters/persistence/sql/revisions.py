@@ -152,7 +152,7 @@ class Revisions:
         if not any(there.values()):
             return None
         text = _FILE.format(
-            title=title,
+            title=title[:1].upper() + title[1:],
             revision=revision,
             follows=repr(follows).replace("'", '"'),
             upgrade=_function(there),
@@ -207,7 +207,7 @@ def _ways(before: Tables | None, after: Tables) -> tuple[Way, Way, str]:
 
 
 _FILE = '''\
-"""{title}
+"""{title}.
 
 Written by `freehold approve`. You may edit it until it has run; approve again, then it is approved as it stands.
 `freehold migrate` runs it in one transaction, and refuses it where the tables would not be those of the specification.
