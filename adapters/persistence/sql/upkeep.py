@@ -102,14 +102,16 @@ class Upkeep:
         if before is None or self._compare(connection, before):
             if same:
                 return None, ()
-            why = "was changed by hand" if held.source else "was not made by this version of Freehold"
-            differences = schema.told(self._compare(connection, before or tables))
-            raise SchemaDiffers(
-                f"{self.database} {why}, so how to change it is not known. {differences} Put it right, or begin "
-                "with an empty database."
-            )
+            raise self._drifted(self._compare(connection, before or tables), known=before is not None)
         forth = lineage(before.specification, tables.specification)
         return forth, evolving.evolved(before, tables, forth, self._dialect)
+
+    def _drifted(self, differences: schema.Differences, *, known: bool) -> SchemaDiffers:
+        why = "was changed by hand" if known else "was not made by this version of Freehold"
+        return SchemaDiffers(
+            f"{self.database} {why}, so how to change it is not known. {schema.told(differences)} `freehold status` says "
+            "what mends it; or begin with an empty database."
+        )
 
     def _require_no_losses(self, connection: Connection, forth: Lineage, changes: Iterable[Change]) -> None:
         before, after = build(forth.before), build(forth.after)
@@ -227,7 +229,11 @@ class Upkeep:
                 f"{self.database} is not one of Freehold's: it holds the table `{sorted(names)[0]}`. "
                 "Name another database, or an empty one."
             )
-        return _held(connection), migrating.built_in_current(connection), not names
+        held = _held(connection)
+        before = None if not held.source else _tables(held.source)
+        if before is not None and (differences := self._compare(connection, before)):
+            raise self._drifted(differences, known=True)
+        return held, migrating.built_in_current(connection), not names
 
     def _settled(self, connection: Connection, tables: Tables) -> bool:
         return not self._compare(connection, tables) and not self._gap(connection, tables)
