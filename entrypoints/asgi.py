@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from adapters.http.metrics import install
 from adapters.mail import deliver_all
 from entrypoints import logs
 from entrypoints.container import Container
@@ -20,21 +21,31 @@ PROJECT = "FREEHOLD_PROJECT"
 
 
 def create_app(container: Container) -> FastAPI:
-    """The app: it loads its keys at start, sends mail meanwhile, and closes store and counters at the end."""
+    """The app: it loads its keys at start, and closes store and counters at the end.
+
+    Beside requests it sends mail, and looks for deviations.
+    """
     app: FastAPI = container.app()
     store, tokens, clock = container.store(), container.tokens(), container.clock()
-    counters, mailing = container.counters(), container.mailing()
+    counters, mailing, watch = container.counters(), container.mailing(), container.watch()
+
+    metrics = container.metrics()
+    if metrics is not None:
+        networks = container.settings().metrics_networks
+        install(app, metrics, container.clients(), networks, lambda: getattr(store, "use", None))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await tokens.load(store, clock.now())
         app.openapi()
-        sending = asyncio.create_task(deliver_all(mailing)) if mailing.on else None
+        beside = [asyncio.create_task(watch.run())]
+        if mailing.on:
+            beside.append(asyncio.create_task(deliver_all(mailing)))
         yield
-        if sending is not None:
-            # what is under way is due again after its lease
-            sending.cancel()
-            await asyncio.wait([sending])
+        # a letter that is under way is due again after its lease
+        for task in beside:
+            task.cancel()
+        await asyncio.wait(beside)
         await store.close()
         await counters.close()
 

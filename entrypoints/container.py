@@ -3,9 +3,13 @@
 Tests swap a provider: `container.store.override(providers.Object(MemoryStore(specification)))`.
 """
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from dependency_injector import containers, providers
+from fastapi import FastAPI
 
 from adapters.clock import SystemClock, UuidV7
 from adapters.http.app import build_app
@@ -13,14 +17,20 @@ from adapters.http.auth import auth_router
 from adapters.http.clients import Clients
 from adapters.http.credentials import credentials_router
 from adapters.http.identity import Identity
+from adapters.http.metrics import Metrics
 from adapters.limits import LimitsCounters, SharedCounters, in_memory
 from adapters.mail import SmtpMail
 from adapters.one_time_codes import Totp
 from adapters.passwords import PasslibPasswords
+from adapters.persistence.memory import MemoryStore
+from adapters.persistence.sql.inspecting import Inspect, inspector
 from adapters.persistence.sql.pool import Limits, Server
 from adapters.persistence.sql.postgres import PostgresStore
+from adapters.persistence.sql.revisions import Revisions
 from adapters.persistence.sql.sqlite import SqliteStore
 from adapters.persistence.sql.tables import Tables, build
+from adapters.persistence.sql.upkeep import Upkeep
+from adapters.project_folder import FolderOfProject
 from adapters.sealing import AesSealer, TokenSuccessors, service_secret
 from adapters.specification_file import load
 from adapters.tokens import JwtTokens
@@ -33,9 +43,11 @@ from application.records import RecordUseCases
 from application.second_factors import SecondFactorUseCases
 from application.sessions import SessionUseCases
 from application.sharing import SharingUseCases
+from application.specifications import SpecificationUseCases
 from application.throttles import Throttles
 from domain.specification.model import Specification
 from entrypoints.settings import RateLimits, Settings
+from entrypoints.watching import Watch
 
 LOCAL = "http://127.0.0.1:8000"
 """where `freehold dev` and `serve` are by themselves"""
@@ -106,6 +118,36 @@ def _store(database: Path | Server, tables: Tables, limits: Limits) -> SqliteSto
     return SqliteStore(database, tables)
 
 
+def _metrics(settings: Settings) -> Metrics | None:
+    return Metrics() if settings.metrics else None
+
+
+def _watch(
+    settings: Settings, store: Any, database: Path | Server, tables: Tables, metrics: Metrics | None, clock: Clock
+) -> Watch:
+    look = _nothing if isinstance(store, MemoryStore) else partial(inspector, database, tables)
+    return Watch(store.ready, look, settings.inspection_interval, metrics, lambda: store.letters.waiting(clock.now()))
+
+
+def _nothing() -> Inspect:
+    """There is no database that could deviate."""
+    return tuple
+
+
+def _ready(watch: Watch) -> Callable[[], Awaitable[bool]]:
+    return watch.ready
+
+
+def openapi_of(specification: Specification) -> dict[str, Any]:
+    """The OpenAPI document that this version serves for a specification; needs no database and no secret."""
+    container = Container(folder=Path())
+    container.specification.override(specification)
+    container.store.override(MemoryStore(specification))
+    container.secret.override(b"no secret is needed to describe an API")
+    app: FastAPI = container.app()
+    return app.openapi()
+
+
 class Container(containers.DeclarativeContainer):
     """Give it `folder`, the project; what depends on it follows."""
 
@@ -134,6 +176,10 @@ class Container(containers.DeclarativeContainer):
     database = providers.Callable(_database, settings, folder)
     tables = providers.Singleton(build, specification)
     store = providers.Singleton(_store, database, tables, providers.Callable(_limits, settings))
+
+    project = providers.Singleton(FolderOfProject, folder, providers.Object(openapi_of))
+    upkeep = providers.Singleton(Upkeep, database, providers.Callable(Revisions, folder))
+    specifications = providers.Singleton(SpecificationUseCases, project, upkeep, clock)
 
     outgoing = providers.Singleton(_outgoing, settings, clock)
     public_url = providers.Singleton(_public_url, settings)
@@ -170,6 +216,9 @@ class Container(containers.DeclarativeContainer):
     identity = providers.Singleton(Identity, tokens, clock, clients, throttles, keys)
     auth = providers.Singleton(auth_router, identity, accounts, sessions, tokens, clients, clock, second_factors)
     credentials = providers.Singleton(credentials_router, identity, second_factors, keys, history)
+    metrics = providers.Singleton(_metrics, settings)
+    watch = providers.Singleton(_watch, settings, store, database, tables, metrics, clock)
+    ready = providers.Callable(_ready, watch)
     app = providers.Singleton(
-        build_app, specification, identity, auth, credentials, records, sharing, store, allowed_origins
+        build_app, specification, identity, auth, credentials, records, sharing, ready, allowed_origins
     )

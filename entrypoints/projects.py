@@ -4,19 +4,28 @@ import json
 import re
 from pathlib import Path
 
-from adapters.persistence.sql import migrating, postgres_schema, schema
+from dependency_injector import providers
+
+from adapters.persistence.sql.inspecting import inspector
 from adapters.persistence.sql.pool import Server
 from adapters.persistence.sql.tables import Tables
+from adapters.persistence.sql.upkeep import Upkeep
 from adapters.specification_schema import json_schema
-from domain.errors import SchemaDiffers
+from domain.deviations import Deviation
+from domain.errors import NotApproved, SchemaDiffers
+from domain.specification.evolution import Change
+from domain.specification.model import Specification
+from entrypoints import reports
+from entrypoints.container import Container
 from entrypoints.reports import FILE
 
 SCHEMA = "freehold.schema.json"
 """what editors check the file against; it lies beside it, so that no network is needed"""
 _HERE = Path(__file__).resolve().parent
-IGNORED = """# Freehold's embedded database, and the secret that seals its keys
+IGNORED = """# Freehold's embedded database with the copies of it, and the secret that seals its keys
 freehold.db*
 .freehold-secret
+__pycache__/
 """
 
 
@@ -30,6 +39,17 @@ def starters() -> list[str]:
     """The names that `new --from` takes."""
     found = (path.parent for path in examples().glob(f"*/{FILE}"))
     return sorted(folder.name for folder in found if not (folder / "app.py").exists())
+
+
+def former(folder: Path) -> Specification | None:
+    """What is approved, to ask about changes; None where nothing is, or where that cannot be told."""
+    project = Container(folder=folder).project()
+    try:
+        approvals = project.approvals()
+        approved: Specification | None = project.read(approvals[0]) if len(approvals) == 1 else None
+    except NotApproved:
+        return None
+    return approved
 
 
 def make(folder: Path, starter: str) -> None:
@@ -55,55 +75,32 @@ def app_name(folder: Path) -> str:
     return re.sub(r"^[0-9_]+", "", words) or "app"
 
 
-def bring_up(database: Path | Server, tables: Tables, *, allow_losses: bool) -> schema.Differences:
-    """Make the database, or change it to the specification. Raises `SchemaDiffers` where values would be lost."""
-    if isinstance(database, Path):
-        database.parent.mkdir(parents=True, exist_ok=True)
-    migrating.upgrade(_url(database))
-    if isinstance(database, Server):
-        if not compare(database, tables) and postgres_schema.gap(database.owner_url, tables) is None:
-            return schema.Differences((), (), (), ())
-        return postgres_schema.adjust(database.owner_url, tables, allow_losses=allow_losses, role=database.role)
-    if not compare(database, tables):
-        return schema.Differences((), (), (), ())
-    return schema.adjust(database, tables, allow_losses=allow_losses)
+def bring_up(database: Path | Server, tables: Tables, *, allow_losses: bool) -> tuple[Change, ...]:
+    """Make the database, or change it straight to the specification (see `Upkeep.develop`)."""
+    return Upkeep(database).develop(tables, allow_losses=allow_losses)
 
 
-def compare(database: Path | Server, tables: Tables) -> schema.Differences:
-    """How the database differs from the specification."""
-    if isinstance(database, Server):
-        return postgres_schema.compare(database.owner_url, tables)
-    return schema.compare(database, tables)
+def settle(folder: Path, database: Path | Server, by: str) -> None:
+    """Approve what a folder says, and bring a database there: for all that makes a project only to serve it."""
+    container = Container(folder=folder)
+    container.database.override(providers.Object(database))
+    use = container.specifications()
+    plan = use.plan()
+    if not plan.nothing:
+        use.approve(by, plan)
+    use.migrate(lambda _: None)
 
 
-def require_current(database: Path | Server) -> None:
-    """Raise `SchemaDiffers` unless the built-in tables are there, as this version needs them; changes nothing."""
-    if isinstance(database, Path) and not database.exists():
-        raise SchemaDiffers(f"There is no database at {database}. `freehold migrate` makes one.")
-    if not migrating.is_current(_url(database)):
-        raise SchemaDiffers(
-            f"The built-in tables of {database} are of another version. `freehold migrate` upgrades them."
-        )
+def require_same(database: Path | Server, tables: Tables) -> tuple[Deviation, ...]:
+    """Raise `SchemaDiffers` unless the database is the specification's, saying what differs; changes nothing.
 
-
-def require_same(database: Path | Server, tables: Tables) -> None:
-    """Raise `SchemaDiffers` unless the database is exactly the specification's; changes nothing."""
-    # as the role that serves: it may do no more than that
-    serving = Server(database.url) if isinstance(database, Server) else database
-    if isinstance(serving, Server) and (unfit := postgres_schema.unfit(serving.url)) is not None:
-        raise SchemaDiffers(unfit)
-    require_current(serving)
-    differences = compare(serving, tables)
-    if differences:
-        raise SchemaDiffers(
-            f"{database} is not what the specification says: {differences}. `freehold migrate` mends it."
-        )
-    if isinstance(serving, Server) and (gap := postgres_schema.gap(serving.url, tables)) is not None:
-        raise SchemaDiffers(f"{gap} `freehold migrate` puts up the right one.")
-
-
-def _url(database: Path | Server) -> str:
-    return database.owner_url if isinstance(database, Server) else f"sqlite:///{database}"
+    Answers what deviates and matters to nobody who is served.
+    """
+    found = inspector(database, tables)()
+    serious = [each for each in found if not each.harmless]
+    if serious:
+        raise SchemaDiffers(f"{database} is not what the specification says.\n{reports.deviations_text(serious)}")
+    return found
 
 
 def _readme(name: str) -> str:
@@ -112,8 +109,14 @@ def _readme(name: str) -> str:
 `{FILE}` says what the records of this app are and who may do what with them. Nothing else is needed.
 
     freehold check {name}    # mistakes, open questions, what is public, who may do what
-    freehold dev {name}      # serve it, with reload: open http://127.0.0.1:8000
-    freehold serve {name}    # serve it as it is
+    freehold dev {name}      # serve it while you write, with reload: open http://127.0.0.1:8000
+
+When it is as you want it:
+
+    freehold plan {name}     # what approving would change
+    freehold approve {name}  # writes freehold.lock and migrations/: keep both in version control
+    freehold migrate {name}  # brings the database there
+    freehold serve {name}    # serves exactly what was approved
     freehold prove {name}    # attack it as everyone, and compare each answer with the file
 
 Editors that know the YAML language server help with the file: they read `{SCHEMA}`, which `freehold schema` prints.

@@ -12,6 +12,7 @@ from rich.table import Table
 from application.ports import SigningKey
 from domain.account import Account
 from domain.api_key import ApiKey
+from domain.deviations import Deviation
 from domain.errors import Problem, SpecificationInvalid
 from domain.specification.analysis import (
     Channel,
@@ -142,6 +143,47 @@ def _print_table(
     for row in rows:
         table.add_row(*(escape(", ".join(value) if isinstance(value, list) else value or "") for value in row.values()))
     console.print(table, highlight=False)
+
+
+def deviations_text(deviations: Sequence[Deviation], most: int = 10) -> str:
+    """Each with its line of the file and what mends it; of many the first ones."""
+    lines, before = [], ""
+    for each in deviations[:most]:
+        place = f"{FILE}:{each.place.line}: " if each.place else ""
+        lines += [f"- {place}{each}", f"  Mend it: {'as above' if each.mend == before else each.mend}"]
+        before = each.mend
+    if len(deviations) > most:
+        lines.append(f"- and {len(deviations) - most} more. `freehold status` shows all of them.")
+    return "\n".join(lines)
+
+
+def print_deviations(console: Console, deviations: Sequence[Deviation]) -> None:
+    """All of them, for people."""
+    if not deviations:
+        console.print("No deviations.")
+        return
+    console.print(deviations_text(deviations, len(deviations)), highlight=False, soft_wrap=True, markup=False)
+    count = len(deviations)
+    console.print(f"[red]{count} deviation{'' if count == 1 else 's'}.[/] Nothing was changed.", highlight=False)
+
+
+def deviations_as_json(deviations: Sequence[Deviation]) -> list[dict[str, Any]]:
+    """Each as data; the keys are always the same ones."""
+    return [
+        {
+            "part": d.part,
+            "kind": d.kind,
+            "where": d.where,
+            "aspect": d.aspect or None,
+            "expected": d.expected or None,
+            "found": d.found or None,
+            "line": d.place.line if d.place else None,
+            "harmless": d.harmless,
+            "message": str(d),
+            "mend": d.mend,
+        }
+        for d in deviations
+    ]
 
 
 def rights_as_json(rights: Sequence[Right]) -> list[dict[str, Any]]:

@@ -83,6 +83,11 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="origins whose pages may call the API, such as `https://app.example.com`, separated by commas"
     )
+    metrics: bool = Field(False, description="whether `/metrics` is there: `on` or `off`")
+    metrics_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (ip_network("127.0.0.0/8"), ip_network("::1")), description="networks that may ask for it, separated by commas"
+    )
+    inspection_interval: float = Field(60, ge=1, le=86400, description="seconds between two looks for deviations")
     connections: int = Field(900, ge=1, le=1_000_000, description="connections of a process at most")
 
     @field_validator("allowed_origins", mode="before")
@@ -95,7 +100,7 @@ class Settings(BaseSettings):
             raise ValueError(f"`{wrong[0]}` is no origin; write it like https://app.example.com")
         return found
 
-    @field_validator("trusted_proxies", mode="before")
+    @field_validator("trusted_proxies", "metrics_networks", mode="before")
     @classmethod
     def _networks(cls, given: Any) -> Any:
         """`10.0.0.0/8, ::1` as networks."""
@@ -149,6 +154,14 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"FREEHOLD_SIGN_UP={self.sign_up.value} sends mail. "
                 "Set FREEHOLD_SMTP_URL, FREEHOLD_MAIL_FROM and FREEHOLD_PUBLIC_URL"
+            )
+
+    def require_one_process_for_metrics(self, workers: int) -> None:
+        """Raises `ValueError` where several processes would answer for `/metrics`, each with its own count."""
+        if self.metrics and workers > 1:
+            raise ValueError(
+                "FREEHOLD_METRICS=on counts in one process. Serve with --workers 1, or several such servers, each on a "
+                "port of its own"
             )
 
     def mail_server(self) -> MailServer | None:

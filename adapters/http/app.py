@@ -1,7 +1,7 @@
 """The FastAPI app of one specification, put together from its parts."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextvars import ContextVar
 from secrets import token_hex
 
@@ -19,7 +19,6 @@ from adapters.http.openapi import Operations
 from adapters.http.records import RecordHandlers, RecordRoute, add_route
 from adapters.http.schemas import models
 from adapters.http.service import openapi_route, service_router
-from application.ports import Store
 from application.records import RecordUseCases
 from application.sharing import SharingUseCases
 from domain.specification.model import Specification
@@ -36,7 +35,7 @@ def build_app(
     credentials: APIRouter,
     records: RecordUseCases,
     sharing: SharingUseCases,
-    store: Store,
+    ready: Callable[[], Awaitable[bool]],
     allowed_origins: Collection[str] = (),
 ) -> FastAPI:
     """Routes of records and members first: they are asked for most, and routes are tried in order.
@@ -73,7 +72,7 @@ def build_app(
             member = f"{members.path}/{{account}}"
             add_route(router, identity, "PATCH", member, members.change, operations.change_member())
             add_route(router, identity, "DELETE", member, members.remove, operations.remove_member())
-    app.router.routes.extend([*auth.routes, *credentials.routes, *service_router(specification, store.ready).routes])
+    app.router.routes.extend([*auth.routes, *credentials.routes, *service_router(specification, ready).routes])
     openapi_route(app, encode)
     openapi.install(app, specification, resources, shared, [*BODIES, *CREDENTIAL_BODIES])
     errors.install(app)

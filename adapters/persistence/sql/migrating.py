@@ -1,6 +1,7 @@
 """Brings the built-in tables of a database up to date with Alembic, in one transaction."""
 
 import asyncio
+import io
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -19,7 +20,9 @@ from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from adapters.persistence.sql.dialects import DECIMAL_COLLATION
 from adapters.persistence.sql.pool import ERRORS
+from adapters.persistence.sql.sqlite import compare_decimals
 from domain.errors import SchemaDiffers
 
 T = TypeVar("T")
@@ -53,16 +56,33 @@ def _upgrade(connection: Connection) -> None:
 
 def is_current(url: str) -> bool:
     """Whether an existing database is at the revision that this version of Freehold needs. Only reads."""
+    return reading(url, built_in_current)
 
-    def compare(connection: Connection) -> bool:
-        return _revision(connection) == ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
+def built_in_current(connection: Connection) -> bool:
+    """See `is_current`."""
+    return _revision(connection) == ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
+def sql(url: str, *, fresh: bool) -> str:
+    """What an upgrade would run; `fresh`: of a database that holds nothing yet."""
+    since = None if fresh else within(url, _revision)
+    output = io.StringIO()
+    typed = not url.startswith("sqlite")
+    config = Config(attributes={"url": "postgresql+asyncpg://" if typed else "sqlite://"}, output_buffer=output)
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    command.upgrade(config, f"{since}:head" if since else "head", sql=True)
+    return output.getvalue()
+
+
+def reading(url: str, read: Callable[[Connection], T]) -> T:
+    """Read something of an existing database. Raises `SchemaDiffers` where that fails."""
     if not url.startswith("sqlite"):
-        return within(url, compare)
+        return within(url, read)
     engine = create_engine(url, poolclass=NullPool)
     try:
         with engine.connect() as connection:
-            return compare(connection)
+            return read(connection)
     except DatabaseError as error:
         raise SchemaDiffers(f"The database cannot be read: {error.orig}.") from error
     finally:
@@ -74,12 +94,21 @@ def within(url: str, do: Callable[[Connection], T]) -> T:
     if url.startswith("sqlite"):
         with migration(url) as connection:
             return do(connection)
+    return _beside(url, do, _alone)
+
+
+def looking(url: str, look: Callable[[Connection], T]) -> T:
+    """Read something of a PostgreSQL database, in nobody's way. Raises `SchemaDiffers` where the database refuses."""
+    return _beside(url, look, _only_read)
+
+
+def _beside(url: str, do: Callable[[Connection], T], first: Callable[[Connection], None]) -> T:
     with ThreadPoolExecutor(1) as thread:
         # whoever calls may be inside an event loop already
-        return thread.submit(asyncio.run, _within_postgresql(url, do)).result()
+        return thread.submit(asyncio.run, _within_postgresql(url, do, first)).result()
 
 
-async def _within_postgresql(url: str, do: Callable[[Connection], T]) -> T:
+async def _within_postgresql(url: str, do: Callable[[Connection], T], first: Callable[[Connection], None]) -> T:
     # nothing is prepared under a name: where a pooler stands in between, others get the connection afterwards
     nameless = {"prepared_statement_name_func": str, "prepared_statement_cache_size": 0, "statement_cache_size": 0}
     engine = create_async_engine(
@@ -87,7 +116,7 @@ async def _within_postgresql(url: str, do: Callable[[Connection], T]) -> T:
     )
     try:
         async with engine.begin() as connection:
-            await connection.run_sync(_alone)
+            await connection.run_sync(first)
             return await connection.run_sync(do)
     except DBAPIError as error:
         raise SchemaDiffers(f"The database refuses: {error.orig}.") from error
@@ -101,6 +130,10 @@ async def _within_postgresql(url: str, do: Callable[[Connection], T]) -> T:
 def _alone(connection: Connection) -> None:
     """Hold off everybody else who would change tables, until the transaction ends."""
     connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('freehold tables'))")
+
+
+def _only_read(connection: Connection) -> None:
+    connection.exec_driver_sql("SET TRANSACTION READ ONLY")
 
 
 def _revision(connection: Connection) -> str | None:
@@ -132,3 +165,6 @@ def migration(url: str) -> Iterator[Connection]:
 def _without_foreign_keys(connection: sqlite3.Connection, record: object) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys=OFF")
+    # a table that is set aside takes no reference along
+    connection.execute("PRAGMA legacy_alter_table=ON")
+    connection.create_collation(DECIMAL_COLLATION, compare_decimals)

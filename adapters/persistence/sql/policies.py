@@ -115,6 +115,12 @@ class Grants:
     inserted: tuple[str, ...] = ()
     """the columns of an INSERT; all where there are none"""
 
+    def privileges(self) -> Iterator[str]:
+        """One by one."""
+        yield from self.verbs
+        yield from (f"INSERT ({name})" for name in self.inserted)
+        yield from (f"UPDATE ({name})" for name in self.columns)
+
     def __str__(self) -> str:
         """What stands between GRANT and TO."""
         verbs = list(self.verbs)

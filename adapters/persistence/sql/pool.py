@@ -69,6 +69,16 @@ class Limits:
     """whether connections lead to a pooler that gives a server's connection to a transaction, not to a client"""
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How connections are used at a moment."""
+
+    busy: int
+    idle: int
+    waiting: int
+    """who wait for one"""
+
+
 class Pool:
     """See above."""
 
@@ -110,6 +120,11 @@ class Pool:
     def watch(self, told: Callable[[str], None] | None) -> None:
         """Tell each statement to somebody before it runs; nobody for None."""
         self._told = told
+
+    @property
+    def use(self) -> Use:
+        """How it is used now."""
+        return Use(self._open - len(self._idle), len(self._idle), len(self._waiting))
 
     def tell(self, sql: str) -> None:
         """See `watch`."""

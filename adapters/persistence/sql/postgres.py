@@ -27,7 +27,7 @@ from adapters.persistence.sql.identity import (
     SqlSigningKeys,
 )
 from adapters.persistence.sql.mail import MailStatements, SqlLetters, SqlLinks
-from adapters.persistence.sql.pool import ERRORS, Limits, Pool, is_away, is_lost
+from adapters.persistence.sql.pool import ERRORS, Limits, Pool, Use, is_away, is_lost
 from adapters.persistence.sql.postgres_statements import PostgresStatements
 from adapters.persistence.sql.records import MembershipStatements, SqlRecords, principal
 from adapters.persistence.sql.tables import Tables
@@ -391,6 +391,11 @@ class PostgresStore:
     def watch(self, told: Callable[[str], None] | None) -> None:
         """Tell each statement to somebody before it runs; nobody for None."""
         self._pool.watch(told)
+
+    @property
+    def use(self) -> Use:
+        """How connections are used now."""
+        return self._pool.use
 
     async def ready(self) -> bool:
         """See the port."""
