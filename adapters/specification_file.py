@@ -6,6 +6,7 @@ aliases (which can grow without bound) and let the last of two equal keys win wi
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def parse(text: str) -> Specification:
         raise SpecificationInvalid([*builder.problems, *invalid.problems]) from None
     if builder.problems:
         raise SpecificationInvalid(builder.problems)
-    return found
+    return replace(found, source=text)
 
 
 def _readable(text: str) -> str:

@@ -4,10 +4,11 @@
 `Work`, and nothing is kept unless the use case awaits `commit()`. No method takes a record's id without the actor.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from domain.account import Account
@@ -20,6 +21,9 @@ from domain.ownership import Actor, Facts
 from domain.record import Record
 from domain.second_factor import SecondFactor
 from domain.session import RefreshToken, Session
+from domain.specification.approval import Approval
+from domain.specification.evolution import Change
+from domain.specification.model import Specification
 
 View = dict[str, Any]
 """A record as one actor sees it: JSON values; what it may not read is absent, hidden references are None."""
@@ -595,3 +599,75 @@ class Successors(Protocol):
 
     def reveal(self, token: str, concealed: str) -> str:
         """The successor again."""
+
+
+class ProjectFolder(Protocol):
+    """A project: what it says, what of that was approved, and the revisions that lead there."""
+
+    def specification(self) -> Specification:
+        """`freehold.yaml` as it is now. Raises `SpecificationInvalid`."""
+
+    def approvals(self) -> tuple[Approval, ...]:
+        """Nothing before the first approval; two where a merge left both. Raises `NotApproved` for anything else."""
+
+    def read(self, approval: Approval) -> Specification:
+        """The approved text as a specification. Raises `NotApproved` where this version cannot read it."""
+
+    def revisions(self) -> Mapping[str, str]:
+        """The digest of each file in `migrations/`, by name."""
+
+    def heads(self) -> tuple[str, ...]:
+        """The revisions that none follows. Raises `NotApproved` where a file cannot be read."""
+
+    def line(self, revision: str) -> tuple[str, ...]:
+        """A revision and all before it, the first one first; empty where there is no such revision."""
+
+    def write_revision(self, before: Specification | None, after: Specification, follows: str | None) -> str | None:
+        """Write the revision from one to the next into `migrations/`; None where the tables need none."""
+
+    def remove_revision(self, revision: str) -> str:
+        """The name that its file had."""
+
+    def keep(self, approval: Approval) -> None:
+        """Write `freehold.lock`. Raises `NotApproved` where that fails; then nothing was written."""
+
+    def schema(self, specification: Specification) -> str:
+        """The digest of the statements that make its tables, on every database."""
+
+    def api(self, specification: Specification) -> str:
+        """The digest of its OpenAPI document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """What `Keeping.migrate` did."""
+
+    revisions: tuple[str, ...]
+    """that were not there yet"""
+    backup: Path | None
+    """the copy of an SQLite file that was made before"""
+    adopted: bool
+    """whether it took over what `freehold dev` had made, straight and not by the revisions"""
+
+
+class Keeping(Protocol):
+    """The database of a project, and what holds it at a specification."""
+
+    def counts(self, before: Specification, after: Specification) -> Mapping[Change, tuple[int, str | None]] | None:
+        """How many stored records each change is about, with the id of one.
+
+        None where the database does not hold `before`.
+        """
+
+    def require(self, approval: Approval) -> None:
+        """Raise `SchemaDiffers` unless the database is at the approved revision; changes nothing."""
+
+    def migrate(self, approval: Approval, tell: Callable[[str], None]) -> Migrated:
+        """Bring the database to an approval, one transaction a revision; an SQLite file is copied before.
+
+        `tell` hears what goes on. Raises `SchemaDiffers` where the database is not ours, is newer, or holds what does
+        not fit: then it stays as the last revision that succeeded left it, and the next call goes on from there.
+        """
+
+    def sql(self, approval: Approval) -> str:
+        """What `migrate` would run; changes nothing."""

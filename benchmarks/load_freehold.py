@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from adapters.passwords import PasslibPasswords
-from adapters.persistence.sql import tables
 from adapters.persistence.sql.pool import Server
 from adapters.persistence.sql.sqlite import connect
-from adapters.specification_file import load as read_specification
 from benchmarks.data import PASSWORD, Data
 from benchmarks.postgres import Database, Table
 from entrypoints import projects
@@ -46,7 +44,7 @@ def on_postgres(folder: Path, specification: Path, database: Database, rows: Ite
 
 def _make_tables(folder: Path, specification: Path, database: Path | Server) -> None:
     shutil.copyfile(specification, folder / "freehold.yaml")
-    projects.bring_up(database, tables.build(read_specification(folder / "freehold.yaml")), allow_losses=False)
+    projects.settle(folder, database, "benchmarks")
 
 
 def switch_off_row_level_security(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 FreeholdError
 ├── SpecificationInvalid      the text is not a specification (a list of problems with places)
+├── NotApproved               the specification is not the approved one, or approvals contradict each other
 ├── SchemaDiffers             the database is not what the specification says
 └── Refusal                   an answer to a caller
     ├── NotAuthenticated      nobody, or a token that is not valid (any more)
@@ -41,6 +42,10 @@ class SpecificationInvalid(FreeholdError):
         """Keep the problems, in the order of the text."""
         self.problems = sorted(problems, key=lambda p: (p.line, p.column))
         super().__init__("\n".join(f"{p.line}:{p.column}: {p.message}" for p in self.problems))
+
+
+class NotApproved(FreeholdError):
+    """The specification is not the approved one, or approvals contradict each other; the message says what to run."""
 
 
 class SchemaDiffers(FreeholdError):

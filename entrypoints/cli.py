@@ -22,10 +22,11 @@ from adapters.specification_file import load
 from adapters.specification_schema import json_schema
 from application.accounts import AccountUseCases
 from application.ports import SigningKey
+from application.specifications import SpecificationUseCases, Undecided
 from domain.errors import FreeholdError, Refusal, SchemaDiffers, SpecificationInvalid, Unavailable
 from domain.specification.model import Specification
 from domain.specification.questions import open_questions, untrue
-from entrypoints import asgi, developing, logs, projects, proving, reports
+from entrypoints import asgi, developing, logs, plans, projects, proving, reports
 from entrypoints.container import Container
 from entrypoints.settings import Settings
 
@@ -52,6 +53,9 @@ Email = Annotated[str, typer.Argument(help="The account's address.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="The port.")]
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Onto = Annotated[
+    str | None, typer.Option(help="Where two were approved side by side: the revision to keep.", metavar="REVISION")
+]
 Database = Annotated[
     str | None, typer.Option(help="sqlite:///path or postgresql://…; default: freehold.db in the folder.")
 ]
@@ -104,7 +108,8 @@ def _check(folder: Path, as_json: bool) -> int:
     except SpecificationInvalid as error:
         _print_invalid(path, error, as_json)
         return FAILED
-    problems, questions = untrue(specification), open_questions(specification)
+    before = projects.approved(folder)
+    problems, questions = untrue(specification, before), open_questions(specification, before)
     if as_json:
         reports.print_json(reports.specification_as_json(path, specification, problems, questions))
     else:
@@ -139,14 +144,13 @@ def serve(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Serve the project; refuses where specification and database differ, and changes nothing."""
-    if database is not None:
-        os.environ["FREEHOLD_DATABASE_URL"] = database
-    container = _container(folder, as_json)
+    """Serve the project; refuses where file, lock and database differ, and changes nothing."""
+    container = _container(folder, as_json, database)
     try:
         container.settings().require_mail()
     except ValueError as error:
         _fail(f"Not served. {error}.", as_json, USAGE)
+    _made(container, lambda use: use.require_served(), "Not served.", as_json)
     try:
         projects.require_same(container.database(), container.tables())
     except SchemaDiffers as error:
@@ -178,27 +182,91 @@ def serve(
 
 
 @cli.command()
-def migrate(
+def plan(folder: Folder = Path(), onto: Onto = None, database: Database = None, as_json: Json = False) -> None:
+    """Say what approving would change, and count the stored records that it is about. Changes nothing."""
+    found = _made(_container(folder, as_json, database), lambda use: use.plan(onto), "Not planned.", as_json)
+    if as_json:
+        reports.print_json(plans.plan_as_json(found))
+    else:
+        plans.print_plan(out, found)
+        if found.questions:
+            out.print("Answer the open questions; `freehold check` shows how.", highlight=False)
+        elif not found.nothing:
+            out.print(f"To approve it: freehold approve {folder}", highlight=False, soft_wrap=True, markup=False)
+    if found.questions:
+        raise typer.Exit(USAGE)
+
+
+@cli.command()
+def approve(
     folder: Folder = Path(),
+    by: Annotated[str | None, typer.Option(help="Who approves; default: git's user.name, or the login.")] = None,
+    onto: Onto = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask. Without a terminal nothing is asked anyway.")] = False,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Bring the database up to date: tables, and on PostgreSQL row-level security and what the serving role needs.
-
-    Refuses what would lose stored values, and changes nothing then.
-    """
-    if database is not None:
-        os.environ["FREEHOLD_DATABASE_URL"] = database
-    container = _container(folder, as_json)
-    try:
-        changed = projects.bring_up(container.database(), container.tables(), allow_losses=False)
-    except SchemaDiffers as error:
-        _fail(f"Not migrated. {error}", as_json)
-    if as_json:
-        reports.print_json({"missing": changed.missing, "changed": changed.changed, "vanished": changed.vanished})
+    """Approve the specification as it is: write a revision into migrations/, if tables change, and freehold.lock."""
+    container = _container(folder, as_json, database)
+    found = _made(container, lambda use: use.plan(onto), "Not approved.", as_json)
+    if not as_json:
+        plans.print_plan(out, found)
+    if found.nothing and onto is None:
+        if as_json:
+            reports.print_json({**plans.plan_as_json(found), "written": None, "removed": []})
+        else:
+            out.print("There is nothing to approve.")
         return
-    said = f" ({changed})" if changed else ""
-    out.print(f"The database is what the specification says{said}.", highlight=False, soft_wrap=True, markup=False)
+    asked = not (yes or as_json) and sys.stdin.isatty() and not found.questions
+    if asked and not typer.confirm("Approve it?", default=False):
+        _fail("Not approved.", as_json)
+    who = by or plans.person(_folder(folder))
+    done = _made(container, lambda use: use.approve(who, found, onto), "", as_json)
+    if as_json:
+        reports.print_json(plans.approved_as_json(done))
+        return
+    for name in done.removed:
+        out.print(f"Removed migrations/{name}.", highlight=False, soft_wrap=True, markup=False)
+    wrote = f" and the revision {done.written} in migrations/" if done.written else ""
+    said = f"Approved by {who}: wrote freehold.lock{wrote}. Commit them, then: freehold migrate {folder}"
+    out.print(said, highlight=False, soft_wrap=True, markup=False)
+
+
+@cli.command()
+def migrate(
+    folder: Folder = Path(),
+    database: Database = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the SQL, and change nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring the database to what is approved, one transaction a revision; an SQLite file is copied before.
+
+    On PostgreSQL also row-level security, and what the serving role needs.
+    """
+    container = _container(folder, as_json, database)
+    if dry_run:
+        sql = _made(container, lambda use: use.sql(), "Not migrated.", as_json)
+        if as_json:
+            reports.print_json({"sql": sql})
+        else:
+            sys.stdout.write(sql)
+        return
+    with plans.progress(err) as tell:
+        approval, done = _made(container, lambda use: use.migrate(tell), "Not migrated.", as_json)
+    if as_json:
+        reports.print_json(plans.migrated_as_json(approval, done))
+    else:
+        plans.print_migrated(out, approval, done)
+
+
+def _made(container: Container, use: Callable[[SpecificationUseCases], T], failed: str, as_json: bool) -> T:
+    """What a use case gives; where it refuses, why, and the exit code."""
+    try:
+        return use(container.specifications())
+    except Undecided as error:
+        _fail(str(error), as_json, USAGE)
+    except FreeholdError as error:
+        _fail(f"{failed} {error}".strip(), as_json)
 
 
 @cli.command()
@@ -251,9 +319,7 @@ def _with_ring(
     use: Callable[[Container], Coroutine[None, None, Sequence[SigningKey]]],
 ) -> Sequence[SigningKey]:
     """Do something with the stored keys, where the database is one that would be served."""
-    if database is not None:
-        os.environ["FREEHOLD_DATABASE_URL"] = database
-    container = _container(folder, as_json)
+    container = _container(folder, as_json, database)
 
     async def with_store() -> Sequence[SigningKey]:
         try:
@@ -366,8 +432,10 @@ def _operate(folder: Path, as_json: bool, use: Callable[[AccountUseCases], Await
         _fail(f"Nothing was done. {error}", as_json)
 
 
-def _container(folder: Path, as_json: bool) -> Container:
+def _container(folder: Path, as_json: bool, database: str | None = None) -> Container:
     """A container whose specification and settings are known to be right."""
+    if database is not None:
+        os.environ["FREEHOLD_DATABASE_URL"] = database
     project = _folder(folder)
     container = Container(folder=project)
     container.specification.override(_load(project, as_json))

@@ -6,6 +6,7 @@ Tests swap a provider: `container.store.override(providers.Object(MemoryStore(sp
 from pathlib import Path
 
 from dependency_injector import containers, providers
+from fastapi import FastAPI
 
 from adapters.clock import SystemClock, UuidV7
 from adapters.http.app import build_app
@@ -13,14 +14,19 @@ from adapters.http.auth import auth_router
 from adapters.http.clients import Clients
 from adapters.http.credentials import credentials_router
 from adapters.http.identity import Identity
+from adapters.http.messages import encode
 from adapters.limits import LimitsCounters, SharedCounters, in_memory
 from adapters.mail import SmtpMail
 from adapters.one_time_codes import Totp
 from adapters.passwords import PasslibPasswords
+from adapters.persistence.memory import MemoryStore
 from adapters.persistence.sql.pool import Limits, Server
 from adapters.persistence.sql.postgres import PostgresStore
+from adapters.persistence.sql.revisions import Revisions
 from adapters.persistence.sql.sqlite import SqliteStore
 from adapters.persistence.sql.tables import Tables, build
+from adapters.persistence.sql.upkeep import Upkeep
+from adapters.project_folder import FolderOfProject
 from adapters.sealing import AesSealer, TokenSuccessors, service_secret
 from adapters.specification_file import load
 from adapters.tokens import JwtTokens
@@ -33,6 +39,7 @@ from application.records import RecordUseCases
 from application.second_factors import SecondFactorUseCases
 from application.sessions import SessionUseCases
 from application.sharing import SharingUseCases
+from application.specifications import SpecificationUseCases
 from application.throttles import Throttles
 from domain.specification.model import Specification
 from entrypoints.settings import RateLimits, Settings
@@ -102,6 +109,16 @@ def _store(database: Path | Server, tables: Tables, limits: Limits) -> SqliteSto
     return SqliteStore(database, tables)
 
 
+def _described(specification: Specification) -> str:
+    """The OpenAPI document, which needs no database and no secret."""
+    container = Container(folder=Path())
+    container.specification.override(specification)
+    container.store.override(MemoryStore(specification))
+    container.secret.override(b"no secret is needed to describe an API")
+    app: FastAPI = container.app()
+    return encode(app.openapi()).decode()
+
+
 class Container(containers.DeclarativeContainer):
     """Give it `folder`, the project; what depends on it follows."""
 
@@ -130,6 +147,10 @@ class Container(containers.DeclarativeContainer):
     database = providers.Callable(_database, settings, folder)
     tables = providers.Singleton(build, specification)
     store = providers.Singleton(_store, database, tables, providers.Callable(_limits, settings))
+
+    project = providers.Singleton(FolderOfProject, folder, providers.Object(_described))
+    upkeep = providers.Singleton(Upkeep, database, providers.Callable(Revisions, folder))
+    specifications = providers.Singleton(SpecificationUseCases, project, upkeep, clock)
 
     outgoing = providers.Singleton(_outgoing, settings, clock)
     public_url = providers.Singleton(_public_url, settings)

@@ -19,6 +19,7 @@ from watchfiles import awatch, watch
 
 from adapters.http.connection import BoundedProtocol
 from adapters.mail import ConsoleMail
+from adapters.persistence.sql.upkeep import LosesValues
 from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid
 from domain.specification.questions import open_questions, untrue
 from entrypoints import asgi, projects, reports, tour
@@ -97,7 +98,7 @@ async def open_keys(container: Container) -> None:
 
 
 async def serve(folder: Path, host: str, port: int, *, ask: bool, seed: bool, console: Console) -> None:
-    """Serve until Ctrl-C. Raises `SchemaDiffers` where the first start would lose stored values."""
+    """Serve until Ctrl-C. Raises `SchemaDiffers` where the first start would lose stored values, or they do not fit."""
     url = f"http://{host}:{port}"
     container = _prepare(folder, ask, console, url)
     await open_keys(container)
@@ -164,18 +165,19 @@ def _prepare(folder: Path, ask: bool, console: Console, url: str) -> Container:
         show = partial(console.print, highlight=False, soft_wrap=True, markup=False)
         container.outgoing.override(providers.Object(ConsoleMail(show)))
         container.public_url.override(providers.Object(container.settings().public_url or url))
-    specification, path = container.specification(), folder / reports.FILE
-    reports.print_places(console, path, untrue(specification))
-    reports.print_questions(console, path, open_questions(specification))
+    specification, before, path = container.specification(), projects.approved(folder), folder / reports.FILE
+    reports.print_places(console, path, untrue(specification, before))
+    reports.print_questions(console, path, open_questions(specification, before))
     database, tables = container.database(), container.tables()
     try:
-        projects.bring_up(database, tables, allow_losses=False)
-    except SchemaDiffers as error:
-        losses = projects.compare(database, tables).losses
-        if not losses or not ask or not sys.stdin.isatty():
+        changes = projects.bring_up(database, tables, allow_losses=False)
+    except LosesValues as error:
+        if not ask or not sys.stdin.isatty():
             raise
-        console.print(str(error), style="red", highlight=False, soft_wrap=True)
+        console.print(str(error), style="red", highlight=False, soft_wrap=True, markup=False)
         if not typer.confirm("Lose them?", default=False):
             raise
-        projects.bring_up(database, tables, allow_losses=True)
+        changes = projects.bring_up(database, tables, allow_losses=True)
+    for change in changes:
+        console.print(f"The database follows: {change.text}.", highlight=False, soft_wrap=True, markup=False)
     return container

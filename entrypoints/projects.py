@@ -4,19 +4,26 @@ import json
 import re
 from pathlib import Path
 
+from dependency_injector import providers
+
 from adapters.persistence.sql import migrating, postgres_schema, schema
 from adapters.persistence.sql.pool import Server
 from adapters.persistence.sql.tables import Tables
+from adapters.persistence.sql.upkeep import Upkeep
 from adapters.specification_schema import json_schema
-from domain.errors import SchemaDiffers
+from domain.errors import FreeholdError, SchemaDiffers
+from domain.specification.evolution import Change
+from domain.specification.model import Specification
+from entrypoints.container import Container
 from entrypoints.reports import FILE
 
 SCHEMA = "freehold.schema.json"
 """what editors check the file against; it lies beside it, so that no network is needed"""
 _HERE = Path(__file__).resolve().parent
-IGNORED = """# Freehold's embedded database, and the secret that seals its keys
+IGNORED = """# Freehold's embedded database with the copies of it, and the secret that seals its keys
 freehold.db*
 .freehold-secret
+__pycache__/
 """
 
 
@@ -49,24 +56,36 @@ def make(folder: Path, starter: str) -> None:
         readme.write_text(_readme(folder.resolve().name), encoding="utf-8")
 
 
+def approved(folder: Path) -> Specification | None:
+    """What was approved last; None before the first time, and where the lock does not say: `plan` tells why."""
+    project = Container(folder=folder).project()
+    try:
+        approvals = project.approvals()
+        return project.read(approvals[0]) if len(approvals) == 1 else None
+    except FreeholdError:
+        return None
+
+
 def app_name(folder: Path) -> str:
     """A folder's name as the name of an app; `app` where nothing of it fits."""
     words = re.sub(r"[^a-z0-9]+", "_", folder.resolve().name.lower()).strip("_")
     return re.sub(r"^[0-9_]+", "", words) or "app"
 
 
-def bring_up(database: Path | Server, tables: Tables, *, allow_losses: bool) -> schema.Differences:
-    """Make the database, or change it to the specification. Raises `SchemaDiffers` where values would be lost."""
-    if isinstance(database, Path):
-        database.parent.mkdir(parents=True, exist_ok=True)
-    migrating.upgrade(_url(database))
-    if isinstance(database, Server):
-        if not compare(database, tables) and postgres_schema.gap(database.owner_url, tables) is None:
-            return schema.Differences((), (), (), ())
-        return postgres_schema.adjust(database.owner_url, tables, allow_losses=allow_losses, role=database.role)
-    if not compare(database, tables):
-        return schema.Differences((), (), (), ())
-    return schema.adjust(database, tables, allow_losses=allow_losses)
+def bring_up(database: Path | Server, tables: Tables, *, allow_losses: bool) -> tuple[Change, ...]:
+    """Make the database, or change it straight to the specification (see `Upkeep.develop`)."""
+    return Upkeep(database).develop(tables, allow_losses=allow_losses)
+
+
+def settle(folder: Path, database: Path | Server, by: str) -> None:
+    """Approve what a folder says, and bring a database there: for all that makes a project only to serve it."""
+    container = Container(folder=folder)
+    container.database.override(providers.Object(database))
+    use = container.specifications()
+    plan = use.plan()
+    if not plan.nothing:
+        use.approve(by, plan)
+    use.migrate(lambda _: None)
 
 
 def compare(database: Path | Server, tables: Tables) -> schema.Differences:
@@ -112,8 +131,14 @@ def _readme(name: str) -> str:
 `{FILE}` says what the records of this app are and who may do what with them. Nothing else is needed.
 
     freehold check {name}    # mistakes, open questions, what is public, who may do what
-    freehold dev {name}      # serve it, with reload: open http://127.0.0.1:8000
-    freehold serve {name}    # serve it as it is
+    freehold dev {name}      # serve it while you write, with reload: open http://127.0.0.1:8000
+
+When it is as you want it:
+
+    freehold plan {name}     # what approving would change
+    freehold approve {name}  # writes freehold.lock and migrations/: keep both in version control
+    freehold migrate {name}  # brings the database there
+    freehold serve {name}    # serves exactly what was approved
     freehold prove {name}    # attack it as everyone, and compare each answer with the file
 
 Editors that know the YAML language server help with the file: they read `{SCHEMA}`, which `freehold schema` prints.

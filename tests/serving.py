@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from adapters.persistence.sql import migrating, postgres_schema
 from adapters.persistence.sql.policies import TOLD_CLOCK
 from adapters.persistence.sql.pool import Server as Place
-from adapters.persistence.sql.tables import Tables, build
-from adapters.specification_file import load
+from adapters.persistence.sql.tables import Tables
+from adapters.persistence.sql.upkeep import Upkeep
 from entrypoints import projects
-from tests.postgres import APPLICATION, Server, Throwaway
+from tests.postgres import Server, Throwaway
 
 PROJECT = Path(__file__).resolve().parents[1]
 PATIENCE = 30.0
@@ -30,8 +29,7 @@ _ONE_AT_A_TIME = Lock()
 def bring_up(database: Throwaway, tables: Tables) -> None:
     """Make the tables of a PostgreSQL database, as their owner; rules are judged by the store's clock."""
     with _ONE_AT_A_TIME:
-        migrating.upgrade(database.migration_url)
-    postgres_schema.adjust(database.migration_url, tables, allow_losses=False, role=APPLICATION, moment=TOLD_CLOCK)
+        Upkeep(Place(database.url, database.migration_url), moment=TOLD_CLOCK).develop(tables)
 
 
 @contextmanager
@@ -54,9 +52,9 @@ def serving(folder: Path, postgres: Server | None) -> Iterator[str]:
 
 
 def make_tables(folder: Path, database: Throwaway) -> None:
-    """Those of the folder's `freehold.yaml`; rules are judged by the database's own clock."""
-    place = Place(database.url, database.migration_url)
-    projects.bring_up(place, build(load(folder / "freehold.yaml")), allow_losses=False)
+    """Those of the folder's `freehold.yaml`, approved; rules are judged by the database's own clock."""
+    with _ONE_AT_A_TIME:
+        projects.settle(folder, Place(database.url, database.migration_url), "tests")
 
 
 @dataclass(frozen=True)

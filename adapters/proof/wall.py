@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import Connection
 
-from adapters.persistence.sql import migrating, postgres_schema
+from adapters.persistence.sql import postgres_schema
 from adapters.persistence.sql.builtin import MembershipRow, table_of
 from adapters.persistence.sql.connection import Prepared
 from adapters.persistence.sql.definers import SCHEMA, quoted, text_literal
@@ -22,8 +22,9 @@ from adapters.persistence.sql.policies import TOLD_CLOCK
 from adapters.persistence.sql.pool import Limits, Pool, Server
 from adapters.persistence.sql.postgres import DIALECT, PostgresStore, Reader, positional
 from adapters.persistence.sql.records import SqlRecords
-from adapters.persistence.sql.second_wall import REVISIONS
+from adapters.persistence.sql.second_wall import APP_REVISIONS, APP_TEXT, REVISIONS
 from adapters.persistence.sql.tables import Tables
+from adapters.persistence.sql.upkeep import Upkeep
 from adapters.persistence.sql.views import stored_time
 from application.proof.attempts import Decisions
 from domain.errors import SchemaDiffers
@@ -39,7 +40,8 @@ UNION ALL SELECT nspname FROM pg_namespace WHERE nspname = '{SCHEMA}' LIMIT 1
 """  # noqa: S608 - a name of ours
 _TABLES = f"""
 SELECT relname::text, relrowsecurity, relforcerowsecurity FROM pg_class
-WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND relname <> '{REVISIONS}' ORDER BY 1
+WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+AND relname NOT IN ('{REVISIONS}', '{APP_REVISIONS}', '{APP_TEXT}') ORDER BY 1
 """  # noqa: S608 - a name of ours
 _KEYS = """
 SELECT conrelid::regclass::text, conname::text FROM pg_constraint
@@ -57,9 +59,8 @@ def proving_database(place: Server, tables: Tables) -> Iterator[None]:
         raise SchemaDiffers(f"{place} is proved in two roles, and only one is named.")
     within(place.owner_url, lambda connection: _require_empty(connection, place))
     try:
-        migrating.upgrade(place.owner_url)
         # time is the proof's
-        postgres_schema.adjust(place.owner_url, tables, allow_losses=False, role=place.role, moment=TOLD_CLOCK)
+        Upkeep(place, moment=TOLD_CLOCK).develop(tables)
         within(place.owner_url, _defer_keys)
         if (unfit := postgres_schema.unfit(place.url)) is not None:
             raise SchemaDiffers(unfit)

@@ -438,6 +438,8 @@ class Specification:
     staff: Ladder | None = None
     answers: tuple[Answer, ...] = ()
     examples: tuple[Example, ...] = ()
+    source: str = field(default="", compare=False, repr=False)
+    """the text itself, as it was read"""
 
     @property
     def major(self) -> int:

@@ -16,7 +16,6 @@ from adapters.http.openapi import problems
 from application.ports import Filter
 from application.records import RecordUseCases
 from domain.ownership import Actor
-from entrypoints import projects
 from entrypoints.asgi import create_app
 from entrypoints.container import Container
 
@@ -63,12 +62,12 @@ def build(container: Container) -> FastAPI:
 
 
 def main() -> None:
-    """Bring the database in this folder up to date and serve it."""
+    """Bring the database in this folder to what is approved, and serve it."""
     parser = argparse.ArgumentParser(description="Notebooks with an endpoint of their own.")
     parser.add_argument("--port", type=int, default=8000)
     port = parser.parse_args().port
     container = Container(folder=FOLDER)
-    projects.bring_up(container.database(), container.tables(), allow_losses=False)
+    container.specifications().migrate(lambda _: None)
     print(f"http://127.0.0.1:{port}/docs (Ctrl-C ends)", flush=True)
     uvicorn.run(build(container), host="127.0.0.1", port=port, access_log=False, server_header=False)
 

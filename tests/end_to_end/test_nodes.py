@@ -64,6 +64,7 @@ def place(postgres_server: Server, tmp_path_factory: pytest.TempPathFactory) -> 
     folders = [tmp_path_factory.mktemp("node") for _ in range(2)]
     with database_for(folders[0], postgres_server) as database, ExitStack() as stack:
         (folders[1] / "freehold.yaml").write_text(SPECIFICATION, encoding="utf-8")
+        make_tables(folders[1], database)
         options = ("serve", "--database", database.url)
         nodes = [stack.enter_context(begun(folder, *options, secret=SECRET)) for folder in folders]
         for node in nodes:

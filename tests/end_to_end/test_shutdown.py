@@ -16,6 +16,7 @@ import asyncpg
 import httpx
 import pytest
 
+from entrypoints import projects
 from tests.postgres import Server, beside
 from tests.serving import Served, make_tables, process
 
@@ -46,6 +47,7 @@ def place(request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[str, H
         path = folder / "freehold.db"
         with process(folder, "dev", "--yes"):
             pass
+        projects.settle(folder, path, "tests")
         yield f"sqlite:///{path}", partial(_holding_file, path)
         return
     server: Server = request.getfixturevalue("postgres_server")

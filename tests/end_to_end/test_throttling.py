@@ -14,10 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.persistence.sql.tables import build
 from domain.throttling import HEARD_AT_ONCE, REQUESTS_SECONDS
 from entrypoints import projects
-from tests.application.world import EXAMPLES, example
+from tests.application.world import EXAMPLES
 from tests.valkey import Server
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -31,7 +30,7 @@ Serve = Callable[..., str]
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """Start one server more on the same database; its URL. What it says goes to `server.log`."""
     (tmp_path / "freehold.yaml").write_bytes((EXAMPLES / "notes" / "freehold.yaml").read_bytes())
-    projects.bring_up(tmp_path / "freehold.db", build(example("notes")), allow_losses=False)
+    projects.settle(tmp_path, tmp_path / "freehold.db", "tests")
     with ExitStack() as stack:
         log = stack.enter_context((tmp_path / "server.log").open("ab"))
 

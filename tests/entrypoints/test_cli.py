@@ -18,7 +18,6 @@ from typer.testing import CliRunner, Result
 
 from entrypoints import projects
 from entrypoints.cli import cli
-from entrypoints.container import Container
 from tests.application.world import EXAMPLES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -192,8 +191,7 @@ def test_a_wrong_setting_is_named_and_nothing_is_touched(
 
 
 def test_a_short_secret_is_refused_and_not_shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    container = Container(folder=folder)
-    projects.bring_up(container.database(), container.tables(), allow_losses=False)
+    projects.settle(folder, folder / "freehold.db", "tests")
     monkeypatch.setenv("FREEHOLD_SECRET", "hunter2hunter2")
     for command in ("serve", "dev"):
         said = run(command, folder, "--port", str(free_port()))
@@ -317,10 +315,9 @@ def test_serve_with_workers_ends_cleanly_and_refuses_another_specification(folde
     (folder / "domain").mkdir()
     (folder / "domain" / "__init__.py").write_text("raise RuntimeError('not this one')\n")
     refused = run("serve", folder)
-    assert (refused.exit_code, "freehold migrate" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "freehold approve" in refused.stderr) == (1, True)
     assert sorted(path.name for path in folder.iterdir()) == ["domain", "freehold.yaml"]
-    container = Container(folder=folder)
-    projects.bring_up(container.database(), container.tables(), allow_losses=False)
+    projects.settle(folder, folder / "freehold.db", "tests")
     server = Served(folder, "serve", "--workers", "2")
     served.append(server)
     assert server.until(lambda: server.request("GET", "/health/ready")) == (200, {"status": "ok"})
@@ -341,7 +338,8 @@ def test_serve_with_workers_ends_cleanly_and_refuses_another_specification(folde
     for arguments in (("serve", folder), ("serve", folder, "--json"), ("serve", folder, "--workers", "2")):
         refused = run(*arguments)
         assert refused.exit_code == 1
-        assert "different: notes" in refused.output
+        assert "`freehold.yaml` is not what tests approved" in refused.output
+        assert "freehold plan" in refused.output
     assert (folder / "freehold.db").read_bytes() == before
     # a connection that only reads makes these two, empty, as long as the database is in WAL mode
     beside = {"freehold.db-shm", "freehold.db-wal"}
@@ -354,6 +352,8 @@ def test_a_taken_port_is_said_in_one_sentence(folder: Path) -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         for command in (("dev", folder, "--yes"), ("serve", folder)):
+            if command[0] == "serve":
+                projects.settle(folder, folder / "freehold.db", "tests")
             said = run(*command, "--port", port)
             assert said.exit_code == 1
             assert f"127.0.0.1:{port}" in said.stderr
@@ -367,7 +367,7 @@ def test_signing_keys_are_listed_and_rotated(folder: Path) -> None:
         refused = run("signing-keys", command, folder)
         assert refused.exit_code == 1, "there is no database"
         assert "freehold migrate" in refused.output
-    assert run("migrate", folder).exit_code == 0
+    projects.settle(folder, folder / "freehold.db", "tests")
     assert json.loads(run("signing-keys", "list", folder, "--json").output) == {"keys": []}, "listing makes no keys"
     first = json.loads(run("signing-keys", "rotate", folder, "--json").output)["keys"]
     assert sorted(key["state"] for key in first) == ["active", "next", "retired"]
@@ -382,7 +382,7 @@ def test_signing_keys_are_listed_and_rotated(folder: Path) -> None:
 
 
 def test_another_secret_rotates_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run("migrate", folder).exit_code == 0
+    projects.settle(folder, folder / "freehold.db", "tests")
     assert run("signing-keys", "rotate", folder).exit_code == 0
     before = run("signing-keys", "list", folder, "--json").output
     monkeypatch.setenv("FREEHOLD_SECRET", "another secret of enough characters")

@@ -120,11 +120,11 @@ async def test_what_would_be_lost_or_does_not_fit_is_refused(folder: Path, place
     projects.bring_up(place, container.tables(), allow_losses=False)
     await used(container)
     narrower = changed((", price: {type: decimal, optional: yes}", ""))
-    with pytest.raises(SchemaDiffers, match=r"`price` of `items` \(set in 1 record\) vanished"):
+    with pytest.raises(SchemaDiffers, match=r"`item.price` vanishes with its values \(1 record\)"):
         projects.bring_up(place, tables_of(narrower), allow_losses=False)
     projects.require_same(place, container.tables())
     misfit = changed(("{text: text,", "{text: integer,"))
-    with pytest.raises(SchemaDiffers, match="do not fit"):
+    with pytest.raises(SchemaDiffers, match="1 record stands in the way"):
         projects.bring_up(place, tables_of(misfit), allow_losses=False)
     projects.require_same(place, container.tables())
     projects.bring_up(place, tables_of(narrower), allow_losses=True)
@@ -134,7 +134,12 @@ async def test_what_would_be_lost_or_does_not_fit_is_refused(folder: Path, place
 def test_serve_says_what_is_missing_and_tells_no_password(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = CliRunner().invoke(cli, ["serve", str(folder)])
     assert answer.exit_code == 1
-    assert "built-in tables of the PostgreSQL database" in answer.stderr
+    assert "never approved" in answer.stderr
+    assert CliRunner().invoke(cli, ["approve", str(folder), "--by", "Ann"]).exit_code == 0
+    answer = CliRunner().invoke(cli, ["serve", str(folder)])
+    assert answer.exit_code == 1
+    assert "is at no approved revision" in answer.stderr
+    assert "freehold migrate" in answer.stderr
     monkeypatch.setenv("FREEHOLD_DATABASE_URL", "postgresql://mary:secret@127.0.0.1:1/app")
     answer = CliRunner().invoke(cli, ["serve", str(folder)])
     assert answer.exit_code == 1
@@ -167,9 +172,11 @@ def test_migrate_makes_all_that_serving_needs(
     folder: Path, database: Throwaway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FREEHOLD_MIGRATION_URL", database.migration_url)
+    assert said("approve", str(folder), "--by", "Ann")[0] == 0
     code, text = said("migrate", str(folder))
-    assert (code, "missing: lists, items" in text) == (0, True), text
-    assert said("migrate", str(folder)) == (0, "The database is what the specification says.\n")
+    assert (code, "Applied 0001_" in text) == (0, True), text
+    code, text = said("migrate", str(folder))
+    assert (code, "Applied" in text, "is what was approved" in text) == (0, False, True), text
     projects.require_same(Place(database.url), tables_of(parse(TEXT)))
 
 
@@ -177,6 +184,7 @@ def test_migrate_says_how_to_make_the_role_that_serves(
     folder: Path, database: Throwaway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FREEHOLD_MIGRATION_URL", database.migration_url)
+    assert said("approve", str(folder), "--by", "Ann")[0] == 0
     code, text = said("migrate", str(folder), "--database", database.url.replace("freehold_app", "nobody_yet"))
     assert (code, 'CREATE ROLE "nobody_yet" LOGIN' in text) == (1, True), text
     monkeypatch.setenv("FREEHOLD_DATABASE_URL", database.migration_url)
@@ -188,7 +196,7 @@ def test_migrate_says_how_to_make_the_role_that_serves(
 def test_a_role_that_policies_do_not_bind_is_refused_for_serving(
     who: str, folder: Path, place: Place, database: Throwaway
 ) -> None:
-    projects.bring_up(place, tables_of(parse(TEXT)), allow_losses=False)
+    projects.settle(folder, place, "tests")
     code, text = said("serve", str(folder), "--database", getattr(database, who))
     assert (code, "row-level security would not hold for it" in text, "CREATE ROLE" in text) == (1, True, True), text
 
@@ -206,7 +214,7 @@ def test_a_role_that_policies_do_not_bind_is_refused_for_serving(
 def test_a_role_that_may_do_more_than_serve_is_refused_with_what_mends_it(
     spoilt: str, mended: str, folder: Path, place: Place, database: Throwaway, postgres_server: Server
 ) -> None:
-    projects.bring_up(place, tables_of(parse(TEXT)), allow_losses=False)
+    projects.settle(folder, place, "tests")
     postgres_server.execute(spoilt.format(database.name), database.name)
     try:
         code, text = said("serve", str(folder))
@@ -236,10 +244,10 @@ def test_what_was_changed_by_hand_is_noticed_and_put_right_by_migrate(
     changed_by_hand: str, folder: Path, place: Place, database: Throwaway, postgres_server: Server
 ) -> None:
     tables = tables_of(parse(TEXT))
-    projects.bring_up(place, tables, allow_losses=False)
+    projects.settle(folder, place, "tests")
     projects.require_same(place, tables)
     postgres_server.execute(changed_by_hand, database.name)
     code, text = said("serve", str(folder))
     assert (code, "changed by hand" in text, "freehold migrate" in text) == (1, True, True), text
-    projects.bring_up(place, tables, allow_losses=False)
+    projects.settle(folder, place, "tests")
     projects.require_same(place, tables)

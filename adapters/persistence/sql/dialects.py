@@ -26,6 +26,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     ColumnElement,
+    Constraint,
     Date,
     DateTime,
     Double,
@@ -50,6 +51,7 @@ from sqlalchemy.types import TypeEngine
 
 POSTGRESQL = "postgresql"
 DECIMAL_COLLATION = "decimal"
+_TYPED = "only where columns have types"
 
 # --- types -----------------------------------------------------------------------------------
 
@@ -74,12 +76,17 @@ def checks(
     """CHECKs of a value, on SQLite and where the column's type sees to some of it by itself."""
     if embedded is typed:
         return [] if embedded is None else [CheckConstraint(embedded, name=name)]
-    on_each = ((embedded, _is_embedded), (typed, _is_typed))
-    return [_only(CheckConstraint(c, name=name), where) for c, where in on_each if c is not None]
+    on_each: tuple[tuple[Any, bool, Any], ...] = ((embedded, False, _is_embedded), (typed, True, _is_typed))
+    return [
+        CheckConstraint(condition, name=name, info={_TYPED: typed_only}).ddl_if(callable_=where)
+        for condition, typed_only, where in on_each
+        if condition is not None
+    ]
 
 
-def _only(check: CheckConstraint, where: Any) -> CheckConstraint:
-    return check.ddl_if(callable_=where)
+def is_made(constraint: Constraint, dialect: Dialect) -> bool:
+    """Whether a table has the constraint on this database."""
+    return bool(constraint.info.get(_TYPED, dialect.name == POSTGRESQL) == (dialect.name == POSTGRESQL))
 
 
 def _is_embedded(ddl: Any, target: Any, bind: Any, *, dialect: Dialect, **_: Any) -> bool:

@@ -1,6 +1,7 @@
 """Brings the built-in tables of a database up to date with Alembic, in one transaction."""
 
 import asyncio
+import io
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -18,7 +19,9 @@ from sqlalchemy.exc import DatabaseError, DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from adapters.persistence.sql.dialects import DECIMAL_COLLATION
 from adapters.persistence.sql.pool import ERRORS
+from adapters.persistence.sql.sqlite import compare_decimals
 from domain.errors import SchemaDiffers
 
 T = TypeVar("T")
@@ -49,16 +52,33 @@ def _upgrade(connection: Connection) -> None:
 
 def is_current(url: str) -> bool:
     """Whether an existing database is at the revision that this version of Freehold needs. Only reads."""
+    return reading(url, built_in_current)
 
-    def compare(connection: Connection) -> bool:
-        return _revision(connection) == ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
+def built_in_current(connection: Connection) -> bool:
+    """See `is_current`."""
+    return _revision(connection) == ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
+def sql(url: str, *, fresh: bool) -> str:
+    """What an upgrade would run; `fresh`: of a database that holds nothing yet."""
+    since = None if fresh else within(url, _revision)
+    output = io.StringIO()
+    typed = not url.startswith("sqlite")
+    config = Config(attributes={"url": "postgresql+asyncpg://" if typed else "sqlite://"}, output_buffer=output)
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    command.upgrade(config, f"{since}:head" if since else "head", sql=True)
+    return output.getvalue()
+
+
+def reading(url: str, read: Callable[[Connection], T]) -> T:
+    """Read something of an existing database. Raises `SchemaDiffers` where that fails."""
     if not url.startswith("sqlite"):
-        return within(url, compare)
+        return within(url, read)
     engine = create_engine(url, poolclass=NullPool)
     try:
         with engine.connect() as connection:
-            return compare(connection)
+            return read(connection)
     except DatabaseError as error:
         raise SchemaDiffers(f"The database cannot be read: {error.orig}.") from error
     finally:
@@ -128,3 +148,6 @@ def migration(url: str) -> Iterator[Connection]:
 def _without_foreign_keys(connection: sqlite3.Connection, record: object) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys=OFF")
+    # a table that is set aside takes no reference along
+    connection.execute("PRAGMA legacy_alter_table=ON")
+    connection.create_collation(DECIMAL_COLLATION, compare_decimals)

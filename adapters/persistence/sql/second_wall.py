@@ -20,6 +20,8 @@ from adapters.persistence.sql.tables import Tables
 from domain.errors import SchemaDiffers
 
 REVISIONS = "alembic_version"
+APP_REVISIONS, APP_TEXT = "freehold_app_version", "freehold_specification"
+"""what `upkeep.py` keeps"""
 PLAIN = "freehold_plain"
 """a rule by which a table takes plain statements only"""
 _HELD = """
@@ -91,14 +93,14 @@ class SecondWall:
     def _let_in(self, here: str, database: str, role: str) -> Iterable[str]:
         """Exactly what serving needs."""
         to = quoted(role)
-        for name in (*self._names, REVISIONS):
+        for name in (*self._names, REVISIONS, APP_REVISIONS, APP_TEXT):
             yield f"REVOKE ALL ON {quoted(name)} FROM PUBLIC, {to}"
         yield f"REVOKE CREATE ON SCHEMA {here} FROM PUBLIC, {to}"
         # a temporary table would be found before ours
         yield f"REVOKE CREATE, TEMPORARY ON DATABASE {database} FROM PUBLIC, {to}"
         yield f"REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {SCHEMA} FROM PUBLIC"
         yield f"GRANT USAGE ON SCHEMA {here}, {SCHEMA} TO {to}"
-        yield f"GRANT SELECT ON {REVISIONS} TO {to}"
+        yield f"GRANT SELECT ON {REVISIONS}, {APP_REVISIONS} TO {to}"
         yield from (f"GRANT {granted} TO {to}" for granted in self._policies.grants)
         yield f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {SCHEMA} TO {to}"
 

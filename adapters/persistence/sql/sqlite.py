@@ -65,11 +65,12 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA wal_autocheckpoint=1000")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA cache_size=-16384")
-    connection.create_collation(DECIMAL_COLLATION, _compare_decimals)
+    connection.create_collation(DECIMAL_COLLATION, compare_decimals)
     return connection
 
 
-def _compare_decimals(left: str, right: str) -> int:
+def compare_decimals(left: str, right: str) -> int:
+    """A collation: by value."""
     a, b = Decimal(left), Decimal(right)
     return (a > b) - (a < b)
 

@@ -1,0 +1,193 @@
+"""What `plan`, `approve` and `migrate` print."""
+
+import getpass
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from application.ports import Migrated
+from application.specifications import Approved, Counted, Plan
+from domain.specification.approval import Approval
+from domain.specification.evolution import Count
+from domain.values import instant_text
+
+_COUNTED = {
+    Count.RECORDS: "{} in all",
+    Count.SET: "{} with a value",
+    Count.EMPTY: "{} without a value",
+    Count.UNFIT: "{} that do not fit",
+    Count.ALIKE: "{} that are alike",
+    Count.ORPHANED: "{} without one",
+    Count.MEMBERSHIPS: "{} who hold it",
+    Count.OVER: "{} beyond it",
+}
+
+
+def plan_as_json(plan: Plan) -> dict[str, Any]:
+    """Everything that `print_plan` says."""
+    return {
+        "app": plan.after.app,
+        "version": plan.after.version,
+        "nothing_to_approve": plan.nothing,
+        "approved": None if plan.before is None else approval_as_json(plan.before),
+        "changes": [
+            {
+                "what": each.change.what,
+                "resource": each.change.resource,
+                "field": each.change.field,
+                "line": None if each.change.place is None else each.change.place.line,
+                "text": each.change.text,
+                "destructive": each.change.destructive,
+                "records": each.count,
+                "example": each.example,
+                "refused": bool(each.change.refuses and each.count),
+            }
+            for each in plan.changes
+        ],
+        "counted": plan.counted,
+        "gains_and_losses": list(plan.gains),
+        "api": list(plan.api),
+        "channels": [
+            {"resource": c.resource, "kind": c.kind, "line": c.place.line, "because": c.because} for c in plan.channels
+        ],
+        "edited_revisions": list(plan.edited),
+        "questions": list(plan.questions),
+    }
+
+
+def approval_as_json(approval: Approval) -> dict[str, Any]:
+    """Without the text."""
+    return {
+        "revision": approval.revision,
+        "by": approval.by,
+        "at": instant_text(approval.at),
+        "specification": approval.specification,
+        "schema": approval.schema,
+        "openapi": approval.openapi,
+    }
+
+
+def print_plan(console: Console, plan: Plan) -> None:
+    """What is approved, and what approving would change; what takes something away in red."""
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False, soft_wrap=True)
+
+    title = f"[bold]{escape(plan.after.app)}[/] {escape(plan.after.version)}"
+    if plan.before is None:
+        say(f"{title}: nothing is approved yet.\n")
+    else:
+        since = f"approved by {escape(plan.before.by)} on {plan.before.at:%Y-%m-%d}"
+        say(f"{title}: {'just what was ' if plan.nothing else 'compared with what was '}{since}.\n")
+    for name in plan.edited:
+        say(f"[yellow]migrations/{escape(name)} is not as it was approved.[/]")
+    if plan.edited:
+        say("")
+    if plan.nothing:
+        return
+    if plan.changes:
+        say("Stored records")
+        for each in plan.changes:
+            _print_change(say, each)
+        if not plan.counted:
+            say("  [dim]Records were not counted: the database does not hold what is approved now.[/]")
+    else:
+        say("Stored records stay as they are.")
+    for heading, lines in (("\nWho gains and who loses", plan.gains), ("\nThe API", plan.api)):
+        if lines:
+            say(heading)
+            for line in lines:
+                say(f"  {escape(line)}")
+    if plan.channels:
+        say("\nWhat callers may infer of records that they cannot see")
+        for channel in plan.channels:
+            place = f"[dim]line {channel.place.line}[/]"
+            say(f"  {escape(channel.resource)}, {escape(channel.kind)}: {escape(channel.because)} {place}")
+    for question in plan.questions:
+        say(f"\n[yellow]Open question[/]: {escape(question)}")
+    say("")
+
+
+def _print_change(say: Callable[[str], None], each: Counted) -> None:
+    change = each.change
+    place = "" if change.place is None else f" [dim]line {change.place.line}[/]"
+    text = f"{escape(change.text)}{escape(_records(each))}"
+    if change.refuses and each.count:
+        place += f"\n    [red]The migration will refuse that: put right these records first, such as {each.example}.[/]"
+    say(f"  {f'[red]- {text}[/]' if change.destructive else f'+ {text}'}{place}")
+
+
+def _records(each: Counted) -> str:
+    if each.change.count is None or each.count is None:
+        return ""
+    return f" ({_COUNTED[each.change.count].format(f'{each.count:,}' if each.count else 'none')})"
+
+
+def approved_as_json(done: Approved) -> dict[str, Any]:
+    """What was written, and what was approved by it."""
+    return {
+        **plan_as_json(done.plan),
+        "approval": approval_as_json(done.approval),
+        "written": done.written,
+        "removed": list(done.removed),
+    }
+
+
+def migrated_as_json(approval: Approval, done: Migrated) -> dict[str, Any]:
+    """See `Migrated`."""
+    return {
+        "revision": approval.revision,
+        "applied": list(done.revisions),
+        "backup": None if done.backup is None else str(done.backup),
+        "adopted": done.adopted,
+    }
+
+
+def print_migrated(console: Console, approval: Approval, done: Migrated) -> None:
+    """What was done, and where the copy is."""
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+    if done.backup is not None:
+        say(f"The database as it was is in {done.backup}. Remove it when you no longer need it.")
+    if done.adopted:
+        say("`freehold dev` had made this database. It is taken over, and goes by revisions from now on.")
+    elif done.revisions:
+        say(f"Applied {', '.join(done.revisions)}.")
+    say("The database is what was approved" + (f": revision {approval.revision}." if approval.revision else "."))
+
+
+@contextmanager
+def progress(console: Console) -> Iterator[Callable[[str], None]]:
+    """What goes on now, with the time that it takes; nothing without a terminal."""
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as shown:
+        task = shown.add_task("the database", total=None)
+
+        def tell(what: str) -> None:
+            shown.reset(task, description=what[: max(20, console.width - 20)])
+
+        yield tell
+
+
+def person(folder: Path) -> str:
+    """Who is at work here: as git knows them, or by their login."""
+    try:
+        command = ["git", "-C", str(folder), "config", "user.name"]
+        found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=5).stdout.strip()  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        found = ""
+    try:
+        return found or getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"
