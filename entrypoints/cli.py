@@ -113,7 +113,7 @@ def _check(folder: Path, as_json: bool) -> int:
     except SpecificationInvalid as error:
         _print_invalid(path, error, as_json)
         return FAILED
-    former = projects.former(folder)
+    former = projects.approved(folder)
     problems, questions = untrue(specification, former), open_questions(specification, former)
     if as_json:
         reports.print_json(reports.specification_as_json(path, specification, problems, questions))

@@ -166,7 +166,7 @@ def _prepare(folder: Path, ask: bool, console: Console, url: str) -> Container:
         container.outgoing.override(providers.Object(ConsoleMail(show)))
         container.public_url.override(providers.Object(container.settings().public_url or url))
     specification, path = container.specification(), folder / reports.FILE
-    former = projects.former(folder)
+    former = projects.approved(folder)
     reports.print_places(console, path, untrue(specification, former))
     reports.print_questions(console, path, open_questions(specification, former))
     database, tables = container.database(), container.tables()

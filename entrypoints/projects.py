@@ -12,7 +12,7 @@ from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.upkeep import Upkeep
 from adapters.specification_schema import json_schema
 from domain.deviations import Deviation
-from domain.errors import NotApproved, SchemaDiffers
+from domain.errors import FreeholdError, SchemaDiffers
 from domain.specification.evolution import Change
 from domain.specification.model import Specification
 from entrypoints import reports
@@ -41,17 +41,6 @@ def starters() -> list[str]:
     return sorted(folder.name for folder in found if not (folder / "app.py").exists())
 
 
-def former(folder: Path) -> Specification | None:
-    """What is approved, to ask about changes; None where nothing is, or where that cannot be told."""
-    project = Container(folder=folder).project()
-    try:
-        approvals = project.approvals()
-        approved: Specification | None = project.read(approvals[0]) if len(approvals) == 1 else None
-    except NotApproved:
-        return None
-    return approved
-
-
 def make(folder: Path, starter: str) -> None:
     """Write a new project. Raises `FileExistsError` where the folder holds one already."""
     if (folder / FILE).exists():
@@ -67,6 +56,16 @@ def make(folder: Path, starter: str) -> None:
     readme = folder / "README.md"
     if not readme.exists():
         readme.write_text(_readme(folder.resolve().name), encoding="utf-8")
+
+
+def approved(folder: Path) -> Specification | None:
+    """What was approved last; None before the first time, and where the lock does not say: `plan` tells why."""
+    project = Container(folder=folder).project()
+    try:
+        approvals = project.approvals()
+        return project.read(approvals[0]) if len(approvals) == 1 else None
+    except FreeholdError:
+        return None
 
 
 def app_name(folder: Path) -> str:

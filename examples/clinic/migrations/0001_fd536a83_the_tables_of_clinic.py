@@ -6,7 +6,7 @@ Written by `freehold approve`. You may edit it until it has run; approve again, 
 
 from alembic import op
 
-revision = "0001_6332795a"
+revision = "0001_fd536a83"
 down_revision = None
 branch_labels = None
 depends_on = None

@@ -6,7 +6,7 @@ Written by `freehold approve`. You may edit it until it has run; approve again, 
 
 from alembic import op
 
-revision = "0001_9da54ccc"
+revision = "0001_89bd7d40"
 down_revision = None
 branch_labels = None
 depends_on = None

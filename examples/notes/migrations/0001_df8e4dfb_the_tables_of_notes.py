@@ -6,7 +6,7 @@ Written by `freehold approve`. You may edit it until it has run; approve again, 
 
 from alembic import op
 
-revision = "0001_1f016de0"
+revision = "0001_df8e4dfb"
 down_revision = None
 branch_labels = None
 depends_on = None
