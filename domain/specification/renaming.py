@@ -10,6 +10,7 @@ from domain.specification.model import (
     Field,
     Grant,
     Hop,
+    Kind,
     Owner,
     Path,
     Resource,
@@ -24,7 +25,8 @@ from domain.specification.model import (
 def renamed(before: Specification, after: Specification) -> Specification:
     """The earlier specification as it would be written with the later one's names of resources and fields.
 
-    `renamed_from` counts where the earlier one has the former name only, and the later one the new name only.
+    `renamed_from` counts where the earlier one has the former name only, and the later one the new name only. A field
+    that leads elsewhere now, or was a reference or the parent, is another one: it is called `former …`.
     """
     resources = {
         resource.renamed_from: resource.name
@@ -33,20 +35,39 @@ def renamed(before: Specification, after: Specification) -> Specification:
         if resource.renamed_from is not None and resource.name not in before.resources
     }
     fields = {
-        former: _renamed_fields(resource, after.resources[resources.get(former, former)])
+        former: _renamed_fields(resource, after.resources[resources.get(former, former)], resources)
         for former, resource in before.resources.items()
         if resources.get(former, former) in after.resources
     }
     return _Renaming(before, resources, fields).specification() if resources or any(fields.values()) else before
 
 
-def _renamed_fields(before: Resource, after: Resource) -> dict[str, str]:
-    return {
+def _renamed_fields(before: Resource, after: Resource, resources: Mapping[str, str]) -> dict[str, str]:
+    names = {
         field.renamed_from: field.name
         for field in after.fields.values()
         if field.renamed_from in before.fields and field.renamed_from not in after.fields
         if field.renamed_from is not None and field.name not in before.fields
     }
+    for former in before.fields.values():
+        same = after.fields.get(names.get(former.name, former.name))
+        target = None if former.target is None else resources.get(former.target, former.target)
+        refers = same is not None and Kind.REFERENCE in (former.kind, same.kind)
+        elsewhere = refers and same is not None and (former.kind, target) != (same.kind, same.target)
+        if elsewhere or names.get(former.name, former.name) == after.parent:
+            names[former.name] = f"former {former.name}"
+    return names
+
+
+def apart(before: Specification, after: Specification) -> Specification:
+    """The later specification with each reference that is called like the former parent by another name."""
+    fields = {
+        resource.name: {parent: f"{parent} (no longer above)"}
+        for resource in after.resources.values()
+        if resource.name in before.resources
+        if (parent := before.resources[resource.name].parent) is not None and parent in resource.fields
+    }
+    return _Renaming(after, {}, fields).specification() if fields else after
 
 
 @dataclass(frozen=True, slots=True)
