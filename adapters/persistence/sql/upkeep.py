@@ -109,8 +109,8 @@ class Upkeep:
     def _drifted(self, differences: schema.Differences, *, known: bool) -> SchemaDiffers:
         why = "was changed by hand" if known else "was not made by this version of Freehold"
         return SchemaDiffers(
-            f"{self.database} {why}, so how to change it is not known. {schema.told(differences)} `freehold status` says "
-            "what mends it; or begin with an empty database."
+            f"{self.database} {why}, so how to change it is not known. {schema.told(differences)} `freehold status` "
+            "says what mends it; or begin with an empty database."
         )
 
     def _require_no_losses(self, connection: Connection, forth: Lineage, changes: Iterable[Change]) -> None:
