@@ -38,10 +38,19 @@ resources:
 """
 MARY = "00000000-0000-7000-8000-00000000000a"
 NOW = "2026-11-23T09:30:00.000000Z"
+LAST = "    can: {create: owner, read: whoever can read shelf, update: owner, delete: owner}\n"
+
+
+def meant(code: str, on: str) -> tuple[str, str]:
+    """The answer that a change raises the question for, written at the end."""
+    return LAST, f"{LAST}answers: [{{question: {code}, on: {on}, because: it is meant}}]\n"
+
+
 ALTERED = (
     ("fields: {name: text}", "fields: {label: {type: text, renamed_from: name}, hot: yes/no}"),
     ("pages: {type: text, optional: yes}", "pages: {type: integer, optional: yes}"),
     ("book:\n", "volume:\n    renamed_from: book\n"),
+    meant("Q-TYPE-CHANGED", "volume.pages"),
 )
 
 
@@ -193,12 +202,24 @@ MISFITS: dict[str, tuple[tuple[str, str], str, int]] = {
 }
 
 
+MEANT = {
+    "a required field": meant("Q-REQUIRED", "book.isbn"),
+    "another type": meant("Q-TYPE-CHANGED", "book.title"),
+    "required now": meant("Q-REQUIRED", "book.pages"),
+}
+"""what is asked of some of them before they are approved"""
+
+
 @pytest.mark.parametrize("change", MISFITS)
 def test_what_does_not_fit_is_said_by_the_plan_and_refused_with_a_count_and_an_example(
     filled: Path, change: str
 ) -> None:
     replaced, words, count = MISFITS[change]
     write(filled, replaced)
+    if change in MEANT:
+        refused = freehold("approve", filled, code=2)
+        assert "Not approved: there are open questions." in refused
+        write(filled, replaced, MEANT[change])
     (found,) = json.loads(freehold("plan", filled, "--json"))["changes"]
     assert (found["destructive"], found["refused"], found["records"]) == (True, True, count)
     freehold("approve", filled)

@@ -24,6 +24,7 @@ from adapters.persistence.sql.tables import Tables, build
 from adapters.persistence.sql.upkeep import Upkeep
 from adapters.specification_file import parse
 from domain.errors import SchemaDiffers
+from domain.specification.questions import open_questions
 from entrypoints import projects
 from entrypoints.container import Container
 from tests.evolution import drawn
@@ -60,7 +61,11 @@ class Chain:
         self.fill()
 
     def approve(self, spec: Specification) -> Any:
-        (self.folder / "freehold.yaml").write_text(spec.yaml(), encoding="utf-8")
+        text = spec.yaml()
+        asked = open_questions(parse(text), projects.approved(self.folder))
+        entries = [question.answers[-1].yaml.splitlines()[-1] for question in asked]
+        text += "\n".join(["answers:", *entries, ""]) if entries else ""
+        (self.folder / "freehold.yaml").write_text(text, encoding="utf-8")
         plan = self.use.plan()
         assert plan.counted, "the database is at what was approved, so it can be counted"
         self.use.approve("Ann", plan)
