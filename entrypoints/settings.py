@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     )
     migration_url: str | None = Field(
         None,
-        description="PostgreSQL: the same database, as the role that owns its tables; only `migrate` and `dev` use it",
+        description="PostgreSQL: the same database, as its tables' owner; only `plan`, `migrate` and `dev` use it",
     )
     database_pool_size: int = Field(10, ge=1, le=1000, description="PostgreSQL: connections of a process at most")
     database_pool_timeout: float = Field(5, gt=0, le=600, description="seconds to wait for a free one")

@@ -369,16 +369,16 @@ def _bounds(label: str, name: str, old: Field, new: Field, field: Field) -> Iter
     wider: list[str] = []
     shortest, longest = old.length or (0, None)
     least, most = new.length or (0, None)
-    for said, was, now, upper in (
-        ("characters at least", shortest, least, False),
-        ("characters at most", longest, most, True),
-        ("at least", old.minimum, new.minimum, False),
-        ("at most", old.maximum, new.maximum, True),
+    for said, unit, was, now, upper in (
+        ("at least", " characters", shortest, least, False),
+        ("at most", " characters", longest, most, True),
+        ("at least", "", old.minimum, new.minimum, False),
+        ("at most", "", old.maximum, new.maximum, True),
     ):
         if was == now:
             continue
         tighter = was is None or (now is not None and (now < was if upper else now > was))
-        text = f"{said} {now}" if now is not None else f"no longer {said} {was}"
+        text = f"{said} {now}{unit}" if now is not None else f"no longer {said} {was}{unit}"
         (narrower if tighter and now is not None else wider).append(text)
     if narrower:
         text = f"{label} is narrower: {', '.join(narrower)}"

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.command import downgrade
 from sqlalchemy import Connection, Engine, event
 from typer.testing import CliRunner
 
 from adapters.persistence.sql import migrating
 from adapters.persistence.sql.pool import Server as Place
+from adapters.persistence.sql.revisions import Revisions
 from entrypoints import projects
 from entrypoints.cli import cli
 from tests.postgres import Server
@@ -163,6 +165,27 @@ def test_a_specification_is_planned_approved_migrated_and_changed(folder: Path) 
         assert copy.execute("SELECT count(*) FROM books").fetchone() == (3,), "the copy is the database as it was"
     assert (Path(done["backup"]).stat().st_mode & 0o777) == 0o600
     projects.require_same(folder / "freehold.db", projects.Container(folder=folder).tables())
+
+
+def test_a_revision_leads_back_too(filled: Path) -> None:
+    def tables() -> list[Any]:
+        made = (
+            "SELECT name, sql FROM sqlite_master WHERE tbl_name NOT LIKE 'freehold%' AND sql IS NOT NULL ORDER BY name"
+        )
+        return [(name, " ".join(sql.split())) for name, sql in execute(filled, made)]
+
+    before = tables()
+    write(filled, *ALTERED)
+    freehold("approve", filled)
+    freehold("migrate", filled)
+    assert tables() != before
+    config = Revisions(filled)._config
+    first = min(path.name for path in (filled / "migrations").glob("0001_*.py"))[:13]
+    url = f"sqlite:///{filled / 'freehold.db'}"
+    migrating.within(url, lambda connection: downgrade(config(connection=connection), first))
+    assert tables() == before
+    assert execute(filled, "SELECT title, pages FROM books ORDER BY id") == [("T2", "12"), ("T3", "34"), ("T4", None)]
+    assert execute(filled, "SELECT name FROM shelves") == [("A",)]
 
 
 def test_what_only_the_rules_say_needs_no_revision(filled: Path) -> None:

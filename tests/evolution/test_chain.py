@@ -22,6 +22,7 @@ from adapters.persistence.sql import migrating
 from adapters.persistence.sql.pool import Server as Place
 from adapters.persistence.sql.tables import Tables, build
 from adapters.persistence.sql.upkeep import Upkeep
+from adapters.project_folder import FolderOfProject
 from adapters.specification_file import parse
 from domain.errors import SchemaDiffers
 from domain.specification.questions import open_questions
@@ -48,6 +49,8 @@ class Chain:
         self.count = 0
         container = Container(folder=folder)
         container.database.override(providers.Object(database))
+        # to describe the API sixty times would take longer than all the rest
+        container.project.override(providers.Object(FolderOfProject(folder, lambda _: "")))
         self.use = container.specifications()
 
     def begin(self) -> None:
