@@ -225,7 +225,14 @@ class Found:
     example: str
     what: str
     p50: dict[int, float] = field(default_factory=dict)
+    used: dict[int, float] = field(default_factory=dict)
+    """seconds of processor time of the server and PostgreSQL"""
+    answers: dict[int, int] = field(default_factory=dict)
     trouble: str | None = None
+
+    def cost(self, accounts: int) -> str:
+        """Microseconds of processor time of a page, which suffers least from others on the machine."""
+        return f"{self.used[accounts] / self.answers[accounts] * 1e6:,.0f}" if self.answers.get(accounts) else "–"
 
     @property
     def ratio(self) -> float | None:
@@ -260,7 +267,9 @@ def _email(number: int) -> str:
     return f"person{number}@example.com"
 
 
-def measure(server: Freehold, example: str, world: World, found: Iterable[Found], seconds: float) -> None:
+def measure(
+    server: Freehold, example: str, world: World, found: Iterable[Found], seconds: float, postgres: Cluster | None
+) -> None:
     """Serve a database that is filled, and ask for each list."""
     port = free_port()
     with Process(server.command(port), server.settings(), server.folder / "server.log") as process:
@@ -278,8 +287,13 @@ def measure(server: Freehold, example: str, world: World, found: Iterable[Found]
                     if not turn:
                         _verify(port, calls, token_of)
                     if into.trouble is None:
-                        p50 = generate(plan, None).p50
-                        into.p50[world.accounts] = min(p50, into.p50.get(world.accounts, p50))
+                        before = process.cpu_seconds() + (postgres.cpu_seconds() if postgres else 0.0)
+                        result = generate(plan, None)
+                        after = process.cpu_seconds() + (postgres.cpu_seconds() if postgres else 0.0)
+                        n = world.accounts
+                        into.p50[n] = min(result.p50, into.p50.get(n, result.p50))
+                        into.used[n] = into.used.get(n, 0.0) + after - before
+                        into.answers[n] = into.answers.get(n, 0) + result.answers
                 except (Trouble, OSError) as trouble:
                     into.trouble = f"with {world.accounts:,} accounts: {trouble}"
 
@@ -316,7 +330,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             results += found
             for accounts in (FEW, asked.accounts):
                 with _filled(example, World(accounts), postgres) as server:
-                    measure(server, example, World(accounts), found, asked.seconds)
+                    measure(server, example, World(accounts), found, asked.seconds, postgres)
     console.print(_table(results, asked.accounts))
     for one in results:
         if one.trouble:
@@ -349,12 +363,18 @@ def _filled(example: str, world: World, postgres: Cluster | None) -> Iterator[Fr
 
 def _table(results: Iterable[Found], accounts: int) -> Shown:
     made = Shown()
-    for title in ("", "", f"{FEW * EACH:,} records, ms", f"{accounts * EACH:,} records, ms", "times"):
+    both = (f"{FEW * EACH:,} records", f"{accounts * EACH:,} records")
+    titles = (*(f"{size}, ms" for size in both), "times", *(f"{size}, µs of processor" for size in both))
+    for title in ("", "", *titles):
         made.add_column(title, justify="left" if not title else "right")
     for one in results:
         times = "–" if one.ratio is None else f"{one.ratio:.1f}" + (" !" if one.ratio > ALLOWED else "")
         made.add_row(
-            one.example, one.what, *(f"{one.p50[n]:.2f}" if n in one.p50 else "–" for n in (FEW, accounts)), times
+            one.example,
+            one.what,
+            *(f"{one.p50[n]:.2f}" if n in one.p50 else "–" for n in (FEW, accounts)),
+            times,
+            *map(one.cost, (FEW, accounts)),
         )
     return made
 

@@ -38,16 +38,27 @@ from adapters.persistence.sql.builtin import (
     table_of,
 )
 from adapters.persistence.sql.connection import param
-from adapters.persistence.sql.definers import BehindWall, Definer, Wording, quoted, said, text_literal
+from adapters.persistence.sql.definers import (
+    INSIDE,
+    MOMENT,
+    PRESENT,
+    BehindWall,
+    Definer,
+    Wording,
+    quoted,
+    said,
+    text_literal,
+)
+from adapters.persistence.sql.definers import ME as ME_HERE
 from adapters.persistence.sql.dialects import TEXT, UUID
 from adapters.persistence.sql.postgres_statements import PostgresStatements
 from adapters.persistence.sql.rules import ME, Asker, At
 from domain.record import writable
 from domain.specification.model import Field, Hop, Resource
 
-HERE = said("(SELECT freehold.me())", "(SELECT freehold.moment())")
-"""in a policy: asked once for a statement, not for each row"""
-PRESENT, SHOWN = "(SELECT freehold.present())", "(SELECT freehold.presented())"
+ONCE = said(f"(SELECT {ME_HERE})", f"(SELECT {MOMENT})")
+"""in a policy on many rows: asked once for a statement. Of the few that are written it costs more than it saves"""
+SHOWN = "(SELECT freehold.presented())"
 _WORDS = (
     ("me", "uuid", "nullif(nullif(current_setting('app.account', true), ''), 'anonymous')::uuid", "the acting account"),
     ("present", "boolean", "coalesce(current_setting('app.account', true), '') <> ''", "whether anybody acts"),
@@ -176,7 +187,8 @@ class Policies:
         # that it cannot open it any more.
         ids: ColumnElement[Any] = literal_column(f"ANY (string_to_array({SHOWN}, ' '))")
         shown = and_(cast(table.c.id, Text) == ids, self._stored(resource, "opens", "open"))
-        yield Policy(plural, "SELECT", self._text(or_(rules.may("read", at), shown), table))
+        seen = Wording(ONCE).condition(or_(rules.may("read", at), shown), table)
+        yield Policy(plural, "SELECT", f"(SELECT {PRESENT}) AND ({seen})")
         placed = and_(rules.may("create", at), rules.opens_parent(at))
         own = table.c.owner == ME if resource.parent is None else true()
         readable = {field.name: self._readable(at, field) for field in resource.references()}
@@ -250,7 +262,7 @@ class Policies:
         return Grants(resource.plural, ("SELECT", "INSERT", "DELETE"), tuple(columns))
 
     def _text(self, condition: ColumnElement[bool], table: Table) -> str:
-        return f"{PRESENT} AND ({Wording(HERE).condition(condition, table)})"
+        return f"{PRESENT} AND ({Wording(INSIDE).condition(condition, table)})"
 
     # --- memberships ---------------------------------------------------------------------
 

@@ -11,8 +11,6 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Select,
-    Table,
-    TableClause,
     and_,
     case,
     column,
@@ -22,6 +20,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     update,
 )
 from sqlalchemy import table as new_table
@@ -107,7 +106,7 @@ class PostgresStatements(Statements):
     def _add_plain(self, resource: str) -> tuple[Prepared, ViewColumns]:
         """A new record of an account that may create and open it, and open its parent: see `domain.plain`.
 
-        The rule is asked of the record before it is stored, and the view of what was stored.
+        The rule is asked of the record before it is stored, and so is how it is seen: all of it is known then.
         """
         table, model, rules = (
             self.tables.of[resource],
@@ -115,20 +114,20 @@ class PostgresStatements(Statements):
             self._compilers[Asker.ACCOUNT],
         )
         # by their names: within an INSERT nothing is correlated
-        made, written = (_like(table, name) for name in ("made", "written"))
+        wanted, made = (new_table(name, *(column(c.name, c.type) for c in table.c)) for name in ("wanted", "made"))
         values = self._bound(model, self.records[resource].names, ACCOUNT) | {"owner": ME}
-        source = select(*(value.label(name) for name, value in values.items()))
+        there: ColumnElement[bool] = true()
         if model.parent is not None:
             above = self.tables.of[model.parent].alias()
-            there = and_(above.c.id == param(f"v_{model.parent}", UUID), rules.may("open", At(above, model.parent)))
             values["owner"] = above.c.owner
-            source = select(*(value.label(name) for name, value in values.items())).select_from(above).where(there)
-        at, seen = At(made, resource), ViewColumns(rules, model, written)
+            there = and_(above.c.id == param(f"v_{model.parent}", UUID), rules.may("open", At(above, model.parent)))
+        source = select(*(value.label(name) for name, value in values.items())).where(there)
+        at, seen = At(wanted, resource), ViewColumns(rules, model, made)
         allowed = and_(rules.may("create", at), rules.may("open", at), self._alive(ANYBODY))
-        chosen = select(*(made.c[name] for name in values)).select_from(made).where(allowed)
-        writing = insert(table).from_select(list(values), chosen).returning(*table.c)
-        found = select(*seen.columns).select_from(written)
-        found = found.add_cte(source.cte(made.name), writing.cte(written.name))
+        chosen = select(*(wanted.c[name] for name in values)).select_from(wanted).where(allowed)
+        writing = insert(table).from_select(list(values), select(*(made.c[name] for name in values)).select_from(made))
+        steps = (source.cte(wanted.name), chosen.cte(made.name), writing.cte("written"))
+        found = select(*seen.columns).select_from(made).add_cte(*steps)
         rows = self.definers.write(f"{self._plural(resource)}_add", found, "a new record, and how the account sees it")
         return self._prepare(select(*rows.c), *([] if model.parent is None else [f"v_{model.parent}"])), seen
 
@@ -239,11 +238,6 @@ class PostgresStatements(Statements):
 
     def _plural(self, resource: str) -> str:
         return self.specification.resources[resource].plural
-
-
-def _like(table: Table, name: str) -> TableClause:
-    """Something else with the same columns."""
-    return new_table(name, *(column(each.name, each.type) for each in table.c))
 
 
 def _newest(resource: str) -> ListShape:
