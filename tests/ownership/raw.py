@@ -412,7 +412,14 @@ class Questions:
             "freehold_second_factors": "account"
         }  # fmt: skip
         identity = self._world.state.identity
-        shown = ["", *identity.accounts, *identity.sessions, *(a.email for a in identity.accounts.values()), TOKEN, "9" * 64]
+        shown = [
+            "",
+            *identity.accounts,
+            *identity.sessions,
+            *(a.email for a in identity.accounts.values()),
+            TOKEN,
+            "9" * 64,
+        ]
         callers: list[tuple[Actor | None, str, str]] = [(None, "", service) for service in SERVICES]
         callers += [(actor, each, "") for actor in self._world.everybody[:3] for each in shown]
         for actor, each, service in callers:
