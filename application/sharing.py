@@ -88,7 +88,7 @@ class SharingUseCases:
             ends = present.expires_at if expires_at is None else _expiry(ladder, expires_at, now)
             changed = Membership(resource, record_id, account, role or present.role, ends)
             await work.records.put_membership(actor, changed, now)
-            await work.audit.add(_event("member_changed", actor, changed, now))
+            await _note(work, "member_changed", actor, changed, now)
             await work.commit()
         return changed
 
@@ -105,7 +105,7 @@ class SharingUseCases:
                 raise NotFound
             await work.records.end_membership(actor, present, now)
             kind = "member_left" if actor.account == account else "member_removed"
-            await work.audit.add(_event(kind, actor, present, now))
+            await _note(work, kind, actor, present, now)
             await work.commit()
 
     async def _removable(
@@ -148,7 +148,7 @@ class SharingUseCases:
         membership = Membership(record.resource, record.id, account, role, ends)
         await work.records.put_membership(actor, membership, now)
         joined = actor.account == account
-        await work.audit.add(_event("member_joined" if joined else "member_added", actor, membership, now))
+        await _note(work, "member_joined" if joined else "member_added", actor, membership, now)
         await work.commit()
         return membership
 
@@ -173,9 +173,10 @@ def _expiry(ladder: Ladder, asked: datetime | None, now: datetime) -> datetime |
     return asked
 
 
-def _event(kind: str, actor: Actor, membership: Membership, now: datetime) -> Event:
-    """An entry for the acting account's log."""
-    by = {} if actor.key is None else {"key": actor.key.key}
-    return Event.of(
-        kind, actor.account, now, actor.session, resource=membership.resource, record=membership.record, **by
-    )
+async def _note(work: Work, kind: str, actor: Actor, membership: Membership, now: datetime) -> None:
+    """In the log of whoever acts; and in that of the account whose role it is, which need not know who that was."""
+    said = {"resource": membership.resource, "record": membership.record}
+    by_key = {} if actor.key is None else {"key": actor.key.key}
+    await work.audit.add(Event.of(kind, actor.account, now, actor.session, **said, **by_key))
+    if membership.account != actor.account:
+        await work.audit.add(Event.of(kind, membership.account, now, **said, role=membership.role))

@@ -117,12 +117,14 @@ async def test_exports_are_bounded(one_api: Apis) -> None:
     assert (await api.get(mary, "/auth/me/export")).status_code == 200
 
 
-async def test_what_was_deleted_stands_in_the_log_of_both(any_api: Apis) -> None:
+async def test_what_was_shared_and_deleted_stands_in_the_log_of_both(any_api: Apis) -> None:
     api = await any_api(example("notes"))
     mary, bob = await api.people("mary", "bob")
     book = await api.make(mary, "notebooks", title="Garden")
     given = {"account": bob.account, "role": "editor"}
     assert (await api.call(mary, "POST", f"notebooks/{book}/members", json=given)).status_code == 201
+    (event, *_) = (await api.get(bob, "/auth/me/events")).json()["items"]
+    assert (event["kind"], event["data"]["role"]) == ("member_added", "editor"), "whose role it is, is told"
     note = await api.make(bob, "notes", notebook=book, title="Tomatoes", body="Water")
     assert (await api.call(bob, "DELETE", f"notes/{note}")).status_code == 204
     said = {"resource": "note", "record": note}

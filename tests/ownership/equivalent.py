@@ -74,9 +74,6 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "on_is: int(value) if isinstance(value, bool) else value → value",
         "holds: int(value) if isinstance(value, bool) else value → value",
     ),
-    "an account that is NULL equals none": (
-        "_members: members.c.account == ME if caller.signed_in else false() → members.c.account == ME",
-    ),
     "the port has asked for this before, in a statement of its own": (
         "_count: and_, without self._alive(caller)",
         "_members: where, without self._alive(caller)",

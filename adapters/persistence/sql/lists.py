@@ -95,16 +95,16 @@ class ListCompiler:
 
     def ids(self) -> Select[Any]:
         """The ids of the page, in its order, at most `limit`."""
+        if self._rules.asker is Asker.ENGINE:
+            # nothing is the engine's, so that no list of its begins anywhere
+            return select(self._whole_rule().c.id)
         rule = self._rules.specification.resources[self._shape.resource].rule("read")
         unfolded = branches(self._rules.specification, rule, self._shape.resource)
         possible = list(dict.fromkeys(branch for branch in unfolded if self._possible(branch)))
-        engine = self._rules.asker is Asker.ENGINE
-        if not possible and not engine:
+        if not possible:
             return select(self._table.c.id).where(false())
-        if engine or len(possible) > MOST_BRANCHES:
-            # nothing is the engine's, so that no list of its begins anywhere
-            at = self._rows()
-            parts = [self._cut(at, self._rules.may("read", at)).cte("branch_0")]
+        if len(possible) > MOST_BRANCHES:
+            parts = [self._whole_rule()]
         else:
             here = [(branch, start) for branch in possible if (start := self._start_here(branch)) is not None]
             parts = [self._from_here(*start, None).cte("branch_0") for start in here[:1]]
@@ -117,6 +117,11 @@ class ListCompiler:
         found = union(*(select(*part.c) for part in parts)).cte("found")
         keys = zip(self._shape.order, list(found.c)[1:], strict=True)
         return select(found.c.id).order_by(*(_directed(key, sort) for sort, key in keys)).limit(self.limit)
+
+    def _whole_rule(self) -> CTE:
+        """The first ids that may be read, found by asking of every record in the order of the list."""
+        at = self._rows()
+        return self._cut(at, self._rules.may("read", at)).cte("branch_0")
 
     def order_by(self, table: From) -> list[ColumnElement[Any]]:
         """The order, over what the caller sees."""

@@ -45,12 +45,11 @@ _MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
 class Caller:
     """What of an actor shapes a statement: of which kind it is, and whether a session must be alive."""
 
-    __slots__ = ("asker", "in_session", "signed_in")
+    __slots__ = ("asker", "in_session")
 
     def __init__(self, asker: Asker, in_session: bool = False) -> None:
         """Two of these exist for accounts, one for every other kind."""
         self.asker = asker
-        self.signed_in = asker is Asker.ACCOUNT
         self.in_session = in_session
 
 
@@ -148,8 +147,7 @@ class Statements:
         """The live memberships that the caller may see of a record that it can open."""
         compiler, table, members = self._compilers[caller.asker], self.tables.of[resource].alias(), _MEMBERS.alias()
         at = At(table, resource)
-        own = members.c.account == ME if caller.signed_in else false()
-        shown = or_(own, compiler.may("members", at))
+        shown = or_(members.c.account == ME, compiler.may("members", at))
         return self._prepare(
             select(members.c.account, members.c.role, members.c.expires_at)
             .select_from(table.join(members, members.c.record == table.c.id))
