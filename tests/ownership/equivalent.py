@@ -165,7 +165,8 @@ WALL: dict[str, tuple[str, ...]] = {
         "freehold_signing_keys UPDATE check: everything",
         "freehold_letters UPDATE check: everything",
         "freehold_second_factors UPDATE check: everything",
-        "freehold_api_keys UPDATE check: everything",
+        "freehold_api_keys UPDATE check: without account IS NULL",
+        "freehold_api_keys UPDATE check: without hash = (SELECT freehold.presented())",
     ),
 }
 """the same of kinds of `wall_mutation.py`"""

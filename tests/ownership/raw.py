@@ -205,6 +205,10 @@ def _inlined(statement: Any, values: dict[str, Any]) -> str:
     return re.sub(r"\$(\d+)", lambda found: literals[int(found[1]) - 1], prepared.sql)
 
 
+ENGINES = ("9" * 64, "8" * 64)
+"""hashes of the engine's keys: one that counts, and one that was revoked"""
+
+
 class Questions:
     """Every question about one world."""
 
@@ -418,7 +422,7 @@ class Questions:
             *identity.sessions,
             *(a.email for a in identity.accounts.values()),
             TOKEN,
-            "9" * 64,
+            *ENGINES,
         ]
         callers: list[tuple[Actor | None, str, str]] = [(None, "", service) for service in SERVICES]
         callers += [(actor, each, "") for actor in self._world.everybody[:3] for each in shown]
@@ -444,7 +448,8 @@ class Questions:
                     "freehold_api_keys": "revoked_at"}.get(name)  # fmt: skip
         yield "SELECT", lambda: sorted(str(row[0]) for row in raw.rows(f'SELECT "{key}" FROM {name}'))  # noqa: S608
         if changing:
-            yield "UPDATE", lambda: raw.touches(f"UPDATE {name} SET {changing} = NULL")  # noqa: S608
+            values = ("NULL", "now()") if changing == "revoked_at" else ("NULL",)
+            yield "UPDATE", lambda: [raw.touches(f"UPDATE {name} SET {changing} = {value}") for value in values]  # noqa: S608
         if name in DELETED:
             yield "DELETE", lambda: raw.touches(f"DELETE FROM {name}")  # noqa: S608
         yield "INSERT", lambda: raw.outcomes([*self._inserts(name)])
@@ -508,6 +513,10 @@ def built_in_rows(world: World) -> Iterator[str]:
         f"VALUES ('a', 'active', '', '', '{at}', '{at}')"
     )
     later = stored_time(NOW + timedelta(minutes=30))
+    yield (
+        "INSERT INTO freehold_api_keys (id, hash, name, actions, resources, created_at, expires_at, revoked_at) "  # noqa: S608
+        f"VALUES ('{NEW}', '{'8' * 64}', '', '[]', '[]', '{at}', '{later}', '{at}')"
+    )
     yield (
         "INSERT INTO freehold_links (hash, purpose, email, expires_at, account) "  # noqa: S608
         f"VALUES ('{TOKEN}', 'registration', '', '{later}', NULL), "
