@@ -749,11 +749,11 @@ def test_status_asks_a_server_what_it_serves(folder: Path) -> None:
         file.write_text(
             file.read_text()
             .replace("      body: text\n", "", 1)
-            .replace("audience: one", "text: text\n      audience: one", 1)
+            .replace("audience: one", "pages: {type: integer, optional: yes}\n      audience: one", 1)
         )
         assert said("approve", str(folder), "--yes")[0] == 0
         asked = [each for each in told(folder, "--url", served.url) if each["part"] == "api"]
         assert any("NoteCreate: field `body` is new and must be sent" in each["message"] for each in asked), asked
-        assert any("Note: field `text` is gone" in each["message"] and each["line"] for each in asked), asked
+        assert any("Note: field `pages` is gone" in each["message"] and each["line"] for each in asked), asked
     (only,) = [each for each in told(folder, "--url", served.url) if each["part"] == "api"]
     assert only["kind"] == "api_unreadable"
