@@ -1,8 +1,9 @@
 """What `plan`, `approve` and `migrate` print."""
 
 import getpass
+import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from application.api_changes import ApiChange
 from application.ports import Migrated
 from application.specifications import Approved, Counted, Plan
+from domain.filtering import Operator
 from domain.specification.approval import Approval
 from domain.specification.evolution import Count
 from domain.values import instant_text
@@ -28,6 +31,8 @@ _COUNTED = {
     Count.MEMBERSHIPS: "{} who hold it",
     Count.OVER: "{} beyond it",
 }
+
+_ENDING = re.compile(rf"_(?:{'|'.join(operator for operator in Operator if operator)})`")
 
 
 def plan_as_json(plan: Plan) -> dict[str, Any]:
@@ -109,7 +114,7 @@ def print_plan(console: Console, path: Path, plan: Plan) -> None:
             say(f"      [dim]{escape(right.witness)}[/]")
     if plan.api:
         say("\nThe API")
-    for change in plan.api:
+    for change in _without_endings(plan.api):
         say(f"  [red]breaking: {escape(str(change))}[/]" if change.breaking else f"  {escape(str(change))}")
     if plan.channels:
         say("\nWhat callers may infer of records that they cannot see")
@@ -119,6 +124,15 @@ def print_plan(console: Console, path: Path, plan: Plan) -> None:
     say("")
     reports.print_places(console, path, plan.untrue)
     reports.print_questions(console, path, plan.questions)
+
+
+def _without_endings(found: Sequence[ApiChange]) -> Iterator[ApiChange]:
+    """What comes or goes with another list parameter, such as `due_gt` with `due`, is not worth a line of its own."""
+    told = {(change.where, change.text) for change in found}
+    for change in found:
+        bare = _ENDING.sub("`", change.text, count=1)
+        if bare == change.text or (change.where, bare) not in told:
+            yield change
 
 
 def _print_change(say: Callable[[str], None], each: Counted) -> None:

@@ -167,6 +167,43 @@ def test_a_specification_is_planned_approved_migrated_and_changed(folder: Path) 
     projects.require_same(folder / "freehold.db", projects.Container(folder=folder).tables())
 
 
+def test_a_plan_says_who_gains_and_loses_and_what_clients_notice(filled: Path) -> None:
+    write(
+        filled,
+        ("can: {create: owner, read: whoever", "can: {create: [owner, shelf.editor], read: whoever"),
+        ("update: owner, delete: owner, share: owner}", "update: editor, delete: owner, share: owner}"),
+        ("fields: {name: text}", "fields: {name: text, hot: yes/no}"),
+    )
+    plan = json.loads(freehold("plan", filled, "--json"))
+    rights = {(each["change"], each["resource"], tuple(each["rights"])) for each in plan["gains_and_losses"]}
+    assert rights == {
+        ("gain", "book", ("create",)),
+        ("gain", "shelf", ("update",)),
+        ("loss", "shelf", ("update",)),
+    }
+    assert all(each["witness"] for each in plan["gains_and_losses"])
+    assert {"where": "Shelf", "text": "field `hot` is new.", "breaking": False} in plan["api"], plan["api"]
+    said = freehold("plan", filled)
+    assert "an *editor* of a shelf gains `create`" in said, said
+    assert "Shelf: field `hot` is new." in said
+    assert "parameter `hot` is new" in said
+    assert "hot_ne" not in said
+    assert plan["questions"] == [] == plan["untrue"]
+
+
+def test_nothing_with_an_open_question_or_a_false_example_is_approved(filled: Path) -> None:
+    lock = (filled / "freehold.lock").read_bytes()
+    write(filled, ("pages: {type: text, optional: yes}", "pages: {type: integer, optional: yes}"))
+    said = freehold("approve", filled, code=2)
+    assert "Q-TYPE-CHANGED on book.pages" in said
+    assert "because" in said, "with what to paste"
+    write(filled, (LAST, LAST + "examples: [ann owns shelf 1; bob can read shelf 1]\n"))
+    said = freehold("approve", filled, code=1)
+    assert "bob" in said
+    assert (filled / "freehold.lock").read_bytes() == lock
+    assert "is not what" in freehold("serve", filled, code=1)
+
+
 def test_a_revision_leads_back_too(filled: Path) -> None:
     def tables() -> list[Any]:
         made = (
