@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +56,40 @@ def server_config(container: Container, host: str, port: int) -> uvicorn.Config:
     return uvicorn.Config(asgi.create_app(container), **server_options(container, host, port))
 
 
+@contextmanager
+def _unheard_by_children() -> Iterator[None]:
+    """Who is started meanwhile never hears Ctrl-C, which reaches the whole group; we hear it later.
+
+    It is the parent who ends its workers; one that still imports would end with a traceback.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    resource_tracker.ensure_running()  # else the first child starts it, and that lets the signal through again
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+
+
 class Workers(Multiprocess):
     """Processes that serve the project of the environment on one socket."""
+
+    def init_processes(self) -> None:
+        """See uvicorn."""
+        with _unheard_by_children():
+            super().init_processes()
+
+    def keep_subprocess_alive(self) -> None:
+        """See uvicorn. Who died is started anew."""
+        with _unheard_by_children():
+            super().keep_subprocess_alive()
+
+    def handle_signals(self) -> None:
+        """See uvicorn. Some start workers."""
+        with _unheard_by_children():
+            super().handle_signals()
 
     def terminate_all(self) -> None:
         """See uvicorn. As long as we held the socket open, new connections would wait for nobody."""

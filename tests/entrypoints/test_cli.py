@@ -3,12 +3,14 @@
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -310,6 +312,34 @@ def test_dev_serves_follows_the_file_and_ends_with_ctrl_c(folder: Path, served: 
     assert "Traceback" not in server.said()
     assert not (folder / "freehold.db-wal").exists()
     assert "correct horse" not in server.said()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="what a process ignores is read from /proc")
+def test_a_worker_hears_no_ctrl_c_from_its_first_moment(folder: Path, served: list[Served]) -> None:
+    """Ctrl-C reaches the whole group, and it is the parent who ends its workers."""
+    projects.settle(folder, folder / "freehold.db", "tests")
+    server = Served(folder, "serve", "--workers", "2")
+    served.append(server)
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    heard: set[str] = set()
+    serving: set[str] = set()
+
+    def both_serve() -> bool:
+        for child in children.read_text().split():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                masks = re.findall(r"^Sig(?:Blk|Ign|Cgt):\s*(\w+)", Path(f"/proc/{child}/status").read_text(), re.M)
+                blocked, ignored, caught = (int(mask, 16) for mask in masks)
+                if not (blocked | ignored) & 1 << signal.SIGINT - 1:
+                    heard.add(child)
+                if caught & 1 << signal.SIGTERM - 1:
+                    serving.add(child)
+        return len(serving) == 2
+
+    server.until(both_serve)
+    assert heard == set()
+    assert server.until(lambda: server.request("GET", "/health/ready")) is not None
+    assert server.end() == 0
+    assert "Traceback" not in server.said()
 
 
 def test_serve_with_workers_ends_cleanly_and_refuses_another_specification(folder: Path, served: list[Served]) -> None:
