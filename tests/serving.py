@@ -1,6 +1,7 @@
 """A project served by a process of its own over a real socket: on SQLite by `dev`, on PostgreSQL as in production."""
 
 import http.client
+import json
 import os
 import socket
 import subprocess
@@ -16,6 +17,8 @@ from adapters.persistence.sql.policies import TOLD_CLOCK
 from adapters.persistence.sql.pool import Server as Place
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.upkeep import Upkeep
+from adapters.specification_file import load
+from domain.specification.questions import open_questions
 from entrypoints import projects
 from tests.postgres import Server, Throwaway
 
@@ -53,8 +56,19 @@ def serving(folder: Path, postgres: Server | None) -> Iterator[str]:
 
 def make_tables(folder: Path, database: Throwaway) -> None:
     """Those of the folder's `freehold.yaml`, approved; rules are judged by the database's own clock."""
+    _answer(folder / "freehold.yaml")
     with _ONE_AT_A_TIME:
         projects.settle(folder, Place(database.url, database.migration_url), "tests")
+
+
+def _answer(file: Path) -> None:
+    """Whatever is asked about a specification that is served as it is: it is meant."""
+    asked = [
+        f"  - {{question: {question.code}, on: {json.dumps(question.on)}, because: it is tried as it is}}\n"
+        for question in open_questions(load(file))
+    ]
+    if asked:
+        file.write_text(f"{file.read_text('utf-8').rstrip()}\nanswers:\n{''.join(asked)}", "utf-8")
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ resources:
   item:
     owner: list
     fields: {text: text, price: {type: decimal, optional: yes}}
-    can: {create: owner, read: [owner, whoever can read list], update: owner, delete: owner}
+    can: {create: owner, read: whoever can read list, update: owner, delete: owner}
 """
 
 
