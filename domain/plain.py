@@ -46,12 +46,17 @@ class Plain:
     def _creates(self, resource: Resource) -> bool:
         above = self._specification.chain(resource.name)[1:]
         locked = any(self._specification.resources[name].locked for name in above)
-        return not locked and all(field.kind is not Kind.COPY for field in resource.fields.values())
+        return (
+            bool(resource.rule("create"))
+            and not locked
+            and all(field.kind is not Kind.COPY for field in resource.fields.values())
+        )
 
     def _changes(self, resource: Resource) -> Iterator[str]:
         chain = self._specification.chain(resource.name)
         locked = any(self._specification.resources[name].locked for name in chain)
-        if locked or resource.require_if_match or any(grant.only for grant in resource.rule("update")):
+        grants = resource.rule("update")
+        if not grants or locked or resource.require_if_match or any(grant.only for grant in grants):
             return
         for field in resource.fields.values():
             # whether a document is another one JSON says, and no database

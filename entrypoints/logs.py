@@ -71,7 +71,9 @@ def _without_words(_logger: Any, _name: str, event: EventDict) -> EventDict:
 def _places(error: BaseException | None) -> list[str]:
     """The types and code lines of an exception and of what led to it, the first cause last."""
     lines: list[str] = []
-    while error is not None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:  # what leads to what may go round
+        seen.add(id(error))
         lines.append(f"{type(error).__module__}.{type(error).__qualname__}")
         lines += [f"  {frame.filename}:{frame.lineno} {frame.name}" for frame in _frames(error.__traceback__)]
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

@@ -47,6 +47,10 @@ resources:
     owner: account
     fields: {name: text, color: text}
     can: {create: signed in, read: owner, update: [owner only name]}
+  stone:
+    owner: account
+    fields: {name: text}
+    can: {read: anyone, delete: owner}
   note:
     owner: account
     require_if_match: yes
@@ -56,7 +60,10 @@ resources:
 
 
 def test_a_plain_change_is_of_fields_that_no_rule_looks_at() -> None:
-    changed = Plain(specification(ODD)).changed
+    plain = Plain(specification(ODD))
+    changed = plain.changed
+    assert changed["stone"] == (), "nobody may change it: its columns are not even granted"
+    assert "stone" not in plain.created
     assert changed["desk"] == ("name", "days")
     assert changed["sheet"] == ("text",)
 
