@@ -98,13 +98,13 @@ def test_a_plain_change_is_judged_by_update_alone(random: Random) -> None:
         names = plain.changed[facts.resource.name]
         message = {name: random.choice(values.of(facts.resource.name, facts.resource.fields[name])) for name in names}
         for actor in world.everybody:
-            if not message or not may("open", actor, facts):
+            differing = {name for name, value in message.items() if value != facts.record.values[name]}
+            if not differing or not may("open", actor, facts):
                 continue
             if not may("update", actor, facts):
                 assert refusal(judge_change, actor, facts, message) is not None
                 continue
             change = judge_change(actor, facts, message)
-            differing = {name for name, value in message.items() if value != facts.record.values[name]}
             assert differing <= set(change.fields) <= set(message)
             new = world.facts(facts.record.edit(change.fields, NOW))
             judge_result(actor, new, change)
