@@ -514,7 +514,7 @@ def auth_router(
 
     @router.get(
         "/auth/sessions",
-        operation_id="list_sessions",
+        operation_id="my_sessions",
         summary="My sessions",
         responses=problems(401, 403, 429, 503),
         openapi_extra=signed_in,

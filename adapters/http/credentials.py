@@ -192,7 +192,7 @@ def credentials_router(
 
     @router.post(
         "/auth/keys",
-        operation_id="create_key",
+        operation_id="make_key",
         summary="Make an API key",
         status_code=201,
         responses=problems(*_BODY_ERRORS),
@@ -207,7 +207,7 @@ def credentials_router(
 
     @router.get(
         "/auth/keys",
-        operation_id="list_keys",
+        operation_id="my_keys",
         summary="My API keys",
         responses=problems(401, 403, 429, 503),
         openapi_extra=_SIGNED_IN,
@@ -230,7 +230,7 @@ def credentials_router(
 
     @router.get(
         "/auth/me/events",
-        operation_id="list_events",
+        operation_id="my_events",
         summary="What happened to my account",
         responses=problems(400, 401, 403, 422, 429, 503),
         openapi_extra=_SIGNED_IN,

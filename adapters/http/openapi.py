@@ -169,7 +169,7 @@ class Operations:
     def list_members(self) -> dict[str, Any]:
         """GET of a record's members."""
         return self._operation(
-            f"list_{self._one}_members",
+            f"list_members_of_{self._one}",
             f"List the members of a {self._words(self._one)}",
             _response(200, self._json("The members that the caller may see.", f"{self._class}MemberList"))
             | problems(401, 403, 404, 429, 503),
@@ -179,7 +179,7 @@ class Operations:
     def add_member(self) -> dict[str, Any]:
         """POST to a record's members."""
         return self._operation(
-            f"add_{self._one}_member",
+            f"add_member_of_{self._one}",
             f"Share a {self._words(self._one)}",
             _response(201, self._json("The membership.", f"{self._class}Member"))
             | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
@@ -192,7 +192,7 @@ class Operations:
     def change_member(self) -> dict[str, Any]:
         """PATCH of a membership."""
         return self._operation(
-            f"update_{self._one}_member",
+            f"update_member_of_{self._one}",
             f"Change a member of a {self._words(self._one)}",
             _response(200, self._json("The membership.", f"{self._class}Member"))
             | problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
@@ -204,7 +204,7 @@ class Operations:
     def remove_member(self) -> dict[str, Any]:
         """DELETE of a membership."""
         return self._operation(
-            f"remove_{self._one}_member",
+            f"remove_member_of_{self._one}",
             f"Remove a member of a {self._words(self._one)}, or leave it",
             _response(204, {"description": "No longer a member."}) | problems(401, 403, 404, 429, 503),
             [_path_parameter("id"), _path_parameter("account")],

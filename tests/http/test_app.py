@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.persistence.memory import MemoryStore
 from domain.errors import Refusal, Unavailable
 from domain.specification.analysis import rights_table
-from tests.application.world import NEVER, example
+from tests.application.world import NEVER, example, specification
 from tests.contracts.test_cost import SIX
 from tests.http.api import PROBLEM, Api
 from tests.http.conftest import Apis
@@ -151,6 +151,18 @@ async def test_a_defect_shows_its_id_and_nothing_else(caplog: pytest.LogCaptureF
 
 
 # --- OpenAPI -------------------------------------------------------------------------------
+
+
+async def test_operations_have_names_of_their_own_whatever_resources_are_called() -> None:
+    project = "owner: account, roles: lead, fields: {name: text}, can: {create: signed in, read: [owner, lead]}"
+    plain = "owner: account, fields: {name: text}, can: {create: signed in, read: owner}"
+    names = ("session", "event", "key", "project_member", "member", "membership", "login", "profile")
+    resources = [f"project: {{{project}}}", *(f"{name}: {{{plain}}}" for name in names)]
+    api = await Api.of(specification("resources:\n  " + "\n  ".join(resources)))
+    served = (await api.get(None, "/openapi.json")).json()
+    assert [error.message for error in OpenAPIV31SpecValidator(served).iter_errors()] == []
+    found = [operation["operationId"] for methods in served["paths"].values() for operation in methods.values()]
+    assert len(set(found)) == len(found)
 
 
 @pytest.mark.parametrize("name", SIX)
