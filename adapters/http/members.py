@@ -60,14 +60,14 @@ def member_models(resource: Resource) -> MemberModels:
     role = f"{name}Role"
     named_role: Schema = {COMPONENT: role}
     answer = create_model(
-        f"{name}Member",
+        f"MemberOf{name}",
         __doc__="An account's role on a record, until `expires_at` where that is set.",
         account=(Annotated[str, WithJsonSchema(UUID)], ...),
         role=(Annotated[str, WithJsonSchema(named_role)], ...),
         expires_at=(Annotated[str | None, WithJsonSchema(nullable(INSTANT))], ...),
     )
     page = create_model(
-        f"{name}MemberList",
+        f"MemberOf{name}List",
         __doc__="The members that the caller may see.",
         items=(list[answer], ...),
     )
@@ -75,7 +75,7 @@ def member_models(resource: Resource) -> MemberModels:
     needed = None if resource.ladder.join_open else ...
     config = ConfigDict(extra="forbid", strict=True)
     create = create_model(
-        f"{name}MemberCreate",
+        f"MemberOf{name}Create",
         __config__=config,
         __doc__="Whom to give which role."
         + (" Nothing at all to join with the weakest one." if resource.ladder.join_open else ""),
@@ -84,7 +84,7 @@ def member_models(resource: Resource) -> MemberModels:
         expires_at=(Expiry, None),
     )
     update = create_model(
-        f"{name}MemberUpdate",
+        f"MemberOf{name}Update",
         __config__=config,
         __doc__="What to change of a membership.",
         role=(given_role, None),

@@ -171,7 +171,7 @@ class Operations:
         return self._operation(
             f"list_members_of_{self._one}",
             f"List the members of a {self._words(self._one)}",
-            _response(200, self._json("The members that the caller may see.", f"{self._class}MemberList"))
+            _response(200, self._json("The members that the caller may see.", f"MemberOf{self._class}List"))
             | problems(401, 403, 404, 429, 503),
             [_path_parameter("id")],
         )
@@ -181,11 +181,11 @@ class Operations:
         return self._operation(
             f"add_member_of_{self._one}",
             f"Share a {self._words(self._one)}",
-            _response(201, self._json("The membership.", f"{self._class}Member"))
+            _response(201, self._json("The membership.", f"MemberOf{self._class}"))
             | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
             [_path_parameter("id")],
             ("application/json",),
-            f"{self._class}MemberCreate",
+            f"MemberOf{self._class}Create",
             status=201,
         )
 
@@ -194,11 +194,11 @@ class Operations:
         return self._operation(
             f"update_member_of_{self._one}",
             f"Change a member of a {self._words(self._one)}",
-            _response(200, self._json("The membership.", f"{self._class}Member"))
+            _response(200, self._json("The membership.", f"MemberOf{self._class}"))
             | problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
             [_path_parameter("id"), _path_parameter("account")],
             ("application/json", "application/merge-patch+json"),
-            f"{self._class}MemberUpdate",
+            f"MemberOf{self._class}Update",
         )
 
     def remove_member(self) -> dict[str, Any]:
