@@ -468,7 +468,7 @@ class _Cases:
         others = [operator for operator in every if operator not in (Operator.EQUAL, Operator.SET)]
 
         def ask(reading: Reading) -> Answers:
-            found = [value for (value,) in self._seen(reading.world, name, several=False)]
+            found = [value for (value,) in self._seen(reading.world, name, several=False)] if others else []
             for operator in (Operator.SET, *others[number % len(others) :][:1]) if others else (Operator.SET,):
                 for asked in _values(operator, found):
                     query = Query(self.name, (Filter(name, asked, operator),), (Sort("id", True),), 50, counted=True)
