@@ -54,11 +54,12 @@ def serving(folder: Path, postgres: Server | None) -> Iterator[str]:
         postgres.drop(database)
 
 
-def make_tables(folder: Path, database: Throwaway) -> None:
+def make_tables(folder: Path, database: Throwaway | Path) -> None:
     """Those of the folder's `freehold.yaml`, approved; rules are judged by the database's own clock."""
     _answer(folder / "freehold.yaml")
+    place = database if isinstance(database, Path) else Place(database.url, database.migration_url)
     with _ONE_AT_A_TIME:
-        projects.settle(folder, Place(database.url, database.migration_url), "tests")
+        projects.settle(folder, place, "tests")
 
 
 def _answer(file: Path) -> None:

@@ -27,7 +27,8 @@ def database(tmp_path: Path) -> Path:
 def statements(path: Path) -> dict[str, str]:
     connection = sqlite3.connect(path)
     try:
-        return {name: " ".join(sql.split()) for name, sql in connection.execute(MADE)}
+        # a table that was renamed has its name in quotes
+        return {name: " ".join(sql.replace('"', "").split()) for name, sql in connection.execute(MADE)}
     finally:
         connection.close()
 

@@ -18,8 +18,6 @@ import asyncpg
 import httpx
 from aiosmtpd.smtp import SMTP, Envelope
 
-from entrypoints import projects
-from entrypoints.container import Container
 from tests.postgres import Server, Throwaway, beside
 from tests.serving import PROJECT, Served, make_tables, process
 
@@ -150,8 +148,7 @@ def deployed(folder: Path, workers: int, server: Server | None) -> Iterator[Depl
         }
         database = None
         if server is None:
-            container = Container(folder=folder)
-            projects.bring_up(folder / "freehold.db", container.tables(), allow_losses=False)
+            make_tables(folder, folder / "freehold.db")
             settings["database_url"] = f"sqlite:///{folder / 'freehold.db'}"
         else:
             database = server.new()
