@@ -213,7 +213,7 @@ async def attacking(database: Throwaway) -> AsyncIterator[Attacker]:
     try:
         found = await connection.fetch(
             "SELECT quote_ident(relname) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-            " AND relname <> 'alembic_version'"
+            " AND relname NOT IN ('alembic_version', 'freehold_app_version', 'freehold_specification')"
         )
         transaction = connection.transaction()
         await transaction.start()
@@ -459,6 +459,8 @@ async def test_the_wall_cannot_be_changed(anybody: Attacker) -> None:
         "COMMENT ON SCHEMA freehold IS ''",
         "SET LOCAL session_replication_role = replica",
         "UPDATE alembic_version SET version_num = ''",
+        "UPDATE freehold_app_version SET version_num = ''",
+        "SELECT * FROM freehold_specification",
     )
 
 
@@ -645,7 +647,7 @@ async def test_statistics_of_values_are_hidden(anybody: Attacker, postgres_serve
     for view in ("pg_stats", "pg_stats_ext", "pg_stats_ext_exprs"):
         query = (
             f"SELECT count(*) FROM {view} WHERE schemaname IN ('public', 'freehold') "
-            "AND tablename NOT IN ('alembic_version', 'approved')"
+            "AND tablename NOT IN ('alembic_version', 'freehold_app_version', 'freehold_specification', 'approved')"
         )
         assert await anybody.one(query) == 0, view
     await anybody.refused("SELECT * FROM pg_statistic", "SELECT * FROM pg_statistic_ext_data")

@@ -42,6 +42,10 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "_update: model.parent in names → model.parent not in names (2)",
         "__init__: LIMIT if shape.limit is None else literal_column(str(shape.limit), Integer()) → LIMIT",
     ),
+    "a value is one of the column's type without being told; PostgreSQL's driver wants to know": (
+        "_filter: param(value, DOCUMENT) if many else param(value, column.type) → param(value, DOCUMENT)",
+        "_filter: param(value, DOCUMENT) if many else param(value, column.type) → param(value, column.type)",
+    ),
     "roles that do not come with the facts are asked for by themselves": (
         "_facts: self.footprints[resource].roles → self.footprints[resource].roles[:-1]",
         "_facts_around: roles → roles[:-1]",

@@ -330,7 +330,7 @@ def _equal(column: ColumnElement[Any], value: ColumnElement[Any], many: bool) ->
 
 
 def _not(column: ColumnElement[Any], value: ColumnElement[Any], many: bool) -> ColumnElement[bool]:
-    return and_(column.is_not(None), not_(_equal(column, value, many)))
+    return not_(_equal(column, value, many))  # of an empty one that is unknown, and what is unknown is no answer
 
 
 _ASKED: dict[Operator, Callable[[ColumnElement[Any], ColumnElement[Any], bool], ColumnElement[bool]]] = {
