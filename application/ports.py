@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Protocol
 
 from domain.account import Account
@@ -723,7 +722,7 @@ class Migrated:
 
     revisions: tuple[str, ...]
     """that were not there yet"""
-    backup: Path | None
+    backup: str | None
     """the copy of an SQLite file that was made before"""
     adopted: bool
     """whether it took over what `freehold dev` had made, straight and not by the revisions"""

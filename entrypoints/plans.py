@@ -165,7 +165,7 @@ def migrated_as_json(approval: Approval, done: Migrated) -> dict[str, Any]:
     return {
         "revision": approval.revision,
         "applied": list(done.revisions),
-        "backup": None if done.backup is None else str(done.backup),
+        "backup": done.backup,
         "adopted": done.adopted,
     }
 

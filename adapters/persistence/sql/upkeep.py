@@ -206,7 +206,9 @@ class Upkeep:
         there = not pending and built_in and held.source == approval.text
         if there and self._within(lambda connection: self._settled(connection, tables)):
             return Migrated((), None, adopted=False)
-        backup = None if empty or not isinstance(self.database, Path) else self._backed_up(self.database, line, tell)
+        backup = None
+        if isinstance(self.database, Path) and not empty:
+            backup = str(self._backed_up(self.database, line, tell))
         tell("the built-in tables")
         self._made_ready()
         if adopted:
