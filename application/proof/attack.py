@@ -9,7 +9,7 @@ from typing import Any
 
 from application.proof import filters, findings
 from application.proof.attempts import READING, Answer, Attempt, Target, Verb
-from application.proof.checking import Checker, Difference
+from application.proof.checking import Checker, Difference, learn_work
 from application.proof.coverage import Coverage
 from application.proof.hidden import secrets_of
 from application.proof.oracle import Expected, Oracle
@@ -112,6 +112,7 @@ class Attack:
         before = self._secrets(attempt)
         secrets = () if expected.effect is not None else before
         hidden = self._oracle.hides(attempt)
+        await learn_work(self._checker, self._target, attempt, hidden and expected.status == 404)
         answer = await self._target.send(attempt)
         difference = self._checker.check(attempt, expected, answer, secrets, hidden)
         self._tally(attempt, expected, difference)

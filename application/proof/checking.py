@@ -5,13 +5,14 @@ import binascii
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
-from application.proof.attempts import Answer, Attempt, Verb
+from application.proof.attempts import Answer, Attempt, Target, Verb
 from application.proof.oracle import Expected
 from application.proof.report import Kind
+from application.proof.trying import NEVER
 from domain.specification.model import Specification
 from domain.values import UUID_PATTERN
 
@@ -51,7 +52,7 @@ class Checker:
         self._shown: dict[tuple[str | None, str, str], str] = {}
         self._missing: dict[tuple[Verb, str, bool], tuple[str, str]] = {}
         self._details: dict[tuple[str, str | None], Any] = {}
-        self._work: dict[tuple[Verb, str, bool], int | None] = {}
+        self._work: dict[tuple[tuple[Verb, str, bool], frozenset[str]], int | None] = {}
 
     def forget(self) -> None:
         """A new world begins."""
@@ -63,7 +64,16 @@ class Checker:
     def learn_missing(self, attempt: Attempt, answer: Answer) -> None:
         """How an id that never was is answered: hidden must be answered alike, to the letter."""
         kind = self._kind_of_missing(attempt)
-        self._missing[kind], self._work[kind] = _without_ids(attempt, answer), answer.statements
+        self._missing[kind] = _without_ids(attempt, answer)
+        self.learn_work(attempt, answer)
+
+    def learn_work(self, attempt: Attempt, answer: Answer) -> None:
+        """How often the database is asked for an id that never was."""
+        self._work[self._kind_of_work(attempt)] = answer.statements
+
+    def knows_work(self, attempt: Attempt) -> bool:
+        """Whether that was learnt for what this attempt sends: what is asked of a record depends on that, too."""
+        return self._kind_of_work(attempt) in self._work
 
     def check(
         self,
@@ -173,11 +183,14 @@ class Checker:
 
     def _work_done(self, attempt: Attempt, answer: Answer) -> Difference | None:
         """Whether the database was asked as often for this hidden record as for one that never was."""
-        there = self._work.get(self._kind_of_missing(attempt))
+        there = self._work.get(self._kind_of_work(attempt))
         if there is None or answer.statements == there:
             return None
         sees = f"makes the server ask the database {answer.statements} times, and not {there} as for one that never was"
         return Difference(Kind.WORK, "statements", sees, f"{there} statements", f"{answer.statements} statements")
+
+    def _kind_of_work(self, attempt: Attempt) -> tuple[tuple[Verb, str, bool], frozenset[str]]:
+        return self._kind_of_missing(attempt), frozenset(attempt.body or ())
 
     def _kind_of_missing(self, attempt: Attempt) -> tuple[Verb, str, bool]:
         return attempt.verb, attempt.resource, attempt.who is None
@@ -368,3 +381,9 @@ def _told(expected: Expected) -> str:
 def _short(answer: Answer) -> str:
     text = answer.body.decode("utf-8", "replace")
     return f"{answer.status} {text[:400]}{'…' if len(text) > 400 else ''}".rstrip()
+
+
+async def learn_work(checker: Checker, target: Target, attempt: Attempt, hidden: bool) -> None:
+    """Ask the same for an id that never was, where it is not known yet how much work that is."""
+    if hidden and attempt.verb is Verb.UPDATE and not checker.knows_work(attempt):
+        checker.learn_work(attempt, await target.send(replace(attempt, record=NEVER)))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from application.proof.attempts import READING, Attempt, Laboratory, Verb
-from application.proof.checking import Checker, Difference
+from application.proof.checking import Checker, Difference, learn_work
 from application.proof.hidden import secrets_of
 from application.proof.oracle import Expected, Oracle
 from application.proof.people import a, called, name_of, spoken
@@ -113,6 +113,7 @@ class Teller:
         before, expected = snapshot.copy(), oracle.expect(last)
         actor = ANONYMOUS if last.who is None else Actor(last.who)
         hidden = oracle.hides(last)
+        await learn_work(checker, self._laboratory, last, hidden and expected.status == 404)
         answer = await self._laboratory.send(last)
         secrets = () if expected.effect is not None else secrets_of(snapshot, actor)
         difference = checker.check(last, expected, answer, secrets, hidden)
