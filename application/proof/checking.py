@@ -190,7 +190,8 @@ class Checker:
         return Difference(Kind.WORK, "statements", sees, f"{there} statements", f"{answer.statements} statements")
 
     def _kind_of_work(self, attempt: Attempt) -> tuple[tuple[Verb, str, bool], frozenset[str]]:
-        return self._kind_of_missing(attempt), frozenset((*(attempt.body or ()), *(name for name, _ in attempt.headers)))
+        headers = (name for name, _ in attempt.headers)
+        return self._kind_of_missing(attempt), frozenset((*(attempt.body or ()), *headers))
 
     def _kind_of_missing(self, attempt: Attempt) -> tuple[Verb, str, bool]:
         return attempt.verb, attempt.resource, attempt.who is None
