@@ -122,10 +122,11 @@ async def laboratory(
     where the database is not empty.
     """
     tables = build(compiled or specification)
-    with _folder() as folder, _store(folder, place, tables) as store:
+    with _folder() as folder, _store(database := place or folder / "proof.db", tables) as store:
         wall = Wall(place, store) if place is not None and isinstance(store, PostgresStore) else None
         container = Container(folder=folder)
         container.specification.override(providers.Object(specification))
+        container.database.override(providers.Object(database))
         container.store.override(providers.Object(store))
         clock = StillClock(NOW)
         container.clock.override(providers.Object(clock))
@@ -148,14 +149,13 @@ def _folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _store(folder: Path, place: Server | None, tables: Tables) -> Iterator[SqliteStore | PostgresStore]:
-    if place is not None:
-        with proving_database(place, tables):
-            yield PostgresStore(place.url, tables, tells_time=True)
+def _store(database: Path | Server, tables: Tables) -> Iterator[SqliteStore | PostgresStore]:
+    if isinstance(database, Server):
+        with proving_database(database, tables):
+            yield PostgresStore(database.url, tables, tells_time=True)
         return
-    path = folder / "proof.db"
-    projects.bring_up(path, tables, allow_losses=False)
-    yield SqliteStore(path, tables)
+    projects.bring_up(database, tables, allow_losses=False)
+    yield SqliteStore(database, tables)
 
 
 def _session_of(account: str) -> str:

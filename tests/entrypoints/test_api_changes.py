@@ -36,12 +36,13 @@ def test_a_document_compared_with_itself_has_no_changes(name: str) -> None:
 
 
 TAG = "  tag:\n    owner: account\n    fields: {x: text}\n    can: {create: signed in}\n"
+LINK_ONLY = "  - audience of note 3 is link_only; anyone can open note 3; anyone cannot read note 3\n"
 EDITS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
     "a field that may be left out": (
         "notes", [("      body: text\n", "      body: text\n      stars: {type: integer, optional: yes}\n")],
         [
             "  GET /v1/notes: parameter `sort` can be `stars` now.",
-            "  GET /v1/notes: parameter `stars` is new.",
+            *(f"  GET /v1/notes: parameter `stars{op}` is new." for op in ("_gt", "_gte", "_lt", "_lte", "_ne", "_set", "")),
             "  Note: field `stars` is new.",
             "  NoteCreate: field `stars` is new.",
             "  NoteUpdate: field `stars` is new.",
@@ -51,7 +52,7 @@ EDITS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
         "notes", [("      body: text\n", "      body: text\n      stars: integer\n")],
         [
             "  GET /v1/notes: parameter `sort` can be `stars` now.",
-            "  GET /v1/notes: parameter `stars` is new.",
+            *(f"  GET /v1/notes: parameter `stars{op}` is new." for op in ("_gt", "_gte", "_lt", "_lte", "_ne", "_set", "")),
             "  Note: field `stars` is new.",
             "! NoteCreate: field `stars` is new and must be sent.",
             "  NoteUpdate: field `stars` is new.",
@@ -63,7 +64,9 @@ EDITS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
             "! Comment: field `body` is gone.",
             "! CommentCreate: field `body` is gone.",
             "! CommentUpdate: field `body` is gone.",
-            "! GET /v1/comments: parameter `body` is gone.",
+            *(f"! GET /v1/comments: parameter `body{op}` is gone." for op in (
+                "_contains", "_gt", "_gte", "_lt", "_lte", "_ne", "_set", "_starts", ""
+            )),
             "! GET /v1/comments: parameter `sort` is never `body` any more.",
         ],
     ),
@@ -75,6 +78,7 @@ EDITS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
         "notes", [
             ("one of members, link_only, everyone", "one of members, everyone"),
             ("      open: anyone when audience is link_only    # by exact id; never listed\n", ""),
+            (LINK_ONLY, ""),
         ],
         ["! NoteAudience: value `link_only` is gone."],
     ),
@@ -92,7 +96,13 @@ EDITS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
     "another type": (
         "notes", [("      body: text\n", "      body: integer\n")],
         [
+            "! GET /v1/notes: each part of parameter `body_ne` is integer and no longer string.",
             "! GET /v1/notes: each part of parameter `body` is integer and no longer string.",
+            "! GET /v1/notes: parameter `body_contains` is gone.",
+            *(f"! GET /v1/notes: parameter `body{op}` is integer and no longer string." for op in (
+                "_gt", "_gte", "_lt", "_lte"
+            )),
+            "! GET /v1/notes: parameter `body_starts` is gone.",
             "! Note: field `body` is integer and no longer string.",
             "! NoteCreate: field `body` is integer and no longer string.",
             "! NoteUpdate: field `body` is integer and no longer string.",
