@@ -42,7 +42,9 @@ EDITS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
         "notes", [("      body: text\n", "      body: text\n      stars: {type: integer, optional: yes}\n")],
         [
             "  GET /v1/notes: parameter `sort` can be `stars` now.",
-            *(f"  GET /v1/notes: parameter `stars{op}` is new." for op in ("_gt", "_gte", "_lt", "_lte", "_ne", "_set", "")),
+            *(f"  GET /v1/notes: parameter `stars{op}` is new." for op in (
+                "_gt", "_gte", "_lt", "_lte", "_ne", "_set", ""
+            )),
             "  Note: field `stars` is new.",
             "  NoteCreate: field `stars` is new.",
             "  NoteUpdate: field `stars` is new.",
@@ -52,7 +54,9 @@ EDITS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
         "notes", [("      body: text\n", "      body: text\n      stars: integer\n")],
         [
             "  GET /v1/notes: parameter `sort` can be `stars` now.",
-            *(f"  GET /v1/notes: parameter `stars{op}` is new." for op in ("_gt", "_gte", "_lt", "_lte", "_ne", "_set", "")),
+            *(f"  GET /v1/notes: parameter `stars{op}` is new." for op in (
+                "_gt", "_gte", "_lt", "_lte", "_ne", "_set", ""
+            )),
             "  Note: field `stars` is new.",
             "! NoteCreate: field `stars` is new and must be sent.",
             "  NoteUpdate: field `stars` is new.",
