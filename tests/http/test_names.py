@@ -1,4 +1,4 @@
-"""Resources, fields and roles that are called like what OpenAPI, Freehold or a client's language calls something else."""
+"""Resources, fields and roles that are called like something of OpenAPI, of Freehold or of a client's language."""
 
 import json
 import re
@@ -45,7 +45,8 @@ def hostile() -> list[str]:
     """Names that are taken by the service or by what belongs to a resource `note`, or mean something in a language."""
     document = plain()
     components = [snake(name).replace("thing", "note") for name in document["components"]["schemas"]]
-    ids = [o["operationId"].replace("thing", "note") for methods in document["paths"].values() for o in methods.values()]
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+    ids = [operation["operationId"].replace("thing", "note") for operation in operations]
     cut = [found.removeprefix(verb) for found in ids for verb in VERBS if found.startswith(verb)]
     words = ["none", "true", "record", "array", "promise", "unset", "a1", "a_1", "a1_", "note2", "note_2", "note_list2"]
     found = dict.fromkeys(["note", "note_", *components, *ids, *cut, *words])
@@ -69,7 +70,8 @@ def specifications(draw: st.DrawFn) -> Specification:
         wanted = draw(st.sampled_from([f"{name}s", *(f"members_of_{other}" for other in chosen)]))[:40]
         plural = next(each for each in (wanted, f"{name}s", f"{name}z", f"x{number}") if each not in plurals)
         plurals.add(plural)
-        typed = ", ".join([f"size{number}: integer", *(f"{field}: 'one of v{number}_{field}, other'" for field in fields)])
+        choices = [f"{field}: 'one of v{number}_{field}, other'" for field in fields]
+        typed = ", ".join([f"size{number}: integer", *choices])
         text += (
             f"  {name}: {{owner: account, plural: {plural}, roles: r{number}, fields: {{{typed}}},"
             " can: {create: signed in, read: owner, update: owner}}\n"
