@@ -382,6 +382,8 @@ def auth_router(
     )
     async def refresh(request: Request, response: Response) -> TokenAnswer:
         cookie = held(request)
+        if cookie is None and not _has_body(request):
+            raise NotAuthenticated("Send a refresh token.", code="invalid_refresh_token")
         if cookie is None or _has_body(request):
             body = await read_body(request, RefreshRequest)
             if cookie is not None:

@@ -13,7 +13,7 @@ from adapters.http.auth import Body, Id, Instant, Password, read_body, reads
 from adapters.http.identity import Identity
 from adapters.http.members import EXPIRY, Expiry
 from adapters.http.messages import encode
-from adapters.http.openapi import Responses, problems
+from adapters.http.openapi import OF_SERVICE, RESOURCES, Responses, problems
 from adapters.http.schemas import INSTANT, UUID, nullable
 from application.api_keys import ApiKeyUseCases
 from application.history import HistoryUseCases
@@ -55,7 +55,7 @@ class KeyCreate(Body):
     password: Password
     name: str = Field(min_length=1, max_length=LONGEST_NAME)
     actions: list[Literal["read", "create", "update", "delete", "share", "members"]] = Field(min_length=1)
-    resources: list[str] = Field(min_length=1)
+    resources: list[Annotated[str, WithJsonSchema({OF_SERVICE: RESOURCES})]] = Field(min_length=1)
     expires_at: Expiry
 
 

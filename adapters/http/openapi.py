@@ -36,6 +36,8 @@ OF_CONNECTION = (400, 408, 431)
 """what any request can be answered with before it reaches a route (`adapters/http/connection.py`)"""
 OF_SERVICE = "x-service-component"
 """names a schema of the service, where a resource may have taken that name"""
+RESOURCES = "ResourceName"
+"""the schema of the service that has the names of all resources"""
 BEARER: dict[str, list[str]] = {"bearer": []}
 Responses = dict[int | str, dict[str, Any]]
 _ETAG = {"ETag": {"description": "A strong validator of this representation.", "schema": {"type": "string"}}}
@@ -158,7 +160,8 @@ class Operations:
             f"Change a {self._words(self._one)}",
             answers | problems(400, 401, 403, 404, 409, 412, 413, 415, 422, *self._required(), 429, 503),
             [_path_parameter("id"), self._if_match()],
-            ("application/json", "application/merge-patch+json"),
+            # openapi-python-client writes a module that does not load for two types where no parameter can be left out
+            ("application/json", *(() if self._resource.require_if_match else ("application/merge-patch+json",))),
             What.UPDATE,
         )
 
@@ -204,7 +207,7 @@ class Operations:
             _response(200, self._json("The membership.", What.MEMBER))
             | problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
             [_path_parameter("id"), _path_parameter("account")],
-            ("application/json", "application/merge-patch+json"),
+            ("application/json",),
             What.CHANGED_MEMBER,
         )
 
@@ -312,12 +315,13 @@ def _render(
             operation["responses"] = dict(sorted((of_connection | operation["responses"]).items()))
     components = document.setdefault("components", {})
     of_service = _defined([(Problem, "serialization"), *((model, "validation") for model in others)])
+    of_service[RESOURCES] = {"type": "string", "enum": list(specification.resources)}
     of_routes = components.get("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         of_routes.pop(unused, None)
     service, routes = ({name: names.other(name) for name in sorted(found)} for found in (of_service, of_routes))
     written = {name: _written(schema, {}) for name, schema in _of_resources(resources, members).items()}
-    written |= {service[name]: _written(schema, service) for name, schema in of_service.items()}
+    written |= {service[name]: _written(schema, service, service) for name, schema in of_service.items()}
     written |= {routes[name]: _written(schema, routes) for name, schema in of_routes.items()}
     components["schemas"] = dict(sorted(written.items()))
     document["paths"] = _written(document["paths"], routes, service)
