@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from adapters.http.cookies import REFRESH_COOKIE
 from adapters.http.errors import PROBLEM
+from adapters.http.idempotency import HEADER, LONGEST_KEY
 from adapters.http.members import MemberModels
 from adapters.http.schemas import COMPONENT, UUID, ResourceModels, Schema
 from domain.specification.model import Resource, Specification
@@ -121,7 +122,7 @@ class Operations:
             f"create_{self._one}",
             f"Create a {self._words(self._one)}",
             created | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
-            [],
+            [IDEMPOTENCY],
             ("application/json",),
             self._models.create.__name__,
             status=201,
@@ -183,7 +184,7 @@ class Operations:
             f"Share a {self._words(self._one)}",
             _response(201, self._json("The membership.", f"MemberOf{self._class}"))
             | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
-            [_path_parameter("id")],
+            [_path_parameter("id"), IDEMPOTENCY],
             ("application/json",),
             f"MemberOf{self._class}Create",
             status=201,
@@ -257,6 +258,10 @@ def _path_parameter(name: str) -> Schema:
 
 def _header_parameter(name: str, about: str) -> Schema:
     return {"name": name, "in": "header", "required": False, "description": about, "schema": {"type": "string"}}
+
+
+IDEMPOTENCY = _header_parameter(HEADER, "Sent again with the same key within 24 hours, the request is done once.")
+IDEMPOTENCY["schema"] = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"}
 
 
 def install(
