@@ -94,7 +94,7 @@ async def test_who_lost_access_gets_the_answer_that_was_its_own_and_nothing_new(
     api = await any_api(NOTES)
     mary, bob = await api.people("mary", "bob")
     notebook = await api.make(mary, "notebooks", title="Garden")
-    await api.world.share("notebook", notebook, bob, "editor")
+    await api.call(mary, "POST", f"notebooks/{notebook}/members", json={"account": bob.account, "role": "editor"})
     body = {"notebook": notebook, "title": "Mine", "body": "", "audience": "members"}
     first = await post(api, bob, "notes", body, "key")
     path = f"notes/{first.json()['id']}"
