@@ -13,6 +13,7 @@ from adapters.http.metrics import install
 from adapters.mail import deliver_all
 from entrypoints import logs
 from entrypoints.container import Container
+from entrypoints.tidying import tidy
 
 YOUNG = 10_000
 """objects that are made before garbage is looked for among them"""
@@ -23,7 +24,7 @@ PROJECT = "FREEHOLD_PROJECT"
 def create_app(container: Container) -> FastAPI:
     """The app: it loads its keys at start, and closes store and counters at the end.
 
-    Beside requests it sends mail, and looks for deviations.
+    Beside requests it sends mail, looks for deviations, and forgets what is over.
     """
     app: FastAPI = container.app()
     store, tokens, clock = container.store(), container.tokens(), container.clock()
@@ -38,7 +39,7 @@ def create_app(container: Container) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await tokens.load(store, clock.now())
         app.openapi()
-        beside = [asyncio.create_task(watch.run())]
+        beside = [asyncio.create_task(watch.run()), asyncio.create_task(tidy(container.sessions()))]
         if mailing.on:
             beside.append(asyncio.create_task(deliver_all(mailing)))
         yield
