@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from dependency_injector import providers
 from fastapi import FastAPI
 
 from adapters.http.metrics import install
+from adapters.limits import of_workers
 from adapters.mail import deliver_all
 from entrypoints import logs
 from entrypoints.container import Container
@@ -19,6 +21,8 @@ YOUNG = 10_000
 """objects that are made before garbage is looked for among them"""
 PROJECT = "FREEHOLD_PROJECT"
 """how a worker process learns which folder it serves"""
+COUNTERS = "FREEHOLD_COUNTERS"
+"""and in which file the workers count together, where no server counts"""
 
 
 def create_app(container: Container) -> FastAPI:
@@ -57,7 +61,10 @@ def create_app(container: Container) -> FastAPI:
 def from_environment() -> FastAPI:
     """For workers: the project named by the environment."""
     logs.configure()
-    app = create_app(Container(folder=Path(os.environ[PROJECT])))
+    container = Container(folder=Path(os.environ[PROJECT]))
+    if container.settings().redis_url is None:
+        container.counters.override(providers.Singleton(of_workers, Path(os.environ[COUNTERS])))
+    app = create_app(container)
     settle()
     return app
 

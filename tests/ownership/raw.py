@@ -505,7 +505,7 @@ TOKEN = "f" * 64
 
 
 def built_in_rows(world: World) -> Iterator[str]:
-    """What a world has none of: tokens, events, keys of both kinds, a letter, a second factor; a link and a session over."""
+    """What a world has none of: tokens, events, keys of both kinds, a letter, a second factor; what is over."""
     at, (account, *_), (session, *_) = stored_time(NOW), world.state.identity.accounts, world.state.identity.sessions
     yield (
         "INSERT INTO freehold_refresh_tokens (hash, session, created_at) "  # noqa: S608
