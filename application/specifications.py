@@ -13,6 +13,7 @@ from domain.errors import FreeholdError, NotApproved, Problem
 from domain.specification.analysis import Channel, declared_channels
 from domain.specification.approval import Approval, digest
 from domain.specification.asking import Question
+from domain.specification.behaviour import Otherwise, otherwise
 from domain.specification.evolution import Change, changes
 from domain.specification.gains import Change as Right
 from domain.specification.gains import compare
@@ -59,6 +60,8 @@ class Plan:
     """who gains and who loses what; nothing the first time"""
     api: tuple[ApiChange, ...]
     """what clients will notice; nothing the first time"""
+    behaviour: tuple[Otherwise, ...]
+    """what the app does otherwise beside all these; nothing the first time"""
 
     @property
     def nothing(self) -> bool:
@@ -116,6 +119,7 @@ class SpecificationUseCases:
             untrue(after, former),
             () if former is None else compare(former, after),
             () if former is None else api_changes(self._project.openapi(former), self._project.openapi(after)),
+            () if former is None else otherwise(former, after),
         )
 
     def _counts(

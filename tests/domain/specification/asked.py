@@ -91,6 +91,8 @@ CHANGES: list[tuple[str, str, str, str, str]] = [
     (root("{title: text, body: text}"), root("{title_text: text, ⟦titel: text, about_it: text}").replace("title_text: text, ", "").replace("about_it: text", "body: text"), "Q-RENAMED", "note.titel", "`title` of `note` vanished"),
     (root("{title: text, size: integer, day: date}"), root("{title: text, size: integer, day: date}").replace("  note:", "  ⟦memo:"), "Q-RENAMED", "memo", "`note` vanished"),
     (root(), root().replace("  note:", "  ⟦notes:\n    plural: notes"), "Q-RENAMED", "notes", "`note` vanished"),
+    (team(), team().replace("helper", "aide").replace("roles: ", "roles: ⟦"), "Q-RENAMED", "team.roles", "`aide` appeared"),
+    (f"staff: clerk\n{root()}", f"staff: ⟦agent\n{root()}", "Q-RENAMED", "staff", "The role `clerk` of `staff` vanished"),
     (root("{size: integer}"), root("{⟦size: text}"), "Q-TYPE-CHANGED", "note.size", "of type `integer`, and now is `text`"),
     (root("{size: integer}"), root("{⟦length: {type: text, renamed_from: size}}"), "Q-TYPE-CHANGED", "note.length", "of type `integer`"),
 ]  # fmt: skip
@@ -158,6 +160,8 @@ CALM_CHANGES: list[tuple[str, str]] = [
     (root(), root("{title: text, size: {type: integer, optional: yes}}")),
     (root(), root("{title: text, author: creator}")),
     (root(), root("{headline: {type: text, renamed_from: title}}")),
+    (team(), team().replace("chief > helper", "lead > chief > helper")),
+    (team(), team().replace("chief > helper", "helper").replace("[owner, chief]", "owner")),
     (root(), root(rest="renamed_from: memo")),
     (root(), root().replace("  note:", "  memo:\n    renamed_from: note")),
     (root(), root("{size: {type: integer, default: 1}}")),  # another type: something else
