@@ -1,8 +1,9 @@
 """Who can grant themselves access: by writing a field that a condition asks for, or their own name into one.
 
 Each finding is a scene in which the domain allows the writing, and afterwards a right that it refused before; or in
-which it allows to make a record either way, and only one of them gives the right. The person in it is nothing but what lets them write the field, and open its record. No finding is who must be two people at
-once, nor an owner who names themselves, nor a switch that opens something to everybody.
+which it allows to make a record either way, and only one of them gives the right. The person in it is nothing but what
+lets them write the field, and open its record. No finding is who must be two people at once, nor an owner who names
+themselves, nor a switch that opens something to everybody.
 """
 
 from collections.abc import Iterator, Sequence
