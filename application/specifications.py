@@ -18,7 +18,7 @@ from domain.specification.evolution import Change, changes
 from domain.specification.gains import Change as Right
 from domain.specification.gains import compare
 from domain.specification.model import Specification
-from domain.specification.questions import open_questions, untrue
+from domain.specification.questions import open_questions, review
 
 AGAIN = "Run `freehold plan` to see what differs, and `freehold approve` to approve it."
 
@@ -115,8 +115,7 @@ class SpecificationUseCases:
             counts is not None,
             tuple(declared_channels(after)),
             self._edited(before, onto),
-            open_questions(after, former),
-            untrue(after, former),
+            *review(after, former),
             () if former is None else compare(former, after),
             () if former is None else api_changes(self._project.openapi(former), self._project.openapi(after)),
             () if former is None else otherwise(former, after),

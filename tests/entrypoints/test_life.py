@@ -295,6 +295,16 @@ def test_a_role_with_another_name_is_asked_about_and_carried_over_in_the_revisio
     assert execute(filled, "SELECT role FROM freehold_memberships") == [("reader",)]
 
 
+def test_a_migration_tells_what_runs_and_over_how_many_rows(filled: Path) -> None:
+    write(filled, *ALTERED)
+    freehold("approve", filled)
+    told: list[str] = []
+    projects.Container(folder=filled).specifications().migrate(told.append)
+    assert "a copy of freehold.db to freehold.db.before-" in told[0]
+    assert any(each.startswith("3 rows of books: INSERT INTO volumes") for each in told), told
+    assert any(each.startswith("1 row of shelves: INSERT INTO shelves") for each in told), told
+
+
 def test_a_plan_says_what_else_is_otherwise(filled: Path) -> None:
     write(filled, ("title: text", 'title: {type: text, pattern: "[A-Z].*"}'), ("  book:\n", "  book:\n    keep: yes\n"))
     plan = json.loads(freehold("plan", filled, "--json", code=2))

@@ -25,7 +25,7 @@ from domain.specification.evolution import Change, Count, Lineage, What, changes
 from domain.specification.model import Field, Kind
 
 LONGEST_ID = 36
-_ASIDE = "freehold_was_"
+ASIDE = "freehold_was_"
 """a table that is made anew, or a column that another one takes the name of, is called so meanwhile"""
 _MEMBERSHIPS = table_of(MembershipRow).name
 _ACCOUNTS = table_of(AccountRow).name
@@ -453,7 +453,7 @@ class _Evolution:
         for old in (*(self.lineage.resources[new] for new in again), *gone):
             was = self.before.of[old]
             yield from self._indexes_dropped(was)
-            aside[old] = f"{_ASIDE}{was.name}"
+            aside[old] = f"{ASIDE}{was.name}"
             yield f"ALTER TABLE {quote(was.name)} RENAME TO {quote(aside[old])}"
         fresh = [new for new in self.after.of if new not in self.lineage.resources]
         for new in (*again, *fresh):
@@ -589,14 +589,14 @@ class _Evolution:
     def _aside_if_taken(self, old: str) -> str:
         """What a table that goes is called until then."""
         name = self.before.of[old].name
-        return f"{_ASIDE}{name}" if name in {table.name for table in self.after.of.values()} else name
+        return f"{ASIDE}{name}" if name in {table.name for table in self.after.of.values()} else name
 
     def _tables_renamed(self, pairs: Sequence[tuple[Table, Table]], gone: Sequence[Table]) -> Iterator[str]:
         moves = [(was.name, now.name) for was, now in pairs if was.name != now.name]
         taken = {now for _, now in moves}
-        meanwhile = {was: f"{_ASIDE}{was}" if was in taken else was for was, _ in moves}
+        meanwhile = {was: f"{ASIDE}{was}" if was in taken else was for was, _ in moves}
         for name in (*(table.name for table in gone), *meanwhile):
-            aside = f"{_ASIDE}{name}"
+            aside = f"{ASIDE}{name}"
             if name in {table.name for table in self.after.of.values()} or meanwhile.get(name) == aside:
                 yield f"ALTER TABLE {self.quote(name)} RENAME TO {self.quote(aside)}"
                 yield from self._key_renamed(aside, name, aside)
@@ -619,7 +619,7 @@ class _Evolution:
         for name in was.c.keys():  # noqa: SIM118
             wanted = later.get(name)
             in_the_way = name in now.c and wanted != name
-            meanwhile[name] = f"{_ASIDE}{name}"[:63] if in_the_way else name
+            meanwhile[name] = f"{ASIDE}{name}"[:63] if in_the_way else name
             if in_the_way:
                 yield f"ALTER TABLE {quote(now.name)} RENAME COLUMN {quote(name)} TO {quote(meanwhile[name])}"
             called[old, name] = (now.name, wanted or meanwhile[name])
