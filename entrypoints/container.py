@@ -16,9 +16,10 @@ from adapters.http.app import build_app
 from adapters.http.auth import auth_router
 from adapters.http.clients import Clients
 from adapters.http.credentials import credentials_router
+from adapters.http.idempotency import Idempotent
 from adapters.http.identity import Identity
 from adapters.http.metrics import Metrics
-from adapters.limits import LimitsCounters, SharedCounters, in_memory
+from adapters.limits import LimitsCounters, SharedCounters, in_memory, on_server
 from adapters.mail import SmtpMail
 from adapters.one_time_codes import Totp
 from adapters.passwords import PasslibPasswords
@@ -37,6 +38,7 @@ from adapters.tokens import JwtTokens
 from application.accounts import AccountUseCases, SignUp
 from application.api_keys import ApiKeyUseCases
 from application.history import HistoryUseCases
+from application.idempotency import Idempotency
 from application.mailing import Mailing
 from application.ports import Clock, Counters, Sealer
 from application.records import RecordUseCases
@@ -92,7 +94,7 @@ def _allowed_origins(settings: Settings) -> tuple[str, ...]:
 
 
 def _counters(settings: Settings) -> LimitsCounters | SharedCounters:
-    return in_memory() if settings.redis_url is None else SharedCounters(settings.redis_url.get_secret_value())
+    return in_memory() if settings.redis_url is None else on_server(settings.redis_url.get_secret_value())
 
 
 def _throttles(settings: Settings, counters: Counters, clock: Clock, devices: Sealer) -> Throttles:
@@ -189,6 +191,8 @@ class Container(containers.DeclarativeContainer):
 
     records = providers.Singleton(RecordUseCases, specification, store, clock, ids, cursors)
     sharing = providers.Singleton(SharingUseCases, records, store, clock)
+    answers = providers.Singleton(AesSealer, secret, "answers")
+    idempotency = providers.Singleton(Idempotency, store, clock, answers)
     sessions = providers.Singleton(
         SessionUseCases, store, clock, ids, passwords, tokens, successors, throttles, mailing, challenges
     )
@@ -216,9 +220,10 @@ class Container(containers.DeclarativeContainer):
     identity = providers.Singleton(Identity, tokens, clock, clients, throttles, keys)
     auth = providers.Singleton(auth_router, identity, accounts, sessions, tokens, clients, clock, second_factors)
     credentials = providers.Singleton(credentials_router, identity, second_factors, keys, history)
+    idempotent = providers.Singleton(Idempotent, idempotency)
     metrics = providers.Singleton(_metrics, settings)
     watch = providers.Singleton(_watch, settings, store, database, tables, metrics, clock)
     ready = providers.Callable(_ready, watch)
     app = providers.Singleton(
-        build_app, specification, identity, auth, credentials, records, sharing, ready, allowed_origins
+        build_app, specification, identity, auth, credentials, records, sharing, idempotent, ready, allowed_origins
     )

@@ -1,4 +1,4 @@
-"""The built-in tables: accounts, sessions, second factors, API keys, memberships, log, signing keys, links and letters.
+"""The built-in tables: accounts, sessions, second factors, API keys, memberships, log, signing keys, mail, answers.
 
 Ids are UUIDs in their canonical text form, instants text of fixed width in UTC, which compares as they do. A change
 here needs a revision under `migrations/versions`; a test compares the two.
@@ -56,6 +56,7 @@ class SessionRow(BuiltIn, table=True):
         *checks("length(id) = 36", None, name="id"),
         *_instants("created_at", "last_used_at", "idle_end", "absolute_end", "revoked_at"),
         Index(None, "account", "id"),
+        Index(None, "absolute_end"),
     )
 
     id: str = Field(primary_key=True, sa_type=UUID)
@@ -210,8 +211,25 @@ class LetterRow(BuiltIn, table=True):
     attempts: int
 
 
+class IdempotencyKeyRow(BuiltIn, table=True):
+    """The answer of a write that is done once, by the hash of caller and key; without an account, the engine's."""
+
+    __tablename__ = "freehold_idempotency_keys"
+    __table_args__ = (CheckConstraint("length(hash) = 64", name="hash"), *_instants("expires_at"))
+
+    hash: str = Field(primary_key=True, sa_type=String(64))
+    account: str | None = Field(foreign_key="freehold_accounts.id", ondelete="CASCADE", index=True, sa_type=UUID)
+    answer_sealed: str = Field(sa_type=TEXT)
+    expires_at: str = Field(index=True, sa_type=INSTANT)
+
+
 def table_of(row: type[BuiltIn]) -> Table:
     """The table of a class."""
     found: Any = row
     table: Table = found.__table__
     return table
+
+
+def naming_resources(also: str = "resource") -> list[Table]:
+    """The tables whose rows belong to a resource by its name, and have a further column."""
+    return [table for table in mapped.metadata.sorted_tables if {"resource", also} <= {*table.c.keys()}]
