@@ -19,7 +19,7 @@ from adapters.http.cookies import (
 )
 from adapters.http.errors import PROBLEM, GrantRefused
 from adapters.http.identity import Identity
-from adapters.http.messages import JSON_TYPES, PATCH_TYPES, read_object, read_text
+from adapters.http.messages import JSON_TYPES, NDJSON, PATCH_TYPES, read_object, read_text, require_accepted
 from adapters.http.openapi import BEARER, GrantProblem, Problem, Responses, of_service, problems
 from adapters.http.schemas import INSTANT, UUID, check
 from application.accounts import AccountUseCases
@@ -62,6 +62,7 @@ SIGNED_OUT: dict[str, Any] = {
         "Clear-Site-Data": {"description": "Where a cookie came along.", "schema": {"type": "string"}},
     },
 }
+EXPORT = "/auth/me/export"
 FORM = b"application/x-www-form-urlencoded"
 
 
@@ -263,7 +264,9 @@ def auth_router(
         """Whatever issues, verifies or shows keys does so with a ring that is not too old."""
         await tokens.keep_up(clock.now())
 
-    router = APIRouter(tags=["identity"], dependencies=[Depends(up_to_date)])
+    router = APIRouter(
+        tags=["identity"], dependencies=[Depends(json_accepted), Depends(up_to_date)], responses=problems(406)
+    )
     signed_in: dict[str, Any] = {"security": [BEARER]}
     body_errors = (400, 413, 415, 422, 429, 503)
 
@@ -593,6 +596,11 @@ def reads(model: type[Body], required: bool = True, types: tuple[bytes, ...] = J
     """What OpenAPI says of a body."""
     content = {kind.decode(): {"schema": of_service(model)} for kind in types}
     return {"requestBody": {"required": required, "content": content}}
+
+
+async def json_accepted(request: Request) -> None:
+    """Raises `NotAcceptable`; lines of JSON are what an export is answered with."""
+    require_accepted(request.scope, NDJSON if request.url.path == EXPORT else "application/json")
 
 
 def _has_body(request: Request) -> bool:

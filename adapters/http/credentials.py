@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from adapters.http.auth import Body, Id, Instant, Password, read_body, reads
+from adapters.http.auth import EXPORT, Body, Id, Instant, Password, json_accepted, read_body, reads
 from adapters.http.identity import Identity
 from adapters.http.members import EXPIRY, Expiry
-from adapters.http.messages import encode
+from adapters.http.messages import NDJSON, encode
 from adapters.http.openapi import OF_SERVICE, RESOURCES, Responses, problems
 from adapters.http.schemas import INSTANT, UUID, nullable
 from application.api_keys import ApiKeyUseCases
@@ -24,7 +24,6 @@ from domain.audit import Event
 from domain.ownership import Actor
 from domain.values import accept, instant_text
 
-NDJSON = "application/x-ndjson"
 PIECE = 65536
 """bytes of an export that are in memory at once"""
 MaybeInstant = Annotated[str | None, WithJsonSchema(nullable(INSTANT))]
@@ -149,7 +148,7 @@ def credentials_router(
     identity: Identity, second_factors: SecondFactorUseCases, keys: ApiKeyUseCases, history: HistoryUseCases
 ) -> APIRouter:
     """The routes; each is for sessions only."""
-    router = APIRouter(tags=["identity"])
+    router = APIRouter(tags=["identity"], dependencies=[Depends(json_accepted)], responses=problems(406))
     Caller = Annotated[Actor, Depends(identity)]  # noqa: N806 - a type
 
     @router.post(
@@ -246,7 +245,7 @@ def credentials_router(
         return EventList(items=[EventAnswer.of(event) for event in events], next_cursor=further)
 
     @router.get(
-        "/auth/me/export",
+        EXPORT,
         operation_id="export_account",
         summary="Everything that I own, as one JSON object a line",
         response_class=StreamingResponse,

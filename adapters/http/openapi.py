@@ -22,6 +22,7 @@ _WHY = {
     401: "Nobody is signed in, or the token is not valid.",
     403: "The caller sees this but may not do it.",
     404: "Missing, or hidden from the caller: the same answer.",
+    406: "`Accept` admits nothing of what is answered here.",
     409: "It conflicts with what is there.",
     412: "The record is no longer the one that `If-Match` names.",
     413: "The body is too large.",
@@ -33,7 +34,7 @@ _WHY = {
     429: "Too often; it may be tried again after `Retry-After`.",
     503: "The service cannot answer right now.",
 }
-OF_CONNECTION = (400, 408, 431)
+OF_CONNECTION = (400, 408, 413, 431)
 """what any request can be answered with before it reaches a route (`adapters/http/connection.py`)"""
 OF_SERVICE = "x-service-component"
 """names a schema of the service, where a resource may have taken that name"""
@@ -238,7 +239,7 @@ class Operations:
             "description": self._resource.about or "",
             "tags": [self._many],
             "status": status,
-            "responses": dict(responses),
+            "responses": dict(responses) | problems(406),
             "parameters": parameters,
             "security": [{}, BEARER],
         }

@@ -24,6 +24,7 @@ from adapters.http.messages import (
     etag,
     expectation,
     read_object,
+    require_accepted,
     unchanged,
 )
 from adapters.http.schemas import ResourceModels, check
@@ -58,6 +59,7 @@ class RecordRoute(APIRoute):
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             try:
+                require_accepted(scope)
                 actor = await identity(Request(scope))
                 answer = await handler(actor, scope, receive)
                 status, body, headers = answer.status, answer.body, answer.headers
