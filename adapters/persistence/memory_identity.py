@@ -129,7 +129,7 @@ class MemorySessions:
     async def add(self, session: Session) -> None:
         """See the port."""
         if session.account not in self._state.accounts:
-            raise Conflict("The account is gone.", code="changed")
+            raise _gone()
         self._state.sessions[session.id] = session
 
     async def save(self, session: Session) -> None:
@@ -232,6 +232,8 @@ class MemoryAudit:
 
     async def add(self, event: Event) -> None:
         """See the port."""
+        if event.account is not None and event.account not in self._state.accounts:
+            raise _gone()
         self._state.events.append(replace(event, number=len(self._state.events) + 1))
 
     async def of_account(self, account_id: str, limit: int, before: int | None = None) -> Sequence[Event]:
@@ -266,3 +268,7 @@ class MemorySigningKeys:
     async def remove(self, kid: str) -> None:
         """See the port."""
         self._state.keys.pop(kid, None)
+
+
+def _gone() -> Conflict:
+    return Conflict("The account is gone.", code="changed")
