@@ -65,8 +65,8 @@ class MfaBegun(BaseModel):
     uri: str
 
 
-class RecoveryCodes(BaseModel):
-    """Each stands in for a code once; shown once."""
+class NewRecoveryCodes(BaseModel):
+    """Each stands in for a code once; shown once. (Named unlike its field: a client in Python has one name for both.)"""
 
     recovery_codes: list[str]
 
@@ -171,10 +171,10 @@ def credentials_router(
         responses=problems(*_BODY_ERRORS),
         openapi_extra=reads(MfaConfirmation) | _SIGNED_IN,
     )
-    async def confirm_mfa(request: Request, response: Response, actor: Caller) -> RecoveryCodes:
+    async def confirm_mfa(request: Request, response: Response, actor: Caller) -> NewRecoveryCodes:
         body = await read_body(request, MfaConfirmation)
         response.headers["cache-control"] = "no-store"
-        return RecoveryCodes(recovery_codes=list(await second_factors.confirm(actor, body["code"])))
+        return NewRecoveryCodes(recovery_codes=list(await second_factors.confirm(actor, body["code"])))
 
     @router.delete(
         "/auth/mfa",

@@ -24,7 +24,8 @@ def sign_in(url: str) -> AuthenticatedClient:
     made = register.sync(client=nobody, body=Registration(email="python@example.com", password="correct horse battery"))
     assert isinstance(made, TokenAnswer)
     assert isinstance(made.refresh_token, str)
-    again = refresh.sync(client=nobody, body=RefreshRequest(refresh_token=made.refresh_token))
+    once = AuthenticatedClient(base_url=url, token=made.access_token)
+    again = refresh.sync(client=once, body=RefreshRequest(refresh_token=made.refresh_token))
     assert isinstance(again, TokenAnswer)
     return AuthenticatedClient(base_url=url, token=again.access_token)
 
