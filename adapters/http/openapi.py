@@ -108,7 +108,7 @@ class Operations:
         return self._operation(
             f"list_{self._many}",
             f"List {self._words(self._many)}",
-            _response(200, self._json("The page.", self._models.page.__name__, link))
+            _response(200, self._json("The page.", (self._models.page, self._models.part_page), link))
             | problems(400, 401, 403, 422, 429, 503),
             parameters,
         )
@@ -116,7 +116,7 @@ class Operations:
     def create(self) -> dict[str, Any]:
         """POST to the collection."""
         location = {"Location": {"description": "The new record's path.", "schema": {"type": "string"}}}
-        created: Responses = {201: self._json("The new record.", self._models.answer.__name__, location | _ETAG)}
+        created: Responses = {201: self._json("The new record.", (self._models.answer,), location | _ETAG)}
         return self._operation(
             f"create_{self._one}",
             f"Create a {self._words(self._one)}",
@@ -127,23 +127,23 @@ class Operations:
             status=201,
         )
 
-    def get(self) -> dict[str, Any]:
+    def get(self, parameters: list[Schema]) -> dict[str, Any]:
         """GET of a record."""
         none_match = _header_parameter("If-None-Match", "Validators that the caller has already.")
         not_modified: Responses = {304: {"description": "The caller has it already.", "headers": _ETAG}}
         return self._operation(
             f"get_{self._one}",
             f"Get a {self._words(self._one)}",
-            _response(200, self._json("The record.", self._models.answer.__name__, _ETAG))
+            _response(200, self._json("The record.", (self._models.answer, self._models.part), _ETAG))
             | not_modified
-            | problems(401, 403, 404, 429, 503),
-            [_path_parameter("id"), none_match],
+            | problems(400, 401, 403, 404, 422, 429, 503),
+            [_path_parameter("id"), *parameters, none_match],
         )
 
     def update(self) -> dict[str, Any]:
         """PATCH of a record."""
         answers: Responses = {
-            200: self._json("The record as the caller sees it now.", self._models.answer.__name__, _ETAG),
+            200: self._json("The record as the caller sees it now.", (self._models.answer,), _ETAG),
             204: {"description": "Done; the caller can no longer open it."},
         }
         return self._operation(
@@ -236,8 +236,12 @@ class Operations:
             operation["requestBody"] = {"required": True, "content": {kind: {"schema": schema} for kind in body_types}}
         return operation
 
-    def _json(self, about: str, model: str, headers: Schema | None = None) -> dict[str, Any]:
-        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}}
+    def _json(
+        self, about: str, models: str | tuple[type[BaseModel], ...], headers: Schema | None = None
+    ) -> dict[str, Any]:
+        names = [models] if isinstance(models, str) else [model.__name__ for model in models]
+        found = [{"$ref": f"#/components/schemas/{name}"} for name in names]
+        content = {"application/json": {"schema": found[0] if len(found) == 1 else {"anyOf": found}}}
         return {"description": about, "content": content, **({"headers": headers} if headers else {})}
 
     def _required(self) -> tuple[int, ...]:
@@ -294,15 +298,16 @@ def _render(
     answers += [(model, "validation") for model in others]
     for found in resources.values():
         answers += [(found.answer, "validation"), (found.page, "validation")]
+        answers += [(found.part, "validation"), (found.part_page, "validation")]
         answers += [(found.create, "validation"), (found.update, "validation")]
     for member in members.values():
         found_models = (member.answer, member.page, member.create, member.update)
         answers += [(model, "validation") for model in found_models]
     _, schemas = models_json_schema(answers, ref_template="#/components/schemas/{model}")
     components = document.setdefault("components", {})
-    enums = {name: schema for found in resources.values() for name, schema in found.enums.items()}
-    enums |= {member.role: member.roles for member in members.values()}
-    known = {**components.get("schemas", {}), **schemas["$defs"], **enums}
+    further = {name: schema for found in resources.values() for name, schema in found.components.items()}
+    further |= {member.role: member.roles for member in members.values()}
+    known = {**components.get("schemas", {}), **schemas["$defs"], **further}
     for unused in ("HTTPValidationError", "ValidationError"):
         known.pop(unused, None)
     components["schemas"] = {name: _clean(schema) for name, schema in sorted(known.items())}

@@ -28,6 +28,7 @@ from adapters.http.messages import (
 from adapters.http.schemas import ResourceModels, check
 from application.records import RecordUseCases
 from domain.errors import Refusal, Unavailable
+from domain.expansion import WHOLE
 from domain.ownership import Actor
 from domain.specification.model import ENGINE_FIELDS, Resource, Specification
 
@@ -126,7 +127,7 @@ class RecordHandlers:
         query_string: bytes = scope["query_string"]
         asked = self.parameters.parse(query_string, actor.account is not None)
         found = await self._records.list(
-            actor, self._name, asked.filters, asked.sort, asked.limit, asked.cursor, asked.counted
+            actor, self._name, asked.filters, asked.sort, asked.limit, asked.cursor, asked.counted, asked.wanted
         )
         answer = {"items": found.items, "next_cursor": found.next_cursor}
         body = encode(answer if found.total is None else answer | {"total": found.total})
@@ -148,7 +149,11 @@ class RecordHandlers:
 
     async def get(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
         """Answer one record."""
-        body = encode(await self._records.get(actor, self._name, record_id(scope)))
+        wanted, query_string = WHOLE, scope["query_string"]
+        if query_string:
+            self._records.admit(actor, self._name, "open")
+            wanted = self.parameters.selection.parse(query_string, actor.account is not None)
+        body = encode(await self._records.get(actor, self._name, record_id(scope), wanted))
         tag = etag(body)
         if unchanged(scope, tag):
             return Answer(304, None, ((b"etag", tag),))

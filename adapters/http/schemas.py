@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidat
 from pydantic_core import PydanticCustomError, ValidationError
 
 from domain.errors import FieldError, Invalid
+from domain.expansion import EXPANDED, hops
 from domain.record import accept_value
 from domain.specification.model import Field as SpecField
-from domain.specification.model import Kind, Resource, Specification
+from domain.specification.model import Hop, Kind, Resource, Specification
 from domain.values import DECIMAL_DIGITS, DECIMAL_PATTERN, LARGEST_INTEGER, ValueRefused, to_json
 
 Schema = dict[str, Any]
@@ -31,11 +32,14 @@ class ResourceModels:
     name: str
     """such as `LineItem`"""
     answer: type[BaseModel]
+    part: type[BaseModel]
+    """the answer where only some of its members were asked for"""
     create: type[BaseModel]
     update: type[BaseModel]
     page: type[BaseModel]
-    enums: Mapping[str, Schema]
-    """component schemas of `one of` fields, by component name"""
+    part_page: type[BaseModel]
+    components: Mapping[str, Schema]
+    """by name those that no model makes: of `one of` fields, and of what stands beside a record"""
 
 
 def class_name(resource: str) -> str:
@@ -46,24 +50,22 @@ def class_name(resource: str) -> str:
 def models(specification: Specification, resource: Resource) -> ResourceModels:
     """The models of a resource."""
     name = class_name(resource.name)
-    enums: dict[str, Schema] = {}
+    components: dict[str, Schema] = {}
     for field in resource.fields.values():
         value_field = specification.value_field(resource.name, field.name)
         if value_field.kind is Kind.ONE_OF:
-            enums[f"{name}{class_name(field.name)}"] = {"type": "string", "enum": list(value_field.values)}
-    answer = _model(name, resource.about, _answer_fields(specification, resource, name))
-    page = _model(
-        f"{name}List",
-        None,
-        {
-            "items": (list[answer], ...),  # type: ignore[valid-type]
-            "total": (Annotated[int | None, WithJsonSchema({"type": "integer", "minimum": 0})], None),
-            "next_cursor": (Annotated[str | None, WithJsonSchema({"type": ["string", "null"]})], ...),
-        },
-    )
+            components[f"{name}{class_name(field.name)}"] = {"type": "string", "enum": list(value_field.values)}
+    fields = _answer_fields(specification, resource, name)
+    if found := hops(resource):
+        components[f"{name}Expanded"] = _beside(found)
+        fields[EXPANDED] = _given({COMPONENT: f"{name}Expanded"}, required=False)
+    answer = _model(name, resource.about, fields)
+    about = f"A `{name}`, so much of it as `fields` asked for."
+    part = _model(f"PartOf{name}", about, {member: (kind, None) for member, (kind, _) in fields.items()})
+    page, part_page = _page(f"{name}List", answer), _page(f"PartOf{name}List", part)
     create = _model(f"{name}Create", None, _body_fields(specification, resource, name, new=True))
     update = _model(f"{name}Update", None, _body_fields(specification, resource, name, new=False))
-    return ResourceModels(name, answer, create, update, page, enums)
+    return ResourceModels(name, answer, part, create, update, page, part_page, components)
 
 
 def check(model: type[BaseModel], body: Mapping[str, Any], by_engine: Container[str] = ()) -> None:
@@ -129,6 +131,25 @@ def _answer_fields(specification: Specification, resource: Resource, name: str) 
             schema = nullable(schema)
         fields[field.name] = _given(schema, required=field.read is None)
     return fields | {"created_at": _given(INSTANT), "updated_at": _given(INSTANT)}
+
+
+def _page(name: str, answer: type[BaseModel]) -> type[BaseModel]:
+    return _model(
+        name,
+        None,
+        {
+            "items": (list[answer], ...),  # type: ignore[valid-type]
+            "total": (Annotated[int | None, WithJsonSchema({"type": "integer", "minimum": 0})], None),
+            "next_cursor": (Annotated[str | None, WithJsonSchema({"type": ["string", "null"]})], ...),
+        },
+    )
+
+
+def _beside(found: list[Hop]) -> Schema:
+    """Schemas may name each other in circles here, which models could not."""
+    records = {hop.field: nullable({COMPONENT: class_name(hop.resource)}) for hop in found}
+    about = "The records that were asked for by `expand`; null where the caller cannot read one."
+    return {"type": "object", "description": about, "properties": records, "additionalProperties": False}
 
 
 def _body_fields(specification: Specification, resource: Resource, name: str, *, new: bool) -> dict[str, Any]:
