@@ -24,6 +24,7 @@ from adapters.http.messages import (
     expectation,
     read_object,
     unchanged,
+    write_beside,
 )
 from adapters.http.schemas import ResourceModels, check
 from application.records import RecordUseCases
@@ -129,6 +130,8 @@ class RecordHandlers:
         found = await self._records.list(
             actor, self._name, asked.filters, asked.sort, asked.limit, asked.cursor, asked.counted, asked.wanted
         )
+        if asked.wanted.ways:
+            write_beside(found.items)
         answer = {"items": found.items, "next_cursor": found.next_cursor}
         body = encode(answer if found.total is None else answer | {"total": found.total})
         if found.next_cursor is None:
@@ -153,7 +156,10 @@ class RecordHandlers:
         if query_string:
             self._records.admit(actor, self._name, "open")
             wanted = self.parameters.selection.parse(query_string, actor.account is not None)
-        body = encode(await self._records.get(actor, self._name, record_id(scope), wanted))
+        seen = await self._records.get(actor, self._name, record_id(scope), wanted)
+        if wanted.ways:
+            write_beside([seen])
+        body = encode(seen)
         tag = etag(body)
         if unchanged(scope, tag):
             return Answer(304, None, ((b"etag", tag),))

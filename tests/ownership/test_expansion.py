@@ -47,7 +47,7 @@ def asked(world: World) -> Iterator[tuple[Actor, Facts, Selection]]:
 
 def expected(actor: Actor, world: World, found: Mapping[str, Any], resource: str, levels: int) -> dict[str, Any]:
     """By what each `GET` shows alone: the id where the record is named, then the record with that id."""
-    model, beside = world.specification.resources[resource], {}
+    model, beside = world.specification.resources[resource], dict[str, Any]()
     targets = {field.name: str(field.target) for field in model.references()}
     for name, target in (targets | ({model.parent: model.parent} if model.parent else {})).items():
         record = next((record for record in world.of(target) if record.id == found.get(name)), None)
