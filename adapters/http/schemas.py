@@ -6,11 +6,13 @@ them. What a value may be is asked of `domain.values`; the JSON Schema beside it
 
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError, ValidationError
 
+from adapters.http.names import Names, What
 from domain.errors import FieldError, Invalid
 from domain.expansion import EXPANDED, hops
 from domain.record import accept_value
@@ -21,7 +23,7 @@ from domain.values import DECIMAL_DIGITS, DECIMAL_PATTERN, LARGEST_INTEGER, Valu
 Schema = dict[str, Any]
 UUID: Schema = {"type": "string", "format": "uuid"}
 COMPONENT = "x-component"
-"""names a component schema; Pydantic would look up a `$ref` among its own models, so OpenAPI writes it"""
+"""names a resource's component schema; Pydantic would look up a `$ref` among its own models, so OpenAPI writes it"""
 INSTANT: Schema = {"type": "string", "format": "date-time"}
 
 
@@ -29,8 +31,6 @@ INSTANT: Schema = {"type": "string", "format": "date-time"}
 class ResourceModels:
     """The models of one resource, named for OpenAPI."""
 
-    name: str
-    """such as `LineItem`"""
     answer: type[BaseModel]
     part: type[BaseModel]
     """the answer where only some of its members were asked for"""
@@ -42,30 +42,25 @@ class ResourceModels:
     """by name those that no model makes: of `one of` fields, and of what stands beside a record"""
 
 
-def class_name(resource: str) -> str:
-    """`line_item` as `LineItem`."""
-    return "".join(part.capitalize() for part in resource.split("_"))
-
-
-def models(specification: Specification, resource: Resource) -> ResourceModels:
+def models(specification: Specification, resource: Resource, names: Names) -> ResourceModels:
     """The models of a resource."""
-    name = class_name(resource.name)
+    name = partial(names.of, resource.name)
     components: dict[str, Schema] = {}
     for field in resource.fields.values():
         value_field = specification.value_field(resource.name, field.name)
         if value_field.kind is Kind.ONE_OF:
-            components[f"{name}{class_name(field.name)}"] = {"type": "string", "enum": list(value_field.values)}
-    fields = _answer_fields(specification, resource, name)
+            components[names.choices(resource.name, field.name)] = {"type": "string", "enum": list(value_field.values)}
+    fields = _answer_fields(specification, resource, names)
     if found := hops(resource):
-        components[f"{name}Expanded"] = _beside(found)
-        fields[EXPANDED] = _given({COMPONENT: f"{name}Expanded"}, required=False)
-    answer = _model(name, resource.about, fields)
-    about = f"A `{name}`, so much of it as `fields` asked for."
-    part = _model(f"PartOf{name}", about, {member: (kind, None) for member, (kind, _) in fields.items()})
-    page, part_page = _page(f"{name}List", answer), _page(f"PartOf{name}List", part)
-    create = _model(f"{name}Create", None, _body_fields(specification, resource, name, new=True))
-    update = _model(f"{name}Update", None, _body_fields(specification, resource, name, new=False))
-    return ResourceModels(name, answer, part, create, update, page, part_page, components)
+        components[name(What.EXPANDED)] = _beside(found, names)
+        fields[EXPANDED] = _given({COMPONENT: name(What.EXPANDED)}, required=False)
+    answer = _model(name(What.ANSWER), resource.about, fields)
+    about = f"So much of a {resource.name.replace('_', ' ')} as `fields` asked for."
+    part = _model(name(What.PART), about, {member: (kind, None) for member, (kind, _) in fields.items()})
+    page, part_page = _page(name(What.PAGE), answer), _page(name(What.PART_PAGE), part)
+    create = _model(name(What.CREATE), None, _body_fields(resource, names, new=True))
+    update = _model(name(What.UPDATE), None, _body_fields(resource, names, new=False))
+    return ResourceModels(answer, part, create, update, page, part_page, components)
 
 
 def check(model: type[BaseModel], body: Mapping[str, Any], by_engine: Container[str] = ()) -> None:
@@ -80,8 +75,8 @@ def check(model: type[BaseModel], body: Mapping[str, Any], by_engine: Container[
         raise Invalid(errors=tuple(_field_error(e, by_engine) for e in found)) from error
 
 
-def json_schema(field: SpecField, enum: str) -> Schema:
-    """What a field's value looks like in JSON (never null); `enum` is the component of a `one of`."""
+def json_schema(field: SpecField, of: tuple[str, str], names: Names) -> Schema:
+    """What a field's value looks like in JSON (never null); `of` is the resource and the field that it is served as."""
     about = {} if field.about is None else {"description": field.about}
     match field.kind:
         case Kind.TEXT:
@@ -107,7 +102,7 @@ def json_schema(field: SpecField, enum: str) -> Schema:
         case Kind.JSON:
             return {"description": field.about or "Any JSON value."}
         case Kind.ONE_OF:
-            return {COMPONENT: enum}
+            return {COMPONENT: names.choices(*of)}
         case _:
             return UUID | about
 
@@ -119,13 +114,13 @@ def nullable(schema: Schema) -> Schema:
     return {**schema, "type": [schema["type"], "null"]} if "type" in schema else schema
 
 
-def _answer_fields(specification: Specification, resource: Resource, name: str) -> dict[str, Any]:
+def _answer_fields(specification: Specification, resource: Resource, names: Names) -> dict[str, Any]:
     fields: dict[str, Any] = {"id": _given(UUID), "owner": _given(UUID)}
     if resource.parent is not None:
         fields[resource.parent] = _given(nullable(UUID))
     for field in resource.fields.values():
         value_field = specification.value_field(resource.name, field.name)
-        schema = json_schema(value_field, f"{name}{class_name(field.name)}")
+        schema = json_schema(value_field, (resource.name, field.name), names)
         names_something = field.kind in (Kind.REFERENCE, Kind.COPY)
         if field.optional or names_something or specification.names_account(resource.name, field.name):
             schema = nullable(schema)
@@ -145,21 +140,21 @@ def _page(name: str, answer: type[BaseModel]) -> type[BaseModel]:
     )
 
 
-def _beside(found: list[Hop]) -> Schema:
+def _beside(found: list[Hop], names: Names) -> Schema:
     """Schemas may name each other in circles here, which models could not."""
-    records = {hop.field: nullable({COMPONENT: class_name(hop.resource)}) for hop in found}
+    records = {hop.field: nullable({COMPONENT: names.of(hop.resource, What.ANSWER)}) for hop in found}
     about = "The records that were asked for by `expand`; null where the caller cannot read one."
     return {"type": "object", "description": about, "properties": records, "additionalProperties": False}
 
 
-def _body_fields(specification: Specification, resource: Resource, name: str, *, new: bool) -> dict[str, Any]:
+def _body_fields(resource: Resource, names: Names, *, new: bool) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if resource.parent is not None:
         fields[resource.parent] = _taken(None, UUID, required=new)
     for field in resource.fields.values():
         if field.by_engine:
             continue
-        schema = json_schema(field, f"{name}{class_name(field.name)}")
+        schema = json_schema(field, (resource.name, field.name), names)
         starts = new and field.name in resource.steps
         if starts:
             schema = {"type": "string", "const": resource.steps_start(field.name)}
