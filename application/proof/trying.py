@@ -233,7 +233,7 @@ class Tries:
                     yield Attempt(m.account, Verb.REMOVE_MEMBER, other, m.record, m.account)
 
     def _member_changes(self, who: str, facts: Facts) -> Iterator[Attempt]:
-        """Another role, or another end, for somebody who is a member."""
+        """Another role, or another end, for somebody who is a member; then the end at once."""
         resource, ladder = facts.resource, facts.resource.ladder
         found = [m for (record, _), m in self._snapshot.memberships.items() if record == facts.record.id]
         live = [membership for membership in found if membership.live(self._snapshot.now)]
@@ -241,6 +241,7 @@ class Tries:
             member = self._random.choice(live)
             body = self._ending({"role": self._random.choice((member.role, *ladder.roles))})
             yield Attempt(who, Verb.CHANGE_MEMBER, resource.name, facts.record.id, member.account, body=body)
+            yield Attempt(who, Verb.REMOVE_MEMBER, resource.name, facts.record.id, member.account)
 
     def _moves(self, attempt: Attempt, parent: str) -> Iterator[Attempt]:
         """To one other place where that is allowed, and to one by chance."""
