@@ -12,6 +12,7 @@ from adapters.http import errors, openapi
 from adapters.http.auth import BODIES
 from adapters.http.browsers import POLICY, STRICTEST, Origins, protective
 from adapters.http.credentials import CREDENTIAL_BODIES
+from adapters.http.idempotency import Idempotent
 from adapters.http.identity import Identity
 from adapters.http.members import MemberHandlers, MemberModels, member_models
 from adapters.http.messages import encode
@@ -36,6 +37,7 @@ def build_app(
     credentials: APIRouter,
     records: RecordUseCases,
     sharing: SharingUseCases,
+    idempotent: Idempotent,
     ready: Callable[[], Awaitable[bool]],
     allowed_origins: Collection[str] = (),
 ) -> FastAPI:
@@ -56,7 +58,7 @@ def build_app(
     shared: dict[str, MemberModels] = {}
     for name, resource in specification.resources.items():
         router = app.router
-        handlers = RecordHandlers(specification, resource, resources[name], records)
+        handlers = RecordHandlers(specification, resource, resources[name], records, idempotent)
         operations = Operations(resource, names)
         many, one = handlers.path, f"{handlers.path}/{{id}}"
         add_route(router, identity, "GET", one, handlers.get, operations.get())
@@ -68,7 +70,7 @@ def build_app(
         add_route(router, identity, "HEAD", many, handlers.list, None)
         if resource.ladder is not None:
             shared[name] = member_models(resource, names)
-            members = MemberHandlers(specification, resource, shared[name], sharing)
+            members = MemberHandlers(specification, resource, shared[name], sharing, idempotent)
             add_route(router, identity, "GET", members.path, members.list, operations.list_members())
             add_route(router, identity, "POST", members.path, members.add, operations.add_member())
             member = f"{members.path}/{{account}}"
