@@ -66,8 +66,9 @@ class MfaBegun(BaseModel):
 
 
 class NewRecoveryCodes(BaseModel):
-    """Each stands in for a code once; shown once. (Named unlike its field: a client in Python has one name for both.)"""
+    """Each stands in for a code once; shown once."""
 
+    # the class is named unlike its field: a client in Python has one name for both
     recovery_codes: list[str]
 
 

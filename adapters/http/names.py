@@ -27,6 +27,9 @@ class What(StrEnum):
     NEW_MEMBER = "MemberOf{}Create"
     CHANGED_MEMBER = "MemberOf{}Update"
     ROLE = "{}Role"
+    PART = "PartOf{}"
+    PART_PAGE = "PartOf{}List"
+    EXPANDED = "{}Expanded"
 
 
 class Basic(StrEnum):
