@@ -18,8 +18,10 @@ from adapters.http.messages import encode
 from adapters.http.openapi import Operations
 from adapters.http.records import RecordHandlers, RecordRoute, add_route
 from adapters.http.schemas import models
+from adapters.http.secret_links import LinkHandlers, LinkModels, link_models
 from adapters.http.service import openapi_route, service_router
 from application.records import RecordUseCases
+from application.secret_links import SecretLinkUseCases
 from application.sharing import SharingUseCases
 from domain.specification.model import Specification
 
@@ -35,6 +37,7 @@ def build_app(
     credentials: APIRouter,
     records: RecordUseCases,
     sharing: SharingUseCases,
+    links: SecretLinkUseCases,
     ready: Callable[[], Awaitable[bool]],
     allowed_origins: Collection[str] = (),
 ) -> FastAPI:
@@ -52,6 +55,7 @@ def build_app(
     )
     resources = {name: models(specification, resource) for name, resource in specification.resources.items()}
     shared: dict[str, MemberModels] = {}
+    linked: dict[str, LinkModels] = {}
     for name, resource in specification.resources.items():
         router = app.router
         handlers = RecordHandlers(specification, resource, resources[name], records)
@@ -72,9 +76,15 @@ def build_app(
             member = f"{members.path}/{{account}}"
             add_route(router, identity, "PATCH", member, members.change, operations.change_member())
             add_route(router, identity, "DELETE", member, members.remove, operations.remove_member())
+        if resource.links is not None:
+            linked[name] = link_models(resource)
+            to_it = LinkHandlers(specification, resource, linked[name], links)
+            add_route(router, identity, "GET", to_it.path, to_it.list, operations.list_links())
+            add_route(router, identity, "POST", to_it.path, to_it.create, operations.create_link())
+            add_route(router, identity, "DELETE", f"{to_it.path}/{{link}}", to_it.end, operations.end_link())
     app.router.routes.extend([*auth.routes, *credentials.routes, *service_router(specification, ready).routes])
     openapi_route(app, encode)
-    openapi.install(app, specification, resources, shared, [*BODIES, *CREDENTIAL_BODIES])
+    openapi.install(app, specification, resources, shared, linked, [*BODIES, *CREDENTIAL_BODIES])
     errors.install(app)
     app.outermost(Origins(allowed_origins))
     return app

@@ -12,6 +12,7 @@ from adapters.http.cookies import REFRESH_COOKIE
 from adapters.http.errors import PROBLEM
 from adapters.http.members import MemberModels
 from adapters.http.schemas import COMPONENT, UUID, ResourceModels, Schema
+from adapters.http.secret_links import LinkModels
 from domain.specification.model import Resource, Specification
 
 _WHY = {
@@ -211,6 +212,39 @@ class Operations:
             status=204,
         )
 
+    def list_links(self) -> dict[str, Any]:
+        """GET of a record's secret links."""
+        return self._operation(
+            f"list_links_to_{self._one}",
+            f"List the secret links to a {self._words(self._one)}",
+            _response(200, self._json("The living links, without their tokens.", f"LinkTo{self._class}List"))
+            | problems(401, 403, 404, 429, 503),
+            [_path_parameter("id")],
+        )
+
+    def create_link(self) -> dict[str, Any]:
+        """POST to a record's secret links."""
+        return self._operation(
+            f"create_link_to_{self._one}",
+            f"Make a secret link to a {self._words(self._one)}",
+            _response(201, self._json("The link, with its token.", f"LinkTo{self._class}Made"))
+            | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
+            [_path_parameter("id")],
+            ("application/json",),
+            f"LinkTo{self._class}Create",
+            status=201,
+        )
+
+    def end_link(self) -> dict[str, Any]:
+        """DELETE of a secret link."""
+        return self._operation(
+            f"delete_link_to_{self._one}",
+            f"End a secret link to a {self._words(self._one)}",
+            _response(204, {"description": "Nobody gets in by it any more."}) | problems(401, 403, 404, 429, 503),
+            [_path_parameter("id"), _path_parameter("link")],
+            status=204,
+        )
+
     def _operation(
         self,
         operation_id: str,
@@ -264,13 +298,14 @@ def install(
     specification: Specification,
     resources: Mapping[str, ResourceModels],
     members: Mapping[str, MemberModels],
+    links: Mapping[str, LinkModels],
     others: list[type[BaseModel]],
 ) -> None:
     """Render the document once, with the components that the record routes name."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _render(app, specification, resources, members, others)
+            app.openapi_schema = _render(app, specification, resources, members, links, others)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -281,6 +316,7 @@ def _render(
     specification: Specification,
     resources: Mapping[str, ResourceModels],
     members: Mapping[str, MemberModels],
+    links: Mapping[str, LinkModels],
     others: list[type[BaseModel]],
 ) -> dict[str, Any]:
     tags = [
@@ -298,6 +334,8 @@ def _render(
     for member in members.values():
         found_models = (member.answer, member.page, member.create, member.update)
         answers += [(model, "validation") for model in found_models]
+    for link in links.values():
+        answers += [(model, "validation") for model in (link.answer, link.made, link.page, link.create)]
     _, schemas = models_json_schema(answers, ref_template="#/components/schemas/{model}")
     components = document.setdefault("components", {})
     enums = {name: schema for found in resources.values() for name, schema in found.enums.items()}
@@ -312,7 +350,8 @@ def _render(
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "An access token. On records also an API key (`fhk_…`), or one of the engine (`fhe_…`).",
+            "description": "An access token. On records also an API key (`fhk_…`), one of the engine (`fhe_…`), or the "
+            "token of a secret link (`fhl_…`), which only opens and reads.",
         },
         "password": {"type": "oauth2", "flows": {"password": password}},
         "cookie": {"type": "apiKey", "in": "cookie", "name": REFRESH_COOKIE},

@@ -310,6 +310,13 @@ class Resource:
     require_if_match: bool = False
     renamed_from: str | None = None
 
+    @property
+    def linked_roles(self) -> tuple[str, ...]:
+        """The roles that a secret link can carry, strongest first; none where there are no links."""
+        if self.links is None or self.ladder is None:
+            return ()
+        return self.ladder.roles[self.ladder.roles.index(self.links.role) :]
+
     def rule(self, action: str) -> Rule:
         """The grants of an action; `read` implies `open`."""
         grants = self.can.get(action, ())

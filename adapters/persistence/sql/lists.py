@@ -30,7 +30,6 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.expression import FromClause
 
-from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.dialects import (
     DOCUMENT,
@@ -65,8 +64,6 @@ BEFORE_EVERY_ID, BEHIND_EVERY_ID = literal(FIRST_ID, UUID), literal(LAST_ID, UUI
 MOST_BRANCHES = 60
 """of one rule; beyond, the whole rule is asked of every record in the order of the list"""
 
-_MEMBERS = MembershipRow.__table__  # type: ignore[attr-defined]
-
 
 @dataclass(frozen=True)
 class ListShape:
@@ -99,7 +96,8 @@ class ListCompiler:
             # nothing is the engine's, so that no list of its begins anywhere
             return select(self._whole_rule().c.id)
         rule = self._rules.specification.resources[self._shape.resource].rule("read")
-        unfolded = branches(self._rules.specification, rule, self._shape.resource)
+        by_link = self._rules.asker is Asker.LINK
+        unfolded = branches(self._rules.specification, rule, self._shape.resource, only_reads=by_link)
         possible = list(dict.fromkeys(branch for branch in unfolded if self._possible(branch)))
         if not possible:
             return select(self._table.c.id).where(false())
@@ -143,8 +141,7 @@ class ListCompiler:
         """Whether a caller of this kind could satisfy it at all."""
         if any(isinstance(term, Engine) for _, term in branch):
             return False
-        asks = (Owner, Role, AccountField, Through, Staff)
-        return self._rules.signed_in or not any(isinstance(term, asks) for _, term in branch)
+        return all(self._rules.could_be(term) for _, term in branch)
 
     def _rows(self) -> At:
         return At(self._table.alias(), self._shape.resource)
@@ -219,14 +216,15 @@ class ListCompiler:
         """Where an index finds the caller, if the term names it: a membership, a field of another record, its owner."""
         match term:
             case Role():
-                members = _MEMBERS.alias()
-                mine = self._rules.on_membership(members, term.roles)
+                members = self._rules.holdings.alias()
+                mine = self._rules.on_membership(members, self._rules.carried(term.resource, term.roles))
                 here = and_(members.c.resource == term.resource, mine)
                 return Start(members, here, members.c.record, path + term.path, (path, term))
             case Through():
-                link, members = self._rules.tables.of[term.link].alias(), _MEMBERS.alias()
+                link, members = self._rules.tables.of[term.link].alias(), self._rules.holdings.alias()
                 source = link.join(members, members.c.record == link.c[term.container.field])
-                mine = self._rules.on_membership(members, term.roles)
+                carried = self._rules.carried(term.container.resource, term.roles)
+                mine = self._rules.on_membership(members, carried)
                 return Start(source, mine, link.c[term.back], path, (path, term))
             case AccountField():
                 named = self._table_at(path + term.path)
