@@ -7,8 +7,9 @@ from datetime import datetime
 from random import Random
 
 from application.proof import findings, policies
-from application.proof.attack import FILTER, PAIRED, POLICIES, Attack, Budget, Spoilt, Stop, actor_of
+from application.proof.attack import FILTER, PAIRED, POLICIES, Attack, Budget, Spoilt, Stop
 from application.proof.attempts import Attempt, Laboratory, Verb
+from application.proof.callers import actor_of, callers
 from application.proof.interference import Pair, Pairs, Transcript, channels, ids_in, ids_of
 from application.proof.oracle import Expected, Oracle
 from application.proof.people import relation
@@ -157,7 +158,7 @@ class Prover(Attack):
     async def ask_rules(self) -> None:
         """What the compiled rules say of every record, beside what the domain says."""
         snapshot = self._oracle.snapshot
-        for who in (None, *snapshot.accounts):
+        for who in callers(snapshot):
             actor = actor_of(who)
             for name in self._specification.resources:
                 decisions = await self._laboratory.decisions(who, name)
@@ -192,7 +193,7 @@ class Prover(Attack):
         """What the database itself lets everybody do with every record, beside what the domain says."""
         snapshot = self._oracle.snapshot
         ids = {name: list(records) for name, records in snapshot.records.items()}
-        for who in (None, *snapshot.accounts):
+        for who in callers(snapshot):
             found = await self._laboratory.policies(who, ids)
             if found is None:
                 return
@@ -231,7 +232,7 @@ class Prover(Attack):
         """A pair of worlds for one caller in each round, in turn."""
         draw = Draw(self._specification, random, self._laboratory.now)
         draw.world(self._aimed(number, random), BY_CHANCE)
-        everybody: list[str | None] = [None, *draw.snapshot.accounts]
+        everybody = callers(draw.snapshot)
         pair = Pairs(draw, random).pair(everybody[number % len(everybody)])
         if pair is None:
             return

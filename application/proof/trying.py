@@ -7,6 +7,7 @@ from typing import Any
 
 from application.proof import lists
 from application.proof.attempts import Attempt, Verb
+from application.proof.callers import callers, link_of, token_of
 from application.proof.oracle import NEW, Oracle
 from application.proof.worlds import DAY, Draw
 from domain.deletion import obstacles
@@ -38,11 +39,14 @@ class Tries:
         self._snapshot = draw.snapshot
         self._specification = draw.snapshot.specification
         self._oracle = Oracle(draw.snapshot)
+        self._links = [token_of(link.id) for link in draw.snapshot.links.values()]
+        if self._links:
+            self._links.append(token_of(NEVER))
 
     @property
     def everybody(self) -> list[str | None]:
-        """Nobody, and every account."""
-        return [None, *self._snapshot.accounts]
+        """Nobody, every account, and whoever has a link, also one that has ended since."""
+        return [None, *self._snapshot.accounts, *self._links]
 
     # --- reading -----------------------------------------------------------------------------
 
@@ -366,7 +370,8 @@ class Tries:
 def on_nothing(snapshot: Snapshot, resources: Iterable[Resource]) -> Iterator[Attempt]:
     """Everything on an id that never was, by nobody and by somebody."""
     somebody = next(iter(snapshot.accounts))
-    for who in (None, somebody):
+    linked = [who for who in callers(snapshot) if (link := link_of(snapshot, who)) and link.live(snapshot.now)]
+    for who in (None, somebody, *linked[:1]):
         for resource in resources:
             held = (("if-match", "*"),) if resource.require_if_match else ()
             yield Attempt(who, Verb.GET, resource.name, NEVER)
