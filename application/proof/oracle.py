@@ -365,7 +365,7 @@ class Oracle:
 
     def _check_link(self, attempt: Attempt) -> None:
         """A link that is not, has ended or may not carry its role is a bad token, whatever it is used for."""
-        if by_link(attempt.who):
+        if by_link(attempt.who) and attempt.verb is not Verb.REPLACE:
             link = link_of(self.snapshot, attempt.who)
             if link is None or not link.live(self.snapshot.now):
                 raise NotAuthenticated(code="bad_link")
