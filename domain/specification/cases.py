@@ -488,7 +488,7 @@ def assignment(case: Case) -> Assignment | None:
     for caller in (Some.ANONYMOUS, Some.ACCOUNT, Some.ENGINE, Some.LINK):
         if all(caller in case[variable] for variable in callers):
             found = together(None, caller, False)
-            if found is not None and not (caller is Some.LINK and _places(found) > 1):
+            if found is not None and not (caller is Some.LINK and places(found) > 1):
                 return found | dict.fromkeys(callers, caller)
     return None
 
@@ -497,6 +497,6 @@ _HELD = (About.ROLE, About.TIE)
 """what a membership gives, and a link"""
 
 
-def _places(found: Assignment) -> int:
+def places(found: Assignment) -> int:
     """At how many places the caller has a role."""
     return sum(1 for variable, value in found.items() if variable.about in _HELD and value not in NOTHING)

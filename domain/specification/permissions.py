@@ -24,6 +24,7 @@ from domain.specification.cases import (
     failing,
     humblest,
     joined,
+    places,
     possible,
     product,
     satisfying,
@@ -321,6 +322,13 @@ class Reading:
                 if found is not None:
                     return Small(self._space, found)
         return None
+
+    def by_link(self, grant: Grant, permission: Permission) -> Iterator[Small]:
+        """Small worlds in which whoever has a link has a permission by a grant, and by the link's role."""
+        for case in product((self._space.caller(Some.LINK),), self.grant(grant), self.cases(permission)):
+            found = assignment(case)
+            if found is not None and places(found):
+                yield Small(self._space, found)
 
     # --- rules ---------------------------------------------------------------------------------
 
