@@ -15,6 +15,7 @@ from adapters.http.credentials import CREDENTIAL_BODIES
 from adapters.http.identity import Identity
 from adapters.http.members import MemberHandlers, MemberModels, member_models
 from adapters.http.messages import encode
+from adapters.http.names import Names
 from adapters.http.openapi import Operations
 from adapters.http.records import RecordHandlers, RecordRoute, add_route
 from adapters.http.schemas import models
@@ -53,23 +54,24 @@ def build_app(
         openapi_url=None,
         redirect_slashes=False,
     )
-    resources = {name: models(specification, resource) for name, resource in specification.resources.items()}
+    names = Names(specification)
+    resources = {name: models(specification, resource, names) for name, resource in specification.resources.items()}
     shared: dict[str, MemberModels] = {}
     linked: dict[str, LinkModels] = {}
     for name, resource in specification.resources.items():
         router = app.router
         handlers = RecordHandlers(specification, resource, resources[name], records)
-        operations = Operations(resource, resources[name])
+        operations = Operations(resource, names)
         many, one = handlers.path, f"{handlers.path}/{{id}}"
         add_route(router, identity, "GET", one, handlers.get, operations.get())
-        add_route(router, identity, "GET", many, handlers.list, operations.page(handlers.parameters.openapi()))
+        add_route(router, identity, "GET", many, handlers.list, operations.page(handlers.parameters.openapi(names)))
         add_route(router, identity, "POST", many, handlers.create, operations.create())
         add_route(router, identity, "PATCH", one, handlers.update, operations.update())
         add_route(router, identity, "DELETE", one, handlers.delete, operations.delete())
         add_route(router, identity, "HEAD", one, handlers.get, None)
         add_route(router, identity, "HEAD", many, handlers.list, None)
         if resource.ladder is not None:
-            shared[name] = member_models(resource)
+            shared[name] = member_models(resource, names)
             members = MemberHandlers(specification, resource, shared[name], sharing)
             add_route(router, identity, "GET", members.path, members.list, operations.list_members())
             add_route(router, identity, "POST", members.path, members.add, operations.add_member())
@@ -77,14 +79,14 @@ def build_app(
             add_route(router, identity, "PATCH", member, members.change, operations.change_member())
             add_route(router, identity, "DELETE", member, members.remove, operations.remove_member())
         if resource.links is not None:
-            linked[name] = link_models(resource)
+            linked[name] = link_models(resource, names)
             to_it = LinkHandlers(specification, resource, linked[name], links)
             add_route(router, identity, "GET", to_it.path, to_it.list, operations.list_links())
             add_route(router, identity, "POST", to_it.path, to_it.create, operations.create_link())
             add_route(router, identity, "DELETE", f"{to_it.path}/{{link}}", to_it.end, operations.end_link())
     app.router.routes.extend([*auth.routes, *credentials.routes, *service_router(specification, ready).routes])
     openapi_route(app, encode)
-    openapi.install(app, specification, resources, shared, linked, [*BODIES, *CREDENTIAL_BODIES])
+    openapi.install(app, specification, names, resources, shared, linked, [*BODIES, *CREDENTIAL_BODIES])
     errors.install(app)
     app.outermost(Origins(allowed_origins))
     return app

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema, create_model
@@ -9,8 +10,9 @@ from pydantic_core import PydanticCustomError
 from starlette.types import Receive, Scope
 
 from adapters.http.messages import PATCH_TYPES, Answer, encode, read_object
+from adapters.http.names import Names, What
 from adapters.http.records import record_id
-from adapters.http.schemas import COMPONENT, INSTANT, UUID, Schema, check, class_name, nullable
+from adapters.http.schemas import COMPONENT, INSTANT, UUID, Schema, check, nullable
 from application.sharing import SharingUseCases
 from domain.errors import FieldError, Invalid, NotFound
 from domain.membership import Membership
@@ -53,21 +55,21 @@ class MemberModels:
     roles: Schema
 
 
-def member_models(resource: Resource) -> MemberModels:
+def member_models(resource: Resource, names: Names) -> MemberModels:
     """The models for a resource with roles."""
     assert resource.ladder is not None, "only resources with roles have members"
-    name = class_name(resource.name)
-    role = f"{name}Role"
+    name = partial(names.of, resource.name)
+    role = name(What.ROLE)
     named_role: Schema = {COMPONENT: role}
     answer = create_model(
-        f"MemberOf{name}",
+        name(What.MEMBER),
         __doc__="An account's role on a record, until `expires_at` where that is set.",
         account=(Annotated[str, WithJsonSchema(UUID)], ...),
         role=(Annotated[str, WithJsonSchema(named_role)], ...),
         expires_at=(Annotated[str | None, WithJsonSchema(nullable(INSTANT))], ...),
     )
     page = create_model(
-        f"MemberOf{name}List",
+        name(What.MEMBERS),
         __doc__="The members that the caller may see.",
         items=(list[answer], ...),
     )
@@ -75,7 +77,7 @@ def member_models(resource: Resource) -> MemberModels:
     needed = None if resource.ladder.join_open else ...
     config = ConfigDict(extra="forbid", strict=True)
     create = create_model(
-        f"MemberOf{name}Create",
+        name(What.NEW_MEMBER),
         __config__=config,
         __doc__="Whom to give which role."
         + (" Nothing at all to join with the weakest one." if resource.ladder.join_open else ""),
@@ -84,7 +86,7 @@ def member_models(resource: Resource) -> MemberModels:
         expires_at=(Expiry, None),
     )
     update = create_model(
-        f"MemberOf{name}Update",
+        name(What.CHANGED_MEMBER),
         __config__=config,
         __doc__="What to change of a membership.",
         role=(given_role, None),

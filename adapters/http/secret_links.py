@@ -1,6 +1,7 @@
 """The secret links of a record: routes beside those of its members, for resources with `links`."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema, create_model
@@ -8,8 +9,9 @@ from starlette.types import Receive, Scope
 
 from adapters.http.members import EXPIRY, Expiry, one_of
 from adapters.http.messages import Answer, encode, read_object
+from adapters.http.names import Names, What
 from adapters.http.records import record_id
-from adapters.http.schemas import INSTANT, UUID, Schema, check, class_name, nullable
+from adapters.http.schemas import COMPONENT, INSTANT, UUID, Schema, check, nullable
 from application.secret_links import SecretLinkUseCases
 from domain.errors import NotFound
 from domain.ownership import Actor
@@ -26,33 +28,37 @@ class LinkModels:
     made: type[BaseModel]
     page: type[BaseModel]
     create: type[BaseModel]
+    role: str
+    """the component of the roles that a link can carry"""
+    roles: Schema
 
 
-def link_models(resource: Resource) -> LinkModels:
+def link_models(resource: Resource, names: Names) -> LinkModels:
     """The models for a resource with links."""
     assert resource.links is not None, "only resources with links have these routes"
-    name = class_name(resource.name)
-    roles: Schema = {"type": "string", "enum": list(resource.linked_roles)}
+    name = partial(names.of, resource.name)
+    role = name(What.LINK_ROLE)
+    named_role: Schema = {COMPONENT: role}
     shown: dict[str, Any] = {
         "id": (Annotated[str, WithJsonSchema(UUID)], ...),
-        "role": (Annotated[str, WithJsonSchema(roles)], ...),
+        "role": (Annotated[str, WithJsonSchema(named_role)], ...),
         "expires_at": (Annotated[str | None, WithJsonSchema(nullable(INSTANT))], ...),
         "created_at": (Annotated[str, WithJsonSchema(INSTANT)], ...),
     }
     about = "Whoever has the token opens and reads what the role may, until `expires_at` where that is set."
-    answer = create_model(f"LinkTo{name}", __doc__=f"{about} The token is not shown.", **shown)
+    answer = create_model(name(What.LINK), __doc__=f"{about} The token is not shown.", **shown)
     made = create_model(
-        f"LinkTo{name}Made", __doc__=f"{about} The token is shown this once.", **shown, token=(str, ...)
+        name(What.MADE_LINK), __doc__=f"{about} The token is shown this once.", **shown, token=(str, ...)
     )
-    page = create_model(f"LinkTo{name}List", __doc__="The living links, newest first.", items=(list[answer], ...))
+    page = create_model(name(What.LINKS), __doc__="The living links, newest first.", items=(list[answer], ...))
     create = create_model(
-        f"LinkTo{name}Create",
+        name(What.NEW_LINK),
         __config__=ConfigDict(extra="forbid", strict=True),
         __doc__=f"What the link carries (`{resource.links.role}` where it is left out), and until when.",
-        role=(Annotated[Any, PlainValidator(one_of(resource.linked_roles)), WithJsonSchema(roles)], None),
+        role=(Annotated[Any, PlainValidator(one_of(resource.linked_roles)), WithJsonSchema(named_role)], None),
         expires_at=(Expiry, None),
     )
-    return LinkModels(answer, made, page, create)
+    return LinkModels(answer, made, page, create, role, {"type": "string", "enum": list(resource.linked_roles)})
 
 
 class LinkHandlers:

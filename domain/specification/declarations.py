@@ -20,6 +20,8 @@ LONGEST_CHAIN = 16
 """records above each other, `whoever can` rules that lean on each other, copies of copies"""
 TABLES = ("freehold_", "sqlite_")
 """how the tables begin that are not an app's own"""
+OF_SERVICE = frozenset({"batch", "invitations", "transfers", "identity", "service"})
+"""plurals that would be the service's own paths or groups of operations"""
 
 _RESOURCE = (
     "about", "owner", "plural", "roles", "fields", "can", "locked", "steps", "links", "unique", "limit", "keep",
