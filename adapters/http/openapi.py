@@ -381,7 +381,8 @@ def _of_resources(
     found += [model for each in links.values() for model in (each.answer, each.made, each.page, each.create)]
     schemas = _defined([(model, "validation") for model in found])
     schemas |= {name: schema for each in resources.values() for name, schema in each.enums.items()}
-    return schemas | {each.role: each.roles for each in (*members.values(), *links.values())}
+    schemas |= {each.role: each.roles for each in members.values()}
+    return schemas | {each.role: each.roles for each in links.values()}
 
 
 def _defined(models: list[tuple[type[BaseModel], Any]]) -> dict[str, Any]:
