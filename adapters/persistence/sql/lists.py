@@ -42,14 +42,13 @@ from adapters.persistence.sql.dialects import (
     of_each,
     one_of_list,
 )
-from adapters.persistence.sql.public import Branch, Term, branches, held, holds
+from adapters.persistence.sql.public import Branch, Term, held, holds
 from adapters.persistence.sql.rules import ME, Asker, At, From, RuleCompiler
 from adapters.persistence.sql.tables import owner_column
 from application.ports import SORTED_CHARACTERS, Sort
 from domain.filtering import Operator
 from domain.specification.model import (
     AccountField,
-    Engine,
     Kind,
     Owner,
     Path,
@@ -96,9 +95,7 @@ class ListCompiler:
             # nothing is the engine's, so that no list of its begins anywhere
             return select(self._whole_rule().c.id)
         rule = self._rules.specification.resources[self._shape.resource].rule("read")
-        by_link = self._rules.asker is Asker.LINK
-        unfolded = branches(self._rules.specification, rule, self._shape.resource, only_reads=by_link)
-        possible = list(dict.fromkeys(branch for branch in unfolded if self._possible(branch)))
+        possible = list(dict.fromkeys(self._rules.possible(rule, self._shape.resource)))
         if not possible:
             return select(self._table.c.id).where(false())
         if len(possible) > MOST_BRANCHES:
@@ -136,12 +133,6 @@ class ListCompiler:
         if name not in fields or self._rules.specification.value_field(at.resource, name).kind is not Kind.TEXT:
             return seen
         return func.substr(seen, 1, SORTED_CHARACTERS)
-
-    def _possible(self, branch: Branch) -> bool:
-        """Whether a caller of this kind could satisfy it at all."""
-        if any(isinstance(term, Engine) for _, term in branch):
-            return False
-        return all(self._rules.could_be(term) for _, term in branch)
 
     def _rows(self) -> At:
         return At(self._table.alias(), self._shape.resource)

@@ -27,7 +27,6 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     ColumnElement,
-    False_,
     Table,
     Text,
     and_,
@@ -242,7 +241,7 @@ class Policies:
         """What a secret link shows. No other policy holds for one: it is not `present`, and so it changes nothing."""
         table, rules = self._tables.of[resource.name], self._by_link
         at = At(table, resource.name)
-        if isinstance(rules.may("open", at), False_):
+        if next(rules.possible(resource.rule("open"), resource.name), None) is None:
             return
         ids: ColumnElement[Any] = literal_column(f"ANY (string_to_array({SHOWN}, ' '))")
         about = "whether the acting link opens the stored record"

@@ -8,7 +8,7 @@ Nothing but an EXISTS stands under a NOT here, so that a comparison with NULL (a
 account) is as good as false.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, assert_never
@@ -19,7 +19,7 @@ from sqlalchemy.sql.expression import Alias
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow, SecretLinkRow, table_of
 from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.dialects import DAY, DECIMAL, INSTANT, TEXT, UUID, in_column_order
-from adapters.persistence.sql.public import Term, column_name
+from adapters.persistence.sql.public import Branch, Term, branches, column_name
 from adapters.persistence.sql.tables import Tables, owner_column
 from domain.judging import by_own_ladder
 from domain.specification.model import (
@@ -197,6 +197,12 @@ class RuleCompiler:
             case Owner() | AccountField() | Staff() | SignedIn():
                 return self.signed_in
         return True
+
+    def possible(self, rule: Rule, resource: str) -> Iterator[Branch]:
+        """The alternatives of a rule that a caller of this kind could satisfy at all, but for the engine."""
+        for branch in branches(self.specification, rule, resource, only_reads=self.asker is Asker.LINK):
+            if all(self.could_be(term) and not isinstance(term, Engine) for _, term in branch):
+                yield branch
 
     def carried(self, resource: str, roles: Sequence[str]) -> Sequence[str]:
         """The roles of these that the caller could have: of an account all, of a link those that it may carry."""
