@@ -675,12 +675,22 @@ class _Cases:
         """Make a link of each role to the record, by everybody, and end each that there is."""
         assert self.resource.ladder is not None
         present = [link for link in reading.world.state.links.values() if link.resource == self.name]
+        stale = reading.world.stale
+        for record in reading.world.of(self.name)[:2]:
+            new = SecretLink(NEW, "a" * 64, self.name, record.id, self.resource.linked_roles[-1], NOW, None)
+            for write in ("add_secret_link", "end_secret_link"):
+                yield from self._write(
+                    reading,
+                    ("no session", record.id),
+                    lambda r, w=write, m=new: getattr(r, w)(stale, m, NOW),
+                    memberships,
+                )
         for label, actor, record in self._each(reading):
-            new = [
+            made = [
                 SecretLink(NEW, "a" * 64, self.name, record.id, role, NOW, NOW + DAY)
                 for role in self.resource.ladder.roles
             ]
-            for link in new:
+            for link in made:
                 yield from self._write(
                     reading, (*label, link.role), lambda r, a=actor, m=link: r.add_secret_link(a, m, NOW), memberships
                 )

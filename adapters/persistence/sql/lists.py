@@ -208,13 +208,13 @@ class ListCompiler:
         match term:
             case Role():
                 members = self._rules.holdings.alias()
-                mine = self._rules.on_membership(members, self._rules.carried(term.resource, term.roles))
+                mine = self._rules.on_membership(members, self._rules.reachable(term.resource, term.roles))
                 here = and_(members.c.resource == term.resource, mine)
                 return Start(members, here, members.c.record, path + term.path, (path, term))
             case Through():
                 link, members = self._rules.tables.of[term.link].alias(), self._rules.holdings.alias()
                 source = link.join(members, members.c.record == link.c[term.container.field])
-                carried = self._rules.carried(term.container.resource, term.roles)
+                carried = self._rules.reachable(term.container.resource, term.roles)
                 mine = self._rules.on_membership(members, carried)
                 return Start(source, mine, link.c[term.back], path, (path, term))
             case AccountField():

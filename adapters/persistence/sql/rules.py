@@ -181,7 +181,7 @@ class RuleCompiler:
             case Staff():
                 return self.on_staff(term)
             case Role(path, resource, _, roles):
-                return self.on_role(self.carried(resource, roles), at.on(path))
+                return self.on_role(self.reachable(resource, roles), at.on(path))
             case AccountField(path, field):
                 return self.on_account_field(field, at.on(path))
             case Through():
@@ -191,9 +191,9 @@ class RuleCompiler:
         """Whether a caller of this kind can be whom a term names, where that is somebody in particular."""
         match term:
             case Role(_, resource, _, roles):
-                return self.signed_in or bool(self.carried(resource, roles))
+                return bool(self.reachable(resource, roles))
             case Through(_, _, container, _, roles):
-                return self.signed_in or bool(self.carried(container.resource, roles))
+                return bool(self.reachable(container.resource, roles))
             case Owner() | AccountField() | Staff() | SignedIn():
                 return self.signed_in
         return True
@@ -204,7 +204,7 @@ class RuleCompiler:
             if all(self.could_be(term) and not isinstance(term, Engine) for _, term in branch):
                 yield branch
 
-    def carried(self, resource: str, roles: Sequence[str]) -> Sequence[str]:
+    def reachable(self, resource: str, roles: Sequence[str]) -> Sequence[str]:
         """The roles of these that the caller could have: of an account all, of a link those that it may carry."""
         if self.asker is Asker.LINK:
             return [role for role in roles if role in self.specification.resources[resource].linked_roles]
@@ -279,7 +279,7 @@ class RuleCompiler:
     def on_through(self, through: Through, at: At) -> ColumnElement[bool]:
         """`viewer through item.album`: a link record with a membership on its container."""
         link, members = self.tables.of[through.link].alias(), self.holdings.alias()
-        roles = self.carried(through.container.resource, through.roles)
+        roles = self.reachable(through.container.resource, through.roles)
 
         def tied(table: From) -> ColumnElement[bool]:
             return exists(
