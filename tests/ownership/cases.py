@@ -676,15 +676,15 @@ class _Cases:
         assert self.resource.ladder is not None
         present = [link for link in reading.world.state.links.values() if link.resource == self.name]
         stale = reading.world.stale
-        for record in reading.world.of(self.name)[:2]:
+        for record in reading.world.of(self.name):
             new = SecretLink(NEW, "a" * 64, self.name, record.id, self.resource.linked_roles[-1], NOW, None)
-            for write in ("add_secret_link", "end_secret_link"):
-                yield from self._write(
-                    reading,
-                    ("no session", record.id),
-                    lambda r, w=write, m=new: getattr(r, w)(stale, m, NOW),
-                    memberships,
-                )
+            yield from self._write(
+                reading, ("no session", record.id), lambda r, m=new: r.add_secret_link(stale, m, NOW), memberships
+            )
+        for link in present:
+            yield from self._write(
+                reading, ("no session", link.id), lambda r, m=link: r.end_secret_link(stale, m, NOW), memberships
+            )
         for label, actor, record in self._each(reading):
             made = [
                 SecretLink(NEW, "a" * 64, self.name, record.id, role, NOW, NOW + DAY)
