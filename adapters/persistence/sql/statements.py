@@ -326,7 +326,7 @@ class Statements:
         changed = (
             update(_MEMBERS)
             .values(role=role, expires_at=param("expires_at", INSTANT))
-            .where(_named(resource), self._on_shared(shared, and_(giving, replacing)), self._alive(caller))
+            .where(_named(resource), self._on_shared(shared, and_(giving, replacing), _MEMBERS), self._alive(caller))
         )
         values = {column.name: param(column.name, column.type) for column in _MEMBERS.c}
         present = exists(select(literal(1)).where(_named(resource)).correlate_except(_MEMBERS))
@@ -341,7 +341,7 @@ class Statements:
     def _end_membership(self, resource: str, caller: Caller) -> Prepared:
         """The end of a membership: see `domain.judging.may_end_membership`."""
         compiler, shared = self._compilers[caller.asker], self.tables.of[resource].alias()
-        taking = self._on_shared(shared, compiler.may_give(_MEMBERS.c.role, At(shared, resource)))
+        taking = self._on_shared(shared, compiler.may_give(_MEMBERS.c.role, At(shared, resource)), _MEMBERS)
         own = _MEMBERS.c.account == ME
         return self._prepare(delete(_MEMBERS).where(_named(resource), or_(own, taking), self._alive(caller)), "record")
 
@@ -367,7 +367,7 @@ class Statements:
         """Whether a link can carry a role."""
         return role.in_(self.specification.resources[resource].linked_roles)
 
-    def _on_shared(self, shared: From, condition: ColumnElement[bool], given: Table = _MEMBERS) -> ColumnElement[bool]:
+    def _on_shared(self, shared: From, condition: ColumnElement[bool], given: Table) -> ColumnElement[bool]:
         """A condition on the record that a membership, or a link, is of."""
         found = select(literal(1)).select_from(shared).where(shared.c.id == given.c.record, condition)
         return exists(found.correlate_except(shared))
