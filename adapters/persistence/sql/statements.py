@@ -270,7 +270,7 @@ class Statements:
             allowed = compiler.on_rule(model.rule("move"), at)
         else:
             allowed = or_(compiler.on_rule(model.rule("update"), at), *steps)
-        if caller is LINK:
+        if compiler.asker is Asker.LINK:
             allowed = false()  # whatever the rules say of its role
         unchanged = and_(table.c.id == ID, table.c.owner == param("was_owner"))
         return self._prepare(
