@@ -131,12 +131,16 @@ class Policy:
     whose: str = ""
     """behind the command in its name, where there are several"""
 
+    @property
+    def name(self) -> str:
+        """One for each command, but for links."""
+        return f"freehold_{self.command.lower()}{self.whose}"
+
     def __str__(self) -> str:
         """The statement that makes it."""
         using = "" if self.using is None else f" USING ({self.using})"
         check = "" if self.check is None else f" WITH CHECK ({self.check})"
-        name = f"freehold_{self.command.lower()}{self.whose}"
-        return f"CREATE POLICY {name} ON {quoted(self.table)} FOR {self.command} TO PUBLIC{using}{check}"
+        return f"CREATE POLICY {self.name} ON {quoted(self.table)} FOR {self.command} TO PUBLIC{using}{check}"
 
 
 @dataclass(frozen=True)
