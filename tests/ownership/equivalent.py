@@ -110,6 +110,8 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
     "a branch that cannot hold finds nothing": (
         "possible: self.could_be(term) and (not isinstance(term, Engine)), without self.could_be(term)",
         "possible: self.could_be(term) and (not isinstance(term, Engine)), without not isinstance(term, Engine)",
+        "possible: all((self.could_be(term) and (not isinstance(term, Engine)) for _, term in branch))"
+        " → any((self.could_be(term) and (not isinstance(term, Engine)) for _, term in branch))",
         "could_be: roles → __wider__(self, roles)",
         "could_be: roles → __wider__(self, roles) (2)",
         "reachable: roles if self.signed_in else () → roles",

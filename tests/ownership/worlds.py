@@ -349,7 +349,7 @@ resources:
   print:
     owner: album
     fields: {photo: photo}
-    can: {create: owner, read: owner}
+    can: {create: owner, read: [owner, whoever can read album]}
   tray:                            # where everybody may put something, and few may look
     owner: account
     fields:
