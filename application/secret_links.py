@@ -8,6 +8,7 @@ from hashlib import sha256
 from application.ports import Clock, Ids, Store, Work
 from application.records import RecordUseCases
 from application.sharing import ending, within_cap
+from application.units import unit
 from domain.audit import Event
 from domain.errors import Conflict, FieldError, Forbidden, Invalid, NotAuthenticated, NotFound
 from domain.judging import sharing_cap
@@ -50,7 +51,13 @@ class SecretLinkUseCases:
         await self._records.refuse_link(actor, resource, record_id)
 
     async def create(
-        self, actor: Actor, resource: str, record_id: str, role: str | None, expires_at: datetime | None
+        self,
+        actor: Actor,
+        resource: str,
+        record_id: str,
+        role: str | None,
+        expires_at: datetime | None,
+        within: Work | None = None,
     ) -> tuple[SecretLink, str]:
         """A new link, and its token in plain, which exists nowhere else.
 
@@ -61,7 +68,7 @@ class SecretLinkUseCases:
         now, token = self._clock.now(), PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
         allowed = self._resources[resource].links
         assert allowed is not None, "only resources with links have these routes"
-        async with self._store.work() as work:
+        async with unit(self._store, within) as work:
             facts, ladder, cap = await self._shared(work, actor, resource, record_id, now)
             carried = role or allowed.role
             if carried not in facts.resource.linked_roles:
@@ -74,7 +81,6 @@ class SecretLinkUseCases:
             link = SecretLink(self._ids.new(), link_hash(token), resource, record_id, carried, now, ends)
             await work.records.add_secret_link(actor, link, now)
             await _note(work, "link_made", actor, facts, link, now)
-            await work.commit()
         return link, token
 
     async def list(self, actor: Actor, resource: str, record_id: str) -> Sequence[SecretLink]:

@@ -12,6 +12,7 @@ from adapters.http import errors, openapi
 from adapters.http.auth import BODIES
 from adapters.http.browsers import POLICY, STRICTEST, Origins, protective
 from adapters.http.credentials import CREDENTIAL_BODIES
+from adapters.http.idempotency import Idempotent
 from adapters.http.identity import Identity
 from adapters.http.members import MemberHandlers, MemberModels, member_models
 from adapters.http.messages import encode
@@ -39,6 +40,7 @@ def build_app(
     records: RecordUseCases,
     sharing: SharingUseCases,
     links: SecretLinkUseCases,
+    idempotent: Idempotent,
     ready: Callable[[], Awaitable[bool]],
     allowed_origins: Collection[str] = (),
 ) -> FastAPI:
@@ -60,7 +62,7 @@ def build_app(
     linked: dict[str, LinkModels] = {}
     for name, resource in specification.resources.items():
         router = app.router
-        handlers = RecordHandlers(specification, resource, resources[name], records)
+        handlers = RecordHandlers(specification, resource, resources[name], records, idempotent)
         operations = Operations(resource, names)
         many, one = handlers.path, f"{handlers.path}/{{id}}"
         add_route(router, identity, "GET", one, handlers.get, operations.get())
@@ -72,7 +74,7 @@ def build_app(
         add_route(router, identity, "HEAD", many, handlers.list, None)
         if resource.ladder is not None:
             shared[name] = member_models(resource, names)
-            members = MemberHandlers(specification, resource, shared[name], sharing)
+            members = MemberHandlers(specification, resource, shared[name], sharing, idempotent)
             add_route(router, identity, "GET", members.path, members.list, operations.list_members())
             add_route(router, identity, "POST", members.path, members.add, operations.add_member())
             member = f"{members.path}/{{account}}"
@@ -80,7 +82,7 @@ def build_app(
             add_route(router, identity, "DELETE", member, members.remove, operations.remove_member())
         if resource.links is not None:
             linked[name] = link_models(resource, names)
-            to_it = LinkHandlers(specification, resource, linked[name], links)
+            to_it = LinkHandlers(specification, resource, linked[name], links, idempotent)
             add_route(router, identity, "GET", to_it.path, to_it.list, operations.list_links())
             add_route(router, identity, "POST", to_it.path, to_it.create, operations.create_link())
             add_route(router, identity, "DELETE", f"{to_it.path}/{{link}}", to_it.end, operations.end_link())

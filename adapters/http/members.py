@@ -9,10 +9,12 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema, crea
 from pydantic_core import PydanticCustomError
 from starlette.types import Receive, Scope
 
+from adapters.http.idempotency import Idempotent
 from adapters.http.messages import PATCH_TYPES, Answer, encode, read_object
 from adapters.http.names import Names, What
 from adapters.http.records import record_id
 from adapters.http.schemas import COMPONENT, INSTANT, UUID, Schema, check, nullable
+from application.ports import Work
 from application.sharing import SharingUseCases
 from domain.errors import FieldError, Invalid, NotFound
 from domain.membership import Membership
@@ -112,12 +114,18 @@ class MemberHandlers:
     """What the member routes of one resource do."""
 
     def __init__(
-        self, specification: Specification, resource: Resource, models: MemberModels, sharing: SharingUseCases
+        self,
+        specification: Specification,
+        resource: Resource,
+        models: MemberModels,
+        sharing: SharingUseCases,
+        idempotent: Idempotent,
     ) -> None:
         """Resolve everything that is the same for each request."""
         self._name = resource.name
         self._models = models
         self._sharing = sharing
+        self._idempotent = idempotent
         self.path = f"/v{specification.major}/{resource.plural}/{{id}}/members"
 
     async def list(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
@@ -129,17 +137,22 @@ class MemberHandlers:
         """Give a role, or join."""
         self._sharing.admit_sharer(actor, self._name)
         body = await read_object(scope, receive)
+
+        async def write(within: Work | None) -> Answer:
+            return Answer(201, encode(_shown(await self._add(actor, record_id(scope), body, within))))
+
+        return await self._idempotent(actor, scope, body, write)
+
+    async def _add(self, actor: Actor, record: str, body: dict[str, Any], within: Work | None) -> Membership:
         check(self._models.create, body)
         if not body:
-            added = await self._sharing.join(actor, self._name, record_id(scope))
-            return Answer(201, encode(_shown(added)))
+            return await self._sharing.join(actor, self._name, record, within)
         missing = [name for name in ("account", "role") if name not in body]
         if missing:
             raise Invalid(errors=tuple(FieldError(name, "missing", "This field is required.") for name in missing))
         expires = None if "expires_at" not in body else accept(EXPIRY, body["expires_at"])
         account = accept_id(body["account"])
-        added = await self._sharing.add(actor, self._name, record_id(scope), account, body["role"], expires)
-        return Answer(201, encode(_shown(added)))
+        return await self._sharing.add(actor, self._name, record, account, body["role"], expires, within)
 
     async def change(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
         """Change a role or its end."""

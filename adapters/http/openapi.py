@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from adapters.http.cookies import REFRESH_COOKIE
 from adapters.http.errors import PROBLEM
+from adapters.http.idempotency import HEADER, LONGEST_KEY
 from adapters.http.members import MemberModels
 from adapters.http.names import COMPONENTS, Basic, Names, What
 from adapters.http.schemas import COMPONENT, UUID, ResourceModels, Schema
@@ -129,7 +130,7 @@ class Operations:
             Basic.CREATE,
             f"Create a {self._words(self._one)}",
             created | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
-            [],
+            [IDEMPOTENCY],
             ("application/json",),
             What.CREATE,
             status=201,
@@ -191,7 +192,7 @@ class Operations:
             f"Share a {self._words(self._one)}",
             _response(201, self._json("The membership.", What.MEMBER))
             | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
-            [_path_parameter("id")],
+            [_path_parameter("id"), IDEMPOTENCY],
             ("application/json",),
             What.NEW_MEMBER,
             status=201,
@@ -236,7 +237,7 @@ class Operations:
             f"Make a secret link to a {self._words(self._one)}",
             _response(201, self._json("The link, with its token.", What.MADE_LINK))
             | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
-            [_path_parameter("id")],
+            [_path_parameter("id"), IDEMPOTENCY],
             ("application/json",),
             What.NEW_LINK,
             status=201,
@@ -301,6 +302,10 @@ def _path_parameter(name: str) -> Schema:
 
 def _header_parameter(name: str, about: str) -> Schema:
     return {"name": name, "in": "header", "required": False, "description": about, "schema": {"type": "string"}}
+
+
+IDEMPOTENCY = _header_parameter(HEADER, "Sent again with the same key within 24 hours, the request is done once.")
+IDEMPOTENCY["schema"] = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"}
 
 
 def install(

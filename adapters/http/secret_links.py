@@ -7,11 +7,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema, create_model
 from starlette.types import Receive, Scope
 
+from adapters.http.idempotency import Idempotent
 from adapters.http.members import EXPIRY, Expiry, one_of
 from adapters.http.messages import Answer, encode, read_object
 from adapters.http.names import Names, What
 from adapters.http.records import record_id
 from adapters.http.schemas import COMPONENT, INSTANT, UUID, Schema, check, nullable
+from application.ports import Work
 from application.secret_links import SecretLinkUseCases
 from domain.errors import NotFound
 from domain.ownership import Actor
@@ -65,12 +67,18 @@ class LinkHandlers:
     """What the link routes of one resource do."""
 
     def __init__(
-        self, specification: Specification, resource: Resource, models: LinkModels, links: SecretLinkUseCases
+        self,
+        specification: Specification,
+        resource: Resource,
+        models: LinkModels,
+        links: SecretLinkUseCases,
+        idempotent: Idempotent,
     ) -> None:
         """Resolve everything that is the same for each request."""
         self._name = resource.name
         self._models = models
         self._links = links
+        self._idempotent = idempotent
         self.path = f"/v{specification.major}/{resource.plural}/{{id}}/links"
 
     async def list(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
@@ -82,10 +90,16 @@ class LinkHandlers:
         """Make a link, and show its token."""
         await self._links.admit(actor, self._name, record_id(scope))
         body = await read_object(scope, receive)
-        check(self._models.create, body)
-        expires = None if "expires_at" not in body else accept(EXPIRY, body["expires_at"])
-        link, token = await self._links.create(actor, self._name, record_id(scope), body.get("role"), expires)
-        return Answer(201, encode(_shown(link) | {"token": token}), ((b"cache-control", b"no-store"),))
+
+        async def write(within: Work | None) -> Answer:
+            check(self._models.create, body)
+            expires = None if "expires_at" not in body else accept(EXPIRY, body["expires_at"])
+            link, token = await self._links.create(
+                actor, self._name, record_id(scope), body.get("role"), expires, within
+            )
+            return Answer(201, encode(_shown(link) | {"token": token}), ((b"cache-control", b"no-store"),))
+
+        return await self._idempotent(actor, scope, body, write)
 
     async def end(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
         """End a link."""
