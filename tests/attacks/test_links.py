@@ -333,3 +333,19 @@ async def test_only_the_hash_of_a_token_is_stored(any_api: Apis) -> None:
     assert await api.world.store.records.presented(stored.hash, now) == stored
     shown_hash = await api.client.get("/v1/notes", headers={"authorization": f"Bearer {PREFIX}{stored.hash}"})
     assert shown_hash.status_code == 401, "what is stored opens nothing"
+
+
+async def test_a_link_is_made_once_with_an_idempotency_key_and_uses_none_itself(any_api: Apis) -> None:
+    api = await any_api(HOUSE)
+    (mary,) = await api.people("mary")
+    house = await api.make(mary, "houses", name="a")
+    headers = {"idempotency-key": "once"}
+    first, again = [await api.call(mary, "POST", f"houses/{house}/links", json={}, headers=headers) for _ in range(2)]
+    assert first.json() == again.json(), "the lost answer has the token, for whoever asked"
+    assert len((await api.get(mary, f"houses/{house}/links")).json()["items"]) == 1
+    other = await api.call(mary, "POST", f"houses/{house}/links", json={"role": "guest"}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    shown = {"authorization": f"Bearer {first.json()['token']}", **headers}
+    body = {"account": str(mary.account), "role": "guest"}
+    refused = await api.call(None, "POST", f"houses/{house}/members", json=body, headers=shown)
+    assert (refused.status_code, refused.json()["code"]) == (401, "idempotency_needs_account")
