@@ -89,13 +89,14 @@ class Draw:
         return self.snapshot
 
     def _link(self) -> None:
-        """A few links to records of one sort or another: some that count, one that has expired, one too strong."""
+        """A few links to records of one sort or another: two that count, and one that has expired or is too strong."""
         linked = [resource for resource in self._specification.resources.values() if resource.links is not None]
-        for ends in (None, self._now + DAY, self._now + INSTANT, self._now, None) if linked else ():
+        for ends in (None, self._random.choice((self._now + DAY, self._now + INSTANT)), self._now) if linked else ():
             resource = self._random.choice(linked)
             records = list(self.snapshot.records[resource.name])
             if records and resource.ladder is not None:
-                strong = ends is None and self._chance(0.5)
+                strong = ends == self._now and self._chance(0.5)
+                ends = None if strong else ends
                 role = self._random.choice(resource.ladder.roles if strong else resource.linked_roles)
                 link_id = self.id()
                 link = SecretLink(
