@@ -192,6 +192,9 @@ class Prover(Attack):
     async def ask_policies(self) -> None:
         """What the database itself lets everybody do with every record, beside what the domain says."""
         snapshot = self._oracle.snapshot
+        for gap in await self._laboratory.unguarded():
+            if not self._known(POLICIES, gap):
+                self._add(findings.of_gap(snapshot, gap))
         ids = {name: list(records) for name, records in snapshot.records.items()}
         for who in callers(snapshot):
             found = await self._laboratory.policies(who, ids)
@@ -203,9 +206,6 @@ class Prover(Attack):
                 if set(records) != set(snapshot.records[name]):
                     self._tell_stored(name, set(records))
             self._report_progress("asking row-level security")
-        for gap in await self._laboratory.unguarded():
-            if not self._known(POLICIES, gap):
-                self._add(findings.of_gap(snapshot, gap))
         self.report.count(POLICIES)
 
     def _compare_policies(self, who: str | None, facts: Facts, said: Mapping[str, bool]) -> None:

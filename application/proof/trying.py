@@ -32,6 +32,9 @@ ENGINE_VALUES: Mapping[str, Any] = {
     "updated_at": "2026-01-01T00:00:00Z",
 }
 
+DEAD = 0.2
+"""how often whoever has a link that has ended takes part"""
+
 
 class Tries:
     """Makes attempts on the world that a draw made, and on what has become of it since."""
@@ -50,8 +53,13 @@ class Tries:
 
     @property
     def everybody(self) -> list[str | None]:
-        """Nobody, every account, and whoever has a link, also one that has ended since."""
-        return [None, *self._snapshot.accounts, *self._links]
+        """Nobody, every account, and whoever has a link; now and then one that has ended, or never was."""
+        links = [token for token in self._links if self._counts(token) or self._random.random() < DEAD]
+        return [None, *self._snapshot.accounts, *links]
+
+    def _counts(self, token: str) -> bool:
+        link = link_of(self._snapshot, token)
+        return link is not None and link.live(self._snapshot.now)
 
     # --- reading -----------------------------------------------------------------------------
 
