@@ -13,7 +13,7 @@ from typing import Any
 ACTIONS = ("create", "open", "read", "update", "delete", "share", "members", "move", "transfer")
 ENGINE_FIELDS = ("id", "owner", "created_at", "updated_at")
 LIST_PARAMETERS = ("q", "sort", "limit", "cursor", "fields", "expand", "count")
-RESERVED = frozenset({"anyone", "engine", "staff", "account", *ENGINE_FIELDS, *LIST_PARAMETERS})
+RESERVED = frozenset({"anyone", "engine", "staff", "account", "expanded", *ENGINE_FIELDS, *LIST_PARAMETERS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +316,12 @@ class Resource:
         if self.links is None or self.ladder is None:
             return ()
         return self.ladder.roles[self.ladder.roles.index(self.links.role) :]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The names that an answer can have of a record, in its order."""
+        above = () if self.parent is None else (self.parent,)
+        return ("id", "owner", *above, *self.fields, "created_at", "updated_at")
 
     def rule(self, action: str) -> Rule:
         """The grants of an action; `read` implies `open`."""
