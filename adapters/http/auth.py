@@ -496,7 +496,7 @@ def auth_router(
         summary="Ask for another address; a link that is mailed there confirms it",
         status_code=202,
         responses=problems(401, 403, 409, *body_errors),
-        openapi_extra=reads(EmailChange, types=PATCH_TYPES) | signed_in,
+        openapi_extra=reads(EmailChange) | signed_in,
     )
     async def change_me(request: Request, actor: Annotated[Actor, Depends(identity)]) -> MailAnswer:
         return await ask_for_address(request, actor, PATCH_TYPES)
@@ -592,10 +592,9 @@ async def read_body(request: Request, model: type[Body], types: tuple[bytes, ...
     return found
 
 
-def reads(model: type[Body], required: bool = True, types: tuple[bytes, ...] = JSON_TYPES) -> dict[str, Any]:
-    """What OpenAPI says of a body."""
-    content = {kind.decode(): {"schema": of_service(model)} for kind in types}
-    return {"requestBody": {"required": required, "content": content}}
+def reads(model: type[Body], required: bool = True) -> dict[str, Any]:
+    """What OpenAPI says of a body; one type, also where merge patches are read (see `Operations.update`)."""
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": of_service(model)}}}}
 
 
 async def json_accepted(request: Request) -> None:

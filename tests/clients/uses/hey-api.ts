@@ -18,7 +18,7 @@ const client: Client = {
   },
   async page(starts, cursor) {
     const { data } = await listNotebooks({ query: { title_starts: starts, limit: 1, cursor } });
-    return { titles: data!.items.map((notebook) => notebook.title), next: data!.next_cursor };
+    return { titles: data!.items.map((notebook) => notebook.title ?? ""), next: data!.next_cursor };
   },
   async rename(id, version, title) {
     const { data, error, response } = await updateNotebook({

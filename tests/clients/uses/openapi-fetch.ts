@@ -24,7 +24,7 @@ const client: Client = {
   },
   async page(starts, cursor) {
     const { data } = await api.GET("/v1/notebooks", { params: { query: { title_starts: starts, limit: 1, cursor } } });
-    return { titles: data!.items.map((notebook) => notebook.title), next: data!.next_cursor };
+    return { titles: data!.items.map((notebook) => notebook.title ?? ""), next: data!.next_cursor };
   },
   async rename(id, version, title) {
     const params = { path: { id }, header: { "If-Match": version } };

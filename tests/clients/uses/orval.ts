@@ -28,7 +28,7 @@ const client: Client = {
   async page(starts, cursor) {
     const found = await listNotebooks({ title_starts: starts, limit: 1, cursor });
     if (found.status !== 200) throw new Error(found.data.code);
-    return { titles: found.data.items.map((notebook) => notebook.title), next: found.data.next_cursor };
+    return { titles: found.data.items.map((notebook) => notebook.title ?? ""), next: found.data.next_cursor };
   },
   async rename(id, version, title) {
     const changed = await updateNotebook(id, { title }, { headers: { "If-Match": version } });
