@@ -57,8 +57,8 @@ class Throttles:
         self._window = 0
         self._spent: dict[str, list[int]] = {}
 
-    async def request(self, actor: Actor, address: str) -> None:
-        """One more request of a caller.
+    async def request(self, actor: Actor, address: str, number: int = 1) -> None:
+        """One more request of a caller, or so many at once: all of them, or none.
 
         Counted in this process, and told to the others a share at a time: a request costs no round trip, and what
         several processes let through exceeds the limit by less than a share for each of them.
@@ -75,9 +75,9 @@ class Throttles:
             if len(self._spent) >= LARGEST_TABLE:
                 del self._spent[next(iter(self._spent))]
             spent = self._spent[caller] = [0, 0]
-        if spent[0] < limit.amount:
-            spent[0] += 1
-            spent[1] += 1
+        if spent[0] + number <= limit.amount:
+            spent[0] += number
+            spent[1] += number
             if spent[1] < self._share:
                 return
             told, spent[1] = spent[1], 0

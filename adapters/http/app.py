@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.http import errors, openapi
 from adapters.http.auth import BODIES
+from adapters.http.batch import BatchHandler
 from adapters.http.browsers import POLICY, STRICTEST, Origins, protective
 from adapters.http.credentials import CREDENTIAL_BODIES
 from adapters.http.idempotency import Idempotent
@@ -21,6 +22,7 @@ from adapters.http.openapi import Operations
 from adapters.http.records import RecordHandlers, RecordRoute, add_route
 from adapters.http.schemas import models
 from adapters.http.service import openapi_route, service_router
+from application.batch import BatchUseCases
 from application.records import RecordUseCases
 from application.sharing import SharingUseCases
 from domain.specification.model import Specification
@@ -37,6 +39,7 @@ def build_app(
     credentials: APIRouter,
     records: RecordUseCases,
     sharing: SharingUseCases,
+    batch: BatchUseCases,
     idempotent: Idempotent,
     ready: Callable[[], Awaitable[bool]],
     allowed_origins: Collection[str] = (),
@@ -76,6 +79,8 @@ def build_app(
             member = f"{members.path}/{{account}}"
             add_route(router, identity, "PATCH", member, members.change, operations.change_member())
             add_route(router, identity, "DELETE", member, members.remove, operations.remove_member())
+    together = BatchHandler(specification, resources, batch, identity, idempotent)
+    add_route(app.router, identity, "POST", together.path, together.run, openapi.batch(specification, names))
     app.router.routes.extend([*auth.routes, *credentials.routes, *service_router(specification, ready).routes])
     openapi_route(app, encode)
     openapi.install(app, specification, names, resources, shared, [*BODIES, *CREDENTIAL_BODIES])

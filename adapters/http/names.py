@@ -27,6 +27,11 @@ class What(StrEnum):
     NEW_MEMBER = "MemberOf{}Create"
     CHANGED_MEMBER = "MemberOf{}Update"
     ROLE = "{}Role"
+    CREATE_OPERATION = "{}CreateOperation"
+    UPDATE_OPERATION = "{}UpdateOperation"
+    DELETE_OPERATION = "{}DeleteOperation"
+    CREATE_IN_BATCH = "{}CreateInBatch"
+    UPDATE_IN_BATCH = "{}UpdateInBatch"
 
 
 class Basic(StrEnum):
