@@ -429,6 +429,7 @@ class Questions:
         ]
         callers: list[tuple[Actor | None, str, str]] = [(None, "", service) for service in SERVICES]
         callers += [(actor, each, "") for actor in self._world.everybody[:3] for each in shown]
+        callers += [(actor, "", "") for actor in self._world.everybody if actor.engine]
         for actor, each, service in callers:
             for name in mapped.metadata.tables:
                 if name == MEMBERS:
