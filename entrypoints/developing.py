@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from multiprocessing import resource_tracker
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import typer
@@ -23,7 +24,7 @@ from adapters.http.connection import BoundedProtocol
 from adapters.mail import ConsoleMail
 from adapters.persistence.sql.upkeep import LosesValues
 from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid
-from domain.specification.questions import open_questions, untrue
+from domain.specification.questions import review
 from entrypoints import asgi, projects, reports, tour
 from entrypoints.container import Container
 
@@ -103,7 +104,9 @@ def serve_with_workers(container: Container, host: str, port: int, listening: so
     os.environ[asgi.PROJECT] = str(container.folder().resolve())
     options = server_options(container, host, port)
     config = uvicorn.Config("entrypoints.asgi:from_environment", factory=True, workers=workers, **options)
-    Workers(config, [listening]).run()
+    with TemporaryDirectory(prefix="freehold-") as shared:
+        os.environ[asgi.COUNTERS] = str(Path(shared) / "counters")
+        Workers(config, [listening]).run()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -201,8 +204,9 @@ def _prepare(folder: Path, ask: bool, console: Console, url: str) -> Container:
         container.public_url.override(providers.Object(container.settings().public_url or url))
     specification, path = container.specification(), folder / reports.FILE
     former = projects.approved(folder)
-    reports.print_places(console, path, untrue(specification, former))
-    reports.print_questions(console, path, open_questions(specification, former))
+    questions, problems = review(specification, former)
+    reports.print_places(console, path, problems)
+    reports.print_questions(console, path, questions)
     database, tables = container.database(), container.tables()
     try:
         changes = projects.bring_up(database, tables, allow_losses=False)

@@ -56,6 +56,7 @@ class SessionRow(BuiltIn, table=True):
         *checks("length(id) = 36", None, name="id"),
         *_instants("created_at", "last_used_at", "idle_end", "absolute_end", "revoked_at"),
         Index(None, "account", "id"),
+        Index(None, "absolute_end"),
     )
 
     id: str = Field(primary_key=True, sa_type=UUID)
@@ -227,3 +228,8 @@ def table_of(row: type[BuiltIn]) -> Table:
     found: Any = row
     table: Table = found.__table__
     return table
+
+
+def naming_resources(also: str = "resource") -> list[Table]:
+    """The tables whose rows belong to a resource by its name, and have a further column."""
+    return [table for table in mapped.metadata.sorted_tables if {"resource", also} <= {*table.c.keys()}]
