@@ -166,6 +166,7 @@ class Tries:
             self._change,
             self.deletion,
             self._sharing,
+            self._batch,
         )
         for _ in range(number):
             who = self._random.choice(self.everybody)
@@ -308,6 +309,32 @@ class Tries:
         record = self._stored(resource)
         return None if record is None else self._conditional(Attempt(who, Verb.DELETE, resource.name, record))
 
+    def _batch(self, who: str | None, resource: Resource) -> Attempt | None:
+        """Several writes at once, some of them on what those before them made."""
+        operations: list[Attempt] = []
+        for _ in range(self._random.choice((1, 2, 2, 3, 4))):
+            made = [(i, each) for i, each in enumerate(operations) if each.verb is Verb.CREATE]
+            then = self._upon(*self._random.choice(made)) if made and self._random.random() < 0.6 else None
+            other = self._random.choice(list(self._specification.resources.values()))
+            maker = self._random.choice((self.creation, self.creation, self._change, self.deletion))
+            found = then or maker(who, self._random.choice((resource, other)))
+            operations += [] if found is None else [found]
+        if not operations:
+            return None
+        return Attempt(who, Verb.BATCH, operations[0].resource, operations=tuple(operations))
+
+    def _upon(self, number: int, made: Attempt) -> Attempt | None:
+        """Something with what an operation makes, which is named by its number."""
+        named, resource = f"${number}.id", self._specification.resources[made.resource]
+        below = [each for each in self._specification.resources.values() if each.parent == resource.name]
+        if below and self._random.random() < 0.6:
+            child = self.creation(made.who, self._random.choice(below))
+            if child is not None and child.body is not None:
+                body = {**child.body, resource.name: named}
+                return replace(child, body=body)
+        change = self._random.choice((self._change, self.deletion))(made.who, resource)
+        return None if change is None else replace(change, record=named)
+
     def _conditional(self, attempt: Attempt) -> Attempt:
         """Some with `If-Match`: one that cannot hold must not tell whether the record is there."""
         required = self._specification.resources[attempt.resource].require_if_match
@@ -388,6 +415,9 @@ def on_nothing(snapshot: Snapshot, resources: Iterable[Resource]) -> Iterator[At
             yield Attempt(who, Verb.UPDATE, resource.name, NEVER, body={}, headers=held)
             yield Attempt(who, Verb.DELETE, resource.name, NEVER, headers=held)
             yield Attempt(who, Verb.REPLACE, resource.name, NEVER, body={})
+            for verb, body in ((Verb.UPDATE, {}), (Verb.DELETE, None)):
+                missing = Attempt(who, verb, resource.name, NEVER, body=body, headers=held)
+                yield Attempt(who, Verb.BATCH, resource.name, operations=(missing,))
             if resource.ladder is not None:
                 given = {"account": somebody, "role": resource.ladder.weakest}
                 yield Attempt(who, Verb.MEMBERS, resource.name, NEVER)
