@@ -21,10 +21,8 @@ from domain.values import instant_text, to_json
 NEVER = "00000000-0000-7000-8000-000000000000"
 """an id that no record and no account has"""
 OTHER = "00000000-0000-7000-8000-000000000001"
-KEYED = 0.2
-"""how often what can have an `Idempotency-Key` has one"""
 KEYS = 3
-"""in one world, for everybody"""
+"""that everybody uses in one world"""
 ENGINE_VALUES: Mapping[str, Any] = {
     "id": NEVER,
     "created_at": "2026-01-01T00:00:00Z",
@@ -42,7 +40,7 @@ class Tries:
         self._snapshot = draw.snapshot
         self._specification = draw.snapshot.specification
         self._oracle = Oracle(draw.snapshot)
-        self._keys = tuple(f"{random.getrandbits(64):x}" for _ in range(KEYS))
+        self._roots = [r for r in self._specification.resources.values() if r.parent is None]
 
     @property
     def everybody(self) -> list[str | None]:
@@ -166,23 +164,33 @@ class Tries:
             self._change,
             self.deletion,
             self._sharing,
-            self._batch,
         )
         for _ in range(number):
             who = self._random.choice(self.everybody)
             resource = self._random.choice(list(self._specification.resources.values()))
             attempt = self._random.choice(makers)(who, resource)
-            if attempt is not None and attempt.verb in POSTING and self._random.random() < KEYED:
-                yield from self._keyed(attempt)
-            elif attempt is not None:
+            if attempt is not None:
                 yield attempt
 
-    def _keyed(self, attempt: Attempt) -> Iterator[Attempt]:
-        """With a key that others use, too: once, again, and by somebody else, to whom it must say nothing."""
-        keyed = replace(attempt, headers=(("idempotency-key", self._random.choice(self._keys)),))
-        yield keyed
-        yield keyed
-        yield keyed.by(self._random.choice(self.everybody))
+    def again(self, number: int) -> Iterator[Attempt]:
+        """So many with a key that others use, too: once, again, and by somebody else, to whom it must say nothing."""
+        keys = [f"{self._random.getrandbits(64):x}" for _ in range(KEYS)]
+        for _ in range(number):
+            who, resource = self._random.choice(self.everybody), self._any_resource()
+            attempt = self._random.choice((self.creation, self.creation, self._batch, self._sharing))(who, resource)
+            if attempt is not None and attempt.verb in POSTING:
+                keyed = replace(attempt, headers=(("idempotency-key", self._random.choice(keys)),))
+                yield from (keyed, keyed, keyed.by(self._random.choice(self.everybody)))
+
+    def batches(self, number: int) -> Iterator[Attempt]:
+        """So many times several writes at once."""
+        for _ in range(number):
+            attempt = self._batch(self._random.choice(self.everybody), self._any_resource())
+            if attempt is not None:
+                yield attempt
+
+    def _any_resource(self) -> Resource:
+        return self._random.choice(list(self._specification.resources.values()))
 
     def fitting(self) -> Iterator[Attempt]:
         """What chance seldom finds: allowed steps and moves, deletions that are blocked, values that are taken."""
@@ -315,10 +323,12 @@ class Tries:
         for _ in range(self._random.choice((1, 2, 2, 3, 4))):
             made = [(i, each) for i, each in enumerate(operations) if each.verb is Verb.CREATE]
             then = self._upon(*self._random.choice(made)) if made and self._random.random() < 0.6 else None
-            other = self._random.choice(list(self._specification.resources.values()))
+            other = self._any_resource()
             maker = self._random.choice((self.creation, self.creation, self._change, self.deletion))
-            found = then or maker(who, self._random.choice((resource, other)))
+            found = then or maker(who, self._random.choice((resource, other, *self._roots)))
             operations += [] if found is None else [found]
+        if self._random.random() < 0.3:  # what was done before it must not stay
+            operations.append(Attempt(who, Verb.DELETE, resource.name, NEVER))
         if not operations:
             return None
         return Attempt(who, Verb.BATCH, operations[0].resource, operations=tuple(operations))

@@ -27,7 +27,13 @@ async def batch(api: Api, actor: Actor | None, *operations: Any, **headers: str)
 async def send(api: Api, actor: Actor | None, body: Any, **headers: str) -> httpx.Response:
     """Also what is no batch, and what is no text."""
     written = {"content-type": "application/json", **headers}
-    return await api.call(actor, "POST", "batch", content=json.dumps(body), headers=written)
+    answer = await api.call(actor, "POST", "batch", content=json.dumps(body), headers=written)
+    if answer.status_code == 200:
+        operation = api.operation("POST", f"{api.prefix}/batch")
+        assert operation is not None
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        assert [error.message for error in api.described.validator(schema).iter_errors(body)] == []
+    return answer
 
 
 def alone(answer: httpx.Response) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Mistakes in what is written: rights that are not asked, foreign trees, writable owners, constraints that tell."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -14,8 +15,9 @@ from adapters.persistence.sql.records import SqlRecords
 from adapters.persistence.sql.rules import At, RuleCompiler
 from adapters.persistence.sql.sqlite import DIALECT
 from adapters.persistence.sql.statements import ID, Statements
+from application import batch, sharing
 from application import records as use_cases
-from application import sharing
+from application.idempotency import Idempotency
 from application.ports import View
 from application.records import RecordUseCases
 from domain.errors import Conflict, FieldError, Invalid
@@ -143,9 +145,9 @@ def _body_has(patch: pytest.MonkeyPatch, *names: str) -> None:
 def owner_comes_from_the_body(patch: pytest.MonkeyPatch) -> None:
     """`owner` is a field as any other: who names one creates on their behalf."""
 
-    async def create(self: RecordUseCases, actor: Actor, resource: str, body: Mapping[str, Any]) -> View:
+    async def create(self: RecordUseCases, actor: Actor, resource: str, body: Mapping[str, Any], *within: Any) -> View:
         owner, given = body.get("owner", actor.account), {k: v for k, v in body.items() if k != "owner"}
-        return await real(self, replace(actor, account=owner, session=None), resource, given)
+        return await real(self, replace(actor, account=owner, session=None), resource, given, *within)
 
     _body_has(patch, "owner")
     real = RecordUseCases.create
@@ -155,12 +157,12 @@ def owner_comes_from_the_body(patch: pytest.MonkeyPatch) -> None:
 def id_comes_from_the_body(patch: pytest.MonkeyPatch) -> None:
     """Clients that work offline may choose the id."""
 
-    async def create(self: RecordUseCases, actor: Actor, resource: str, body: Mapping[str, Any]) -> View:
+    async def create(self: RecordUseCases, actor: Actor, resource: str, body: Mapping[str, Any], *within: Any) -> View:
         given = {k: v for k, v in body.items() if k != "id"}
         ids, chosen = self._ids, accept_id(body["id"]) if "id" in body else self._ids.new()
         self._ids = type("Chosen", (), {"new": lambda _: chosen})()
         try:
-            return await real(self, actor, resource, given)
+            return await real(self, actor, resource, given, *within)
         finally:
             self._ids = ids
 
@@ -241,3 +243,36 @@ def any_role_can_be_given(patch: pytest.MonkeyPatch) -> None:
     real = sharing._within_cap
     patch.setattr(sharing, "_within_cap", within_cap)
     patch.setattr(RuleCompiler, "may_give", may_give)
+
+
+# --- several at once, and again --------------------------------------------------------------
+
+
+def answers_are_kept_by_the_key_alone(patch: pytest.MonkeyPatch) -> None:
+    """Whoever sends the key and the same message gets what somebody else was answered."""
+
+    async def once(self: Idempotency, actor: Actor, key: str, message: bytes, write: Any) -> bytes:
+        if (key, message) not in kept:
+            kept[key, message] = await real(self, actor, key, message, write)
+        return kept[key, message]
+
+    kept: dict[tuple[str, bytes], bytes] = {}
+    real = Idempotency.once
+    patch.setattr(Idempotency, "once", once)
+
+
+def what_a_refused_batch_did_stays(patch: pytest.MonkeyPatch) -> None:
+    """The operations before the one that is refused are kept."""
+
+    @asynccontextmanager
+    async def unit(store: Any, within: Any) -> AsyncIterator[Any]:
+        if within is not None:
+            yield within
+            return
+        async with store.work() as work:
+            try:
+                yield work
+            finally:
+                await work.commit()
+
+    patch.setattr(batch, "unit", unit)
