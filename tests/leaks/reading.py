@@ -162,9 +162,10 @@ def etag_is_of_the_row(patch: pytest.MonkeyPatch) -> None:
         async def handler(self: Any, actor: Actor, scope: Scope, receive: Receive) -> Answer:
             answer: Answer = await real(self, actor, scope, receive)
             shown = {} if answer.body is None else json.loads(answer.body)
-            stored = await row_of(self._records._store.records, self._name, shown.get("id", ""))
+            shown_id = shown.get("id") or scope["path_params"].get("id", "")
+            stored = await row_of(self._records._store.records, self._name, shown_id)
             kept = tuple(each for each in answer.headers if each[0] != b"etag")
-            return replace(answer, headers=(*kept, (b"etag", etag(encode(stored)))))
+            return replace(answer, headers=(*kept, (b"etag", etag(encode((stored, scope["query_string"]))))))
 
         return handler
 
