@@ -15,6 +15,7 @@ from adapters.http.idempotency import HEADER, LONGEST_KEY
 from adapters.http.members import MemberModels
 from adapters.http.names import COMPONENTS, Basic, Names, What
 from adapters.http.schemas import COMPONENT, UUID, ResourceModels, Schema, nullable
+from adapters.http.secret_links import LinkModels
 from application.batch import MOST_OPERATIONS, REFERENCE
 from domain.specification.model import Resource, Specification
 from domain.values import UUID_PATTERN
@@ -238,6 +239,39 @@ class Operations:
             status=204,
         )
 
+    def list_links(self) -> dict[str, Any]:
+        """GET of a record's secret links."""
+        return self._operation(
+            f"list_links_to_{self._one}",
+            f"List the secret links to a {self._words(self._one)}",
+            _response(200, self._json("The living links, without their tokens.", What.LINKS))
+            | problems(401, 403, 404, 429, 503),
+            [_path_parameter("id")],
+        )
+
+    def create_link(self) -> dict[str, Any]:
+        """POST to a record's secret links."""
+        return self._operation(
+            f"create_link_to_{self._one}",
+            f"Make a secret link to a {self._words(self._one)}",
+            _response(201, self._json("The link, with its token.", What.MADE_LINK))
+            | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
+            [_path_parameter("id"), IDEMPOTENCY],
+            ("application/json",),
+            What.NEW_LINK,
+            status=201,
+        )
+
+    def end_link(self) -> dict[str, Any]:
+        """DELETE of a secret link."""
+        return self._operation(
+            f"delete_link_to_{self._one}",
+            f"End a secret link to a {self._words(self._one)}",
+            _response(204, {"description": "Nobody gets in by it any more."}) | problems(401, 403, 404, 429, 503),
+            [_path_parameter("id"), _path_parameter("link")],
+            status=204,
+        )
+
     def _operation(
         self,
         wanted: str,
@@ -376,13 +410,14 @@ def install(
     names: Names,
     resources: Mapping[str, ResourceModels],
     members: Mapping[str, MemberModels],
+    links: Mapping[str, LinkModels],
     others: list[type[BaseModel]],
 ) -> None:
     """Render the document once, with the components that the record routes name."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _render(app, specification, names, resources, members, others)
+            app.openapi_schema = _render(app, specification, names, resources, members, links, others)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -394,6 +429,7 @@ def _render(
     names: Names,
     resources: Mapping[str, ResourceModels],
     members: Mapping[str, MemberModels],
+    links: Mapping[str, LinkModels],
     others: list[type[BaseModel]],
 ) -> dict[str, Any]:
     tags = [
@@ -414,7 +450,7 @@ def _render(
     components = document.setdefault("components", {})
     models: list[type[BaseModel]] = [BatchProblem, *others]
     own = _defined([(Problem, "serialization"), *((model, "validation") for model in models)])
-    of_resources = _of_resources(resources, members)
+    of_resources = _of_resources(resources, members, links)
     in_batch, of_batch = _of_batch(specification, names, of_resources)
     own |= of_batch
     of_routes = components.get("schemas", {})
@@ -432,7 +468,8 @@ def _render(
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "An access token. On records also an API key (`fhk_…`), or one of the engine (`fhe_…`).",
+            "description": "An access token. On records also an API key (`fhk_…`), one of the engine (`fhe_…`), or the "
+            "token of a secret link (`fhl_…`), which only opens and reads.",
         },
         "password": {"type": "oauth2", "flows": {"password": password}},
         "cookie": {"type": "apiKey", "in": "cookie", "name": REFRESH_COOKIE},
@@ -440,14 +477,18 @@ def _render(
     return document
 
 
-def _of_resources(resources: Mapping[str, ResourceModels], members: Mapping[str, MemberModels]) -> dict[str, Any]:
+def _of_resources(
+    resources: Mapping[str, ResourceModels], members: Mapping[str, MemberModels], links: Mapping[str, LinkModels]
+) -> dict[str, Any]:
     """The schemas of resources, by their names."""
     found = [model for each in resources.values() for model in (each.answer, each.page, each.create, each.update)]
     found += [model for each in resources.values() for model in (each.part, each.part_page)]
     found += [model for each in members.values() for model in (each.answer, each.page, each.create, each.update)]
+    found += [model for each in links.values() for model in (each.answer, each.made, each.page, each.create)]
     schemas = _defined([(model, "validation") for model in found])
     schemas |= {name: schema for each in resources.values() for name, schema in each.components.items()}
-    return schemas | {each.role: each.roles for each in members.values()}
+    schemas |= {each.role: each.roles for each in members.values()}
+    return schemas | {each.role: each.roles for each in links.values()}
 
 
 def _defined(models: list[tuple[type[BaseModel], Any]]) -> dict[str, Any]:
