@@ -27,13 +27,13 @@ from adapters.http.messages import (
     unchanged,
     write_beside,
 )
-from adapters.http.schemas import ResourceModels, check
+from adapters.http.schemas import ResourceModels, by_engine, check
 from application.ports import Work
 from application.records import RecordUseCases
 from domain.errors import Refusal, Unavailable
 from domain.expansion import WHOLE
 from domain.ownership import Actor
-from domain.specification.model import ENGINE_FIELDS, Resource, Specification
+from domain.specification.model import Resource, Specification
 
 log = logging.getLogger("freehold.http")
 
@@ -126,7 +126,7 @@ class RecordHandlers:
         self._models = models
         self._records = records
         self._idempotent = idempotent
-        self._by_engine = {*ENGINE_FIELDS, *(f.name for f in resource.fields.values() if f.by_engine)}
+        self._by_engine = by_engine(resource)
         self.parameters = ListParameters(specification, resource)
         self.path = f"/v{specification.major}/{resource.plural}"
 
