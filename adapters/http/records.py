@@ -167,7 +167,7 @@ class RecordHandlers:
         wanted, query_string = WHOLE, scope["query_string"]
         if query_string:
             self._records.admit(actor, self._name, "open")
-            wanted = self.parameters.selection.parse(query_string, actor.account is not None)
+            wanted = self.parameters.selection.parse(query_string, actor.account is not None or actor.link is not None)
         seen = await self._records.get(actor, self._name, record_id(scope), wanted)
         if wanted.ways:
             write_beside([seen])
