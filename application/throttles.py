@@ -57,8 +57,10 @@ class Throttles:
         self._window = 0
         self._spent: dict[str, list[int]] = {}
 
-    async def request(self, actor: Actor, address: str) -> None:
-        """One more request of a caller.
+    async def request(self, actor: Actor, address: str, number: int = 1) -> None:
+        """One more request of a caller, or so many at once: of an account or a key, or of a network where it has none.
+
+        Whoever has a link is counted by the network, too: many may share one, and none shall use it up for the others.
 
         Counted in this process, and told to the others a share at a time: a request costs no round trip, and what
         several processes let through exceeds the limit by less than a share for each of them.
@@ -68,16 +70,16 @@ class Throttles:
         limit, now = self._requests, int(self._clock.now().timestamp())
         if now // limit.seconds != self._window:
             self._window, self._spent = now // limit.seconds, {}
-        caller = actor.name or network_of(address)
+        caller = network_of(address) if actor.link is not None else actor.name or network_of(address)
         # [as far as is known here, of these not yet told]
         spent = self._spent.get(caller)
         if spent is None:
             if len(self._spent) >= LARGEST_TABLE:
                 del self._spent[next(iter(self._spent))]
             spent = self._spent[caller] = [0, 0]
-        if spent[0] < limit.amount:
-            spent[0] += 1
-            spent[1] += 1
+        if spent[0] + number <= limit.amount:
+            spent[0] += number
+            spent[1] += number
             if spent[1] < self._share:
                 return
             told, spent[1] = spent[1], 0

@@ -62,6 +62,8 @@ class Change:
 
 def judge_change(actor: Actor, old: Facts, given: Mapping[str, Any]) -> Change:
     """What of a message changes the record, and whether the actor may change that on the record as it is."""
+    if actor.link is not None:
+        raise Forbidden
     resource = old.resource
     parent = resource.parent
     fields = {name: value for name, value in given.items() if name != parent and _differs(actor, old, name, value)}
@@ -118,7 +120,7 @@ def may_store(actor: Actor, old: Facts, new: Facts) -> bool:
     create there, and that parent to open. What it refers to now, and did not before, is the actor's to read.
     """
     resource = old.resource
-    if not may("open", actor, old):
+    if actor.link is not None or not may("open", actor, old):
         return False
     referring = {f.name for f in resource.references() if old.record.values[f.name] != new.record.values[f.name]}
     if not _may_refer(actor, new, referring):
@@ -163,7 +165,7 @@ def sharing_cap(actor: Actor, facts: Facts) -> str | None:
     Who shares through a role of this very ladder reaches as high as its own role; everybody else to the top.
     """
     ladder = facts.resource.ladder
-    if ladder is None or not may("open", actor, facts):
+    if ladder is None or actor.link is not None or not may("open", actor, facts):
         return None
     cap: str | None = None
     for grant in matching(facts.resource.rule("share"), actor, facts):
@@ -193,6 +195,13 @@ def may_end_membership(actor: Actor, facts: Facts, present: Membership) -> bool:
     ladder = facts.resource.ladder
     own = actor.account is not None and present.account == actor.account
     return own or (ladder is not None and within(ladder, present.role, sharing_cap(actor, facts)))
+
+
+def may_link(actor: Actor, facts: Facts, role: str) -> bool:
+    """Whether the actor may make a secret link that carries a role on the record, or end one, whoever made it."""
+    ladder = facts.resource.ladder
+    carried = role in facts.resource.linked_roles
+    return ladder is not None and carried and within(ladder, role, sharing_cap(actor, facts))
 
 
 def by_own_ladder(grant: Grant) -> bool:

@@ -1,6 +1,6 @@
 """Everything that there is at one instant, as plain data: a `World` that knows it all, and what becomes of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from domain.errors import Conflict
 from domain.membership import Membership
 from domain.ownership import Facts
 from domain.record import Record
+from domain.secret_link import SecretLink
 from domain.specification.model import Resource, Specification, Unique
 
 Records = dict[str, dict[str, Record]]
@@ -29,6 +30,8 @@ class Snapshot:
     """by id"""
     records: Records
     memberships: Memberships = field(default_factory=dict)
+    links: dict[str, SecretLink] = field(default_factory=dict)
+    """by the hash of their token"""
     imagined: Record | None = None
     """a record as it would be, also where it refers to itself"""
 
@@ -40,7 +43,8 @@ class Snapshot:
     def copy(self) -> "Snapshot":
         """An independent snapshot."""
         records = {resource: dict(found) for resource, found in self.records.items()}
-        return replace(self, accounts=dict(self.accounts), records=records, memberships=dict(self.memberships))
+        memberships, links = dict(self.memberships), dict(self.links)
+        return replace(self, accounts=dict(self.accounts), records=records, memberships=memberships, links=links)
 
     # --- what there is -----------------------------------------------------------------------
 
@@ -54,6 +58,11 @@ class Snapshot:
         """See `World`."""
         membership = self.memberships.get((record_id, account))
         return membership.role if membership is not None and membership.live(self.now) else None
+
+    def linked(self, record_id: str, link: str) -> str | None:
+        """See `World`."""
+        found = self.links.get(link)
+        return found.role if found is not None and found.record == record_id and found.live(self.now) else None
 
     def staff(self, account: str) -> str | None:
         """See `World`."""
@@ -105,7 +114,7 @@ class Snapshot:
         self.records[record.resource][record.id] = record
 
     def move(self, moved: Record) -> None:
-        """Have a record under another parent, with all below it; the memberships of all of it end.
+        """Have a record under another parent, with all below it; the memberships and links of all of it end.
 
         Raises `Conflict` like the checks, on the way.
         """
@@ -122,7 +131,7 @@ class Snapshot:
                         self.check_limit(carried)
                     self.put(carried)
                     waiting.append(carried)
-        self._forget_members(ended)
+        self.unshare(ended)
 
     def remove(self, record: Record) -> None:
         """Have a record no longer, nor what goes with it (see `domain.deletion.going`)."""
@@ -136,11 +145,18 @@ class Snapshot:
             self.put(replace(stored, values={**stored.values, name: None}))
         for at in gone.values():
             del self.records[at.record.resource][at.record.id]
-        self._forget_members(set(gone))
+        self.unshare(set(gone))
 
-    def _forget_members(self, records: set[str]) -> None:
+    def unshare(self, records: set[str]) -> None:
+        """Have no members and no links of these records any more."""
         for key in [key for key in self.memberships if key[0] in records]:
             del self.memberships[key]
+        self.revoke_links(records)
+
+    def revoke_links(self, records: Container[str]) -> None:
+        """Have no links to these records any more; their members stay."""
+        for hashed in [hashed for hashed, link in self.links.items() if link.record in records]:
+            del self.links[hashed]
 
 
 def unique_key(resource: Resource, unique: Unique, record: Record) -> tuple[Any, ...] | None:

@@ -37,12 +37,14 @@ from adapters.specification_file import load
 from adapters.tokens import JwtTokens
 from application.accounts import AccountUseCases, SignUp
 from application.api_keys import ApiKeyUseCases
+from application.batch import BatchUseCases
 from application.history import HistoryUseCases
 from application.idempotency import Idempotency
 from application.mailing import Mailing
 from application.ports import Clock, Counters, Sealer
 from application.records import RecordUseCases
 from application.second_factors import SecondFactorUseCases
+from application.secret_links import SecretLinkUseCases
 from application.sessions import SessionUseCases
 from application.sharing import SharingUseCases
 from application.specifications import SpecificationUseCases
@@ -191,6 +193,7 @@ class Container(containers.DeclarativeContainer):
 
     records = providers.Singleton(RecordUseCases, specification, store, clock, ids, cursors)
     sharing = providers.Singleton(SharingUseCases, records, store, clock)
+    batch = providers.Singleton(BatchUseCases, records, store)
     answers = providers.Singleton(AesSealer, secret, "answers")
     idempotency = providers.Singleton(Idempotency, store, clock, answers)
     sessions = providers.Singleton(
@@ -217,7 +220,8 @@ class Container(containers.DeclarativeContainer):
     )
     keys = providers.Singleton(ApiKeyUseCases, specification, store, clock, ids, accounts, sessions)
     history = providers.Singleton(HistoryUseCases, specification, store, clock, sessions, cursors, throttles)
-    identity = providers.Singleton(Identity, tokens, clock, clients, throttles, keys)
+    links = providers.Singleton(SecretLinkUseCases, records, store, clock, ids)
+    identity = providers.Singleton(Identity, tokens, clock, clients, throttles, keys, links)
     auth = providers.Singleton(auth_router, identity, accounts, sessions, tokens, clients, clock, second_factors)
     credentials = providers.Singleton(credentials_router, identity, second_factors, keys, history)
     idempotent = providers.Singleton(Idempotent, idempotency)
@@ -225,5 +229,16 @@ class Container(containers.DeclarativeContainer):
     watch = providers.Singleton(_watch, settings, store, database, tables, metrics, clock)
     ready = providers.Callable(_ready, watch)
     app = providers.Singleton(
-        build_app, specification, identity, auth, credentials, records, sharing, idempotent, ready, allowed_origins
+        build_app,
+        specification,
+        identity,
+        auth,
+        credentials,
+        records,
+        sharing,
+        batch,
+        links,
+        idempotent,
+        ready,
+        allowed_origins,
     )

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.http import errors, openapi
 from adapters.http.auth import BODIES
+from adapters.http.batch import BatchHandler
 from adapters.http.browsers import POLICY, STRICTEST, Origins, protective
 from adapters.http.credentials import CREDENTIAL_BODIES
 from adapters.http.idempotency import Idempotent
@@ -20,8 +21,11 @@ from adapters.http.names import Names
 from adapters.http.openapi import Operations
 from adapters.http.records import RecordHandlers, RecordRoute, add_route
 from adapters.http.schemas import models
+from adapters.http.secret_links import LinkHandlers, LinkModels, link_models
 from adapters.http.service import openapi_route, service_router
+from application.batch import BatchUseCases
 from application.records import RecordUseCases
+from application.secret_links import SecretLinkUseCases
 from application.sharing import SharingUseCases
 from domain.specification.model import Specification
 
@@ -37,6 +41,8 @@ def build_app(
     credentials: APIRouter,
     records: RecordUseCases,
     sharing: SharingUseCases,
+    batch: BatchUseCases,
+    links: SecretLinkUseCases,
     idempotent: Idempotent,
     ready: Callable[[], Awaitable[bool]],
     allowed_origins: Collection[str] = (),
@@ -56,6 +62,7 @@ def build_app(
     names = Names(specification)
     resources = {name: models(specification, resource, names) for name, resource in specification.resources.items()}
     shared: dict[str, MemberModels] = {}
+    linked: dict[str, LinkModels] = {}
     for name, resource in specification.resources.items():
         router = app.router
         handlers = RecordHandlers(specification, resource, resources[name], records, idempotent)
@@ -76,9 +83,17 @@ def build_app(
             member = f"{members.path}/{{account}}"
             add_route(router, identity, "PATCH", member, members.change, operations.change_member())
             add_route(router, identity, "DELETE", member, members.remove, operations.remove_member())
+        if resource.links is not None:
+            linked[name] = link_models(resource, names)
+            to_it = LinkHandlers(specification, resource, linked[name], links, idempotent)
+            add_route(router, identity, "GET", to_it.path, to_it.list, operations.list_links())
+            add_route(router, identity, "POST", to_it.path, to_it.create, operations.create_link())
+            add_route(router, identity, "DELETE", f"{to_it.path}/{{link}}", to_it.end, operations.end_link())
+    together = BatchHandler(specification, resources, batch, identity, idempotent)
+    add_route(app.router, identity, "POST", together.path, together.run, openapi.batch(specification, names))
     app.router.routes.extend([*auth.routes, *credentials.routes, *service_router(specification, ready).routes])
     openapi_route(app, encode)
-    openapi.install(app, specification, names, resources, shared, [*BODIES, *CREDENTIAL_BODIES])
+    openapi.install(app, specification, names, resources, shared, linked, [*BODIES, *CREDENTIAL_BODIES])
     errors.install(app)
     app.outermost(Origins(allowed_origins))
     return app

@@ -75,7 +75,7 @@ def member_models(resource: Resource, names: Names) -> MemberModels:
         __doc__="The members that the caller may see.",
         items=(list[answer], ...),
     )
-    given_role = Annotated[Any, PlainValidator(_one_of(resource.ladder.roles)), WithJsonSchema(named_role)]
+    given_role = Annotated[Any, PlainValidator(one_of(resource.ladder.roles)), WithJsonSchema(named_role)]
     needed = None if resource.ladder.join_open else ...
     config = ConfigDict(extra="forbid", strict=True)
     create = create_model(
@@ -97,7 +97,9 @@ def member_models(resource: Resource, names: Names) -> MemberModels:
     return MemberModels(answer, page, create, update, role, {"type": "string", "enum": list(resource.ladder.roles)})
 
 
-def _one_of(roles: tuple[str, ...]) -> Callable[[Any], str]:
+def one_of(roles: tuple[str, ...]) -> Callable[[Any], str]:
+    """The validator of a role that is sent."""
+
     def checked(value: Any) -> str:
         if not isinstance(value, str) or value not in roles:
             raise PydanticCustomError(

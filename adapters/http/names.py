@@ -30,6 +30,16 @@ class What(StrEnum):
     PART = "PartOf{}"
     PART_PAGE = "PartOf{}List"
     EXPANDED = "{}Expanded"
+    LINK = "LinkTo{}"
+    LINKS = "LinkTo{}List"
+    NEW_LINK = "LinkTo{}Create"
+    MADE_LINK = "LinkTo{}Made"
+    LINK_ROLE = "LinkTo{}Role"
+    CREATE_OPERATION = "{}CreateOperation"
+    UPDATE_OPERATION = "{}UpdateOperation"
+    DELETE_OPERATION = "{}DeleteOperation"
+    CREATE_IN_BATCH = "{}CreateInBatch"
+    UPDATE_IN_BATCH = "{}UpdateInBatch"
 
 
 class Basic(StrEnum):

@@ -9,15 +9,16 @@ from typing import Any
 
 from application.proof import filters, findings
 from application.proof.attempts import READING, Answer, Attempt, Target, Verb
+from application.proof.callers import actor_of, callers
 from application.proof.checking import Checker, Difference, learn_work
 from application.proof.coverage import Coverage
 from application.proof.hidden import secrets_of
-from application.proof.oracle import Expected, Oracle
+from application.proof.oracle import Expected, Oracle, done
 from application.proof.people import relation
 from application.proof.report import Finding, Kind, Progress, Report
 from application.proof.stories import Step, Story
 from application.proof.trying import Tries
-from domain.ownership import ANONYMOUS, Actor, Facts
+from domain.ownership import Actor, Facts
 from domain.snapshot import Snapshot
 
 SECONDS_BETWEEN = 0.1
@@ -146,6 +147,9 @@ class Attack:
         body = json.loads(answer.body) if answer.body else None
         expected.effect(body)
         self._hidden.clear()
+        if attempt.verb is Verb.BATCH:  # the same one after the other
+            self._log += [Step(each, name if each.verb is Verb.CREATE else None) for each, name in done(attempt, body)]
+            return True
         created = body["id"] if attempt.verb is Verb.CREATE and body is not None else None
         self._log.append(Step(attempt, created))
         return True
@@ -177,8 +181,8 @@ class Attack:
 
     def _somebody_else(self, who: str | None) -> str | None:
         """The next of all people, or nobody."""
-        everybody = [None, *self._oracle.snapshot.accounts]
-        return everybody[(everybody.index(who) + 1) % len(everybody)]
+        everybody = callers(self._oracle.snapshot)
+        return everybody[(everybody.index(who) + 1) % len(everybody)] if who in everybody else None
 
     async def _everything(self, tries: Tries) -> None:
         """Everything again for everybody, after something has changed."""
@@ -245,6 +249,8 @@ class Attack:
 
     def _tells(self, attempt: Attempt, expected: Expected) -> bool:
         """Whether an attempt is about something, and its answer says who may do that."""
+        if attempt.verb is Verb.BATCH:  # it is about several things
+            return False
         there = attempt.record is None or attempt.record in self._oracle.snapshot.records[attempt.resource]
         if not there or expected.status in (409, 412, 422, 428):
             return False
@@ -283,8 +289,3 @@ class Attack:
             self._told(Progress(min(1.0, max(shares)), total, len(self.report.findings), doing))
         if max(shares) >= 1:
             raise Stop
-
-
-def actor_of(who: str | None) -> Actor:
-    """The caller that an attempt names."""
-    return ANONYMOUS if who is None else Actor(who)

@@ -12,6 +12,7 @@ from typing import Any
 
 from application.proof import lists
 from application.proof.attempts import Attempt, Verb
+from application.proof.callers import actor_of, by_link, link_of
 from domain.deletion import obstacles
 from domain.errors import (
     Conflict,
@@ -28,7 +29,7 @@ from domain.errors import (
 from domain.expansion import shown
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result, sharing_cap
 from domain.membership import Membership, longest, within
-from domain.ownership import ANONYMOUS, Actor, Facts, may, view
+from domain.ownership import Actor, Facts, may, view
 from domain.record import Record, accept_changes, accept_new, create
 from domain.snapshot import Snapshot
 from domain.specification.analysis import anonymous_may
@@ -73,6 +74,8 @@ class Expected:
     body: Any = None
     """the JSON of a success; None where it has no body"""
     effect: Effect | None = field(default=None, compare=False)
+    items: tuple[tuple[int, int, str | None], ...] = ()
+    """of a batch that is refused: number, status and code of what its problem tells of"""
     again: bool = False
     """whether it is what its caller was answered before, to the letter, whatever has become of it"""
 
@@ -104,8 +107,9 @@ class Oracle:
 
     def expect(self, attempt: Attempt) -> Expected:
         """What the attempt must be answered with."""
-        actor = ANONYMOUS if attempt.who is None else Actor(attempt.who)
+        actor = actor_of(attempt.who)
         try:
+            self._check_link(attempt)
             if attempt.key is not None:
                 return self._once(attempt, actor, attempt.key)
             return self._answers[attempt.verb](self, attempt, actor)
@@ -116,18 +120,27 @@ class Oracle:
 
     def _once(self, attempt: Attempt, actor: Actor, key: str) -> Expected:
         """The same again is answered the same, another message is refused; what others sent with the key is nothing."""
-        self._admit(actor, attempt.resource, "create" if attempt.verb is Verb.CREATE else "share")
+        if attempt.verb is Verb.BATCH:
+            self._admit_batch(actor)
+        else:
+            self._admit(actor, attempt.resource, "create" if attempt.verb is Verb.CREATE else "share")
         if actor.account is None:
             raise NotAuthenticated(code="idempotency_needs_account")
-        sent = json.dumps(
-            [attempt.verb is Verb.CREATE, attempt.resource, attempt.record, attempt.body or {}], sort_keys=True
-        )
+        where = [
+            attempt.verb in (Verb.CREATE, Verb.BATCH),
+            attempt.verb is Verb.BATCH,
+            attempt.resource,
+            attempt.record,
+        ]
+        sent = json.dumps([where, attempt.message], sort_keys=True)
         message, answered, at = self._answered.get((attempt.who, key), ("", None, self.snapshot.now))
         if answered is not None and self.snapshot.now < at + REMEMBERED:
             if message != sent:
                 raise Invalid(code="idempotency_key_reused")
             return answered
         expected = self._answers[attempt.verb](self, attempt, actor)
+        if expected.refused:
+            return expected
 
         def effect(body: Mapping[str, Any] | None) -> None:
             assert expected.effect is not None, "what is posted writes"
@@ -191,6 +204,7 @@ class Oracle:
         self._admit(actor, attempt.resource, "update")
         model = self.specification.resources[attempt.resource]
         given = accept_changes(model, attempt.body or {})
+        self._refuse_link(attempt, actor)
         self._require_condition(model, attempt)
         old = self._opened(attempt, actor)
         self._check_condition(attempt)
@@ -211,6 +225,7 @@ class Oracle:
 
         def effect(answered: Mapping[str, Any] | None) -> None:
             self.snapshot.records, self.snapshot.memberships = after.records, after.memberships
+            self.snapshot.links = after.links
 
         return Expected(204 if shown is None else 200, body=shown, effect=effect)
 
@@ -229,6 +244,7 @@ class Oracle:
     def delete(self, attempt: Attempt, actor: Actor) -> Expected:
         """A deletion."""
         self._admit(actor, attempt.resource, "delete")
+        self._refuse_link(attempt, actor)
         self._require_condition(self.specification.resources[attempt.resource], attempt)
         facts = self._opened(attempt, actor)
         self._check_condition(attempt)
@@ -273,11 +289,67 @@ class Oracle:
         if errors:
             raise Invalid(errors=tuple(errors))
 
+    # --- batches -----------------------------------------------------------------------------
+
+    def batch(self, attempt: Attempt, actor: Actor) -> Expected:
+        """What its operations would be answered one after the other; nothing where one of them is refused."""
+        self._admit_batch(actor)
+        there = Oracle(self.snapshot.copy())
+        ids: dict[str, str] = {}
+        items = []
+        for number, operation in enumerate(attempt.operations):
+            made = made_by(number)
+            expected = there.expect(operation.naming(ids))
+            if expected.refused:
+                return self._refused(attempt, number, expected)
+            if expected.effect is not None:
+                expected.effect({"id": made})
+            create = operation.verb is Verb.CREATE
+            ids[f"${number}.id"] = made if create else str(operation.naming(ids).record)
+            shown = expected.body
+            if shown is not None and create:
+                shown = {**shown, "id": made}
+            items.append({"status": expected.status, "id": ids[f"${number}.id"], "record": shown})
+
+        def effect(answered: Mapping[str, Any] | None) -> None:
+            for operation, found in done(attempt, answered):
+                expected = self.expect(operation)
+                if expected.effect is not None:
+                    expected.effect({"id": found})
+
+        return Expected(200, body={"items": items}, effect=effect)
+
+    def _refused(self, attempt: Attempt, number: int, expected: Expected) -> Expected:
+        """The first refusal, and what later messages alone are refused for."""
+        items = [(number, expected.status, expected.code)]
+        actor = actor_of(attempt.who)
+        for later, operation in enumerate(attempt.operations[number + 1 :], number + 1):
+            try:
+                self._admit(actor, operation.resource, operation.verb)
+                known = {f"${i}.id": made_by(i) for i in range(later)}
+                model, body = self.specification.resources[operation.resource], operation.naming(known).body
+                if body is not None:
+                    (accept_new if operation.verb is Verb.CREATE else accept_changes)(model, body)
+            except Refusal as refusal:
+                items.append((later, STATUS[type(refusal)], refusal.code))
+        place = f"operations/{number}/body"
+        fields = frozenset(f"{place}/{name}" for name in expected.fields)
+        codes = frozenset((f"{place}/{name}", code) for name, code in expected.codes)
+        return Expected(expected.status, expected.code, fields, codes, items=tuple(items))
+
+    def _admit_batch(self, actor: Actor) -> None:
+        resources = self.specification.resources.values()
+        writing = ((model, action) for model in resources for action in ("create", "update", "delete"))
+        nobody = actor.account is None and actor.link is None
+        if nobody and not any(anonymous_may(self.specification, *each) for each in writing):
+            raise NotAuthenticated
+
     # --- members -----------------------------------------------------------------------------
 
     def members(self, attempt: Attempt, actor: Actor) -> Expected:
         """The memberships that the caller may see."""
         self._admit(actor, attempt.resource, "members")
+        self._refuse_link(attempt, actor)
         facts = self._opened(attempt, actor)
         everyone = may("members", actor, facts).allowed
         found = [
@@ -292,6 +364,7 @@ class Oracle:
     def add_member(self, attempt: Attempt, actor: Actor) -> Expected:
         """Give a role."""
         self._admit(actor, attempt.resource, "share")
+        self._refuse_link(attempt, actor)
         body = attempt.body or {}
         facts = self._opened(attempt, actor)
         self._within_cap(facts, body["role"], sharing_cap(actor, facts))
@@ -307,6 +380,7 @@ class Oracle:
         assert ladder is not None
         if not ladder.join_open:
             raise Invalid(errors=(FieldError("account", "missing", ""), FieldError("role", "missing", "")))
+        self._refuse_link(attempt, actor)
         if actor.account is None:
             raise NotAuthenticated
         facts = self._opened(attempt, actor)
@@ -328,6 +402,7 @@ class Oracle:
     def change_member(self, attempt: Attempt, actor: Actor) -> Expected:
         """Change a role."""
         self._admit(actor, attempt.resource, "share")
+        self._refuse_link(attempt, actor)
         body, facts = attempt.body or {}, self._opened(attempt, actor)
         ladder, cap = facts.resource.ladder, sharing_cap(actor, facts)
         assert ladder is not None
@@ -340,6 +415,7 @@ class Oracle:
 
     def remove_member(self, attempt: Attempt, actor: Actor) -> Expected:
         """End a membership."""
+        self._refuse_link(attempt, actor)
         own = actor.account is not None and actor.account == attempt.account
         if not own:
             self._admit(actor, attempt.resource, "share")
@@ -384,8 +460,24 @@ class Oracle:
     def _admit(self, actor: Actor, resource: str, action: str) -> None:
         """An anonymous caller is told to sign in where no grant could ever match one."""
         model = self.specification.resources[resource]
-        if actor.account is None and not anonymous_may(self.specification, model, action):
+        if actor.link is not None:
+            if action == "create":
+                raise Forbidden
+        elif actor.account is None and not anonymous_may(self.specification, model, action):
             raise NotAuthenticated
+
+    def _check_link(self, attempt: Attempt) -> None:
+        """A link that is not, has ended or may not carry its role is a bad token, whatever it is used for."""
+        if by_link(attempt.who) and attempt.verb is not Verb.REPLACE:
+            link = link_of(self.snapshot, attempt.who)
+            if link is None or not link.live(self.snapshot.now):
+                raise NotAuthenticated(code="bad_link")
+
+    def _refuse_link(self, attempt: Attempt, actor: Actor) -> None:
+        """A link opens and reads: everything else on a record that it can open is forbidden."""
+        if actor.link is not None:
+            self._opened(attempt, actor)
+            raise Forbidden
 
     def _opened(self, attempt: Attempt, actor: Actor) -> Facts:
         record = self.snapshot.records[attempt.resource].get(str(attempt.record))
@@ -396,7 +488,7 @@ class Oracle:
     def hides(self, attempt: Attempt) -> bool:
         """Whether the attempt is about a record that is there, and that its caller cannot open."""
         record = self.snapshot.records[attempt.resource].get(str(attempt.record))
-        actor = ANONYMOUS if attempt.who is None else Actor(attempt.who)
+        actor = actor_of(attempt.who)
         return record is not None and not may("open", actor, self.snapshot.facts(record))
 
     def _require_condition(self, model: Resource, attempt: Attempt) -> None:
@@ -420,8 +512,21 @@ class Oracle:
         Verb.JOIN: join,
         Verb.CHANGE_MEMBER: change_member,
         Verb.REMOVE_MEMBER: remove_member,
+        Verb.BATCH: batch,
         Verb.REPLACE: not_offered,
     }
+
+
+def made_by(number: int) -> str:
+    """Stands for the id of what an operation of a batch creates."""
+    return f"{NEW[:-2]}{number:02d}"
+
+
+def done(attempt: Attempt, answered: Mapping[str, Any] | None) -> list[tuple[Attempt, str]]:
+    """The operations of a batch as requests of their own, with the ids that its answer tells."""
+    found = [str(item["id"]) for item in (answered or {"items": []})["items"]]
+    ids = {f"${number}.id": name for number, name in enumerate(found)}
+    return [(operation.naming(ids), name) for operation, name in zip(attempt.operations, found, strict=True)]
 
 
 def _copied(targets: Mapping[str, Facts], each: Field) -> Any:

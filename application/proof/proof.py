@@ -4,11 +4,13 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain
 from random import Random
 
 from application.proof import findings, policies
-from application.proof.attack import FILTER, PAIRED, POLICIES, Attack, Budget, Spoilt, Stop, actor_of
+from application.proof.attack import FILTER, PAIRED, POLICIES, Attack, Budget, Spoilt, Stop
 from application.proof.attempts import Attempt, Laboratory, Verb
+from application.proof.callers import actor_of, callers
 from application.proof.interference import Pair, Pairs, Transcript, channels, ids_in, ids_of
 from application.proof.oracle import Expected, Oracle
 from application.proof.people import relation
@@ -27,6 +29,10 @@ BY_CHANCE = 3
 """records of each resource that it has besides"""
 WRITES = 160
 """attempts to write in one world"""
+AGAIN = 12
+"""of them that are sent again, with a key"""
+BATCHES = 24
+"""and several at once"""
 STORY_STEPS = 24
 """attempts to write in one story from nothing"""
 PAIRS = 2
@@ -88,6 +94,11 @@ class Prover(Attack):
                 await self.ask_rules()
             for attempt in part():
                 await self._pages(attempt) if attempt.verb is Verb.LIST else await self._try(attempt)
+        # what is wrong with a request alone is told by that; and what follows is drawn as if there were none of these
+        state = random.getstate()
+        for attempt in chain(tries.again(AGAIN), tries.batches(BATCHES)):
+            await self._try(attempt)
+        random.setstate(state)
         # last, for a request that can be repeated tells more than the compiled rule alone
         await self.ask_rules()
         await self.ask_policies()
@@ -157,7 +168,7 @@ class Prover(Attack):
     async def ask_rules(self) -> None:
         """What the compiled rules say of every record, beside what the domain says."""
         snapshot = self._oracle.snapshot
-        for who in (None, *snapshot.accounts):
+        for who in callers(snapshot):
             actor = actor_of(who)
             for name in self._specification.resources:
                 decisions = await self._laboratory.decisions(who, name)
@@ -191,8 +202,11 @@ class Prover(Attack):
     async def ask_policies(self) -> None:
         """What the database itself lets everybody do with every record, beside what the domain says."""
         snapshot = self._oracle.snapshot
+        for gap in await self._laboratory.unguarded():
+            if not self._known(POLICIES, gap):
+                self._add(findings.of_gap(snapshot, gap))
         ids = {name: list(records) for name, records in snapshot.records.items()}
-        for who in (None, *snapshot.accounts):
+        for who in callers(snapshot):
             found = await self._laboratory.policies(who, ids)
             if found is None:
                 return
@@ -202,9 +216,6 @@ class Prover(Attack):
                 if set(records) != set(snapshot.records[name]):
                     self._tell_stored(name, set(records))
             self._report_progress("asking row-level security")
-        for gap in await self._laboratory.unguarded():
-            if not self._known(POLICIES, gap):
-                self._add(findings.of_gap(snapshot, gap))
         self.report.count(POLICIES)
 
     def _compare_policies(self, who: str | None, facts: Facts, said: Mapping[str, bool]) -> None:
@@ -231,7 +242,7 @@ class Prover(Attack):
         """A pair of worlds for one caller in each round, in turn."""
         draw = Draw(self._specification, random, self._laboratory.now)
         draw.world(self._aimed(number, random), BY_CHANCE)
-        everybody: list[str | None] = [None, *draw.snapshot.accounts]
+        everybody = callers(draw.snapshot)
         pair = Pairs(draw, random).pair(everybody[number % len(everybody)])
         if pair is None:
             return

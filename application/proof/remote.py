@@ -7,17 +7,19 @@ from application.ports import Clock
 from application.proof import filters
 from application.proof.attack import Attack
 from application.proof.attempts import Attempt, Target, Verb
+from application.proof.callers import actor_of
 from application.proof.checking import Difference
 from application.proof.oracle import Oracle
 from application.proof.stories import Step, Story
 from application.proof.trying import Tries, on_nothing
 from application.proof.worlds import Draw
 from domain.account import Account
-from domain.ownership import ANONYMOUS, Actor
 from domain.snapshot import Snapshot
 
 WRITES = 60
 """attempts in one round"""
+AGAIN, BATCHES = 4, 6
+"""of them that are sent again with a key; and several at once"""
 LOOKED_AT_AFTER = 5
 """of them that succeeded"""
 MOST_RECORDS = 60
@@ -45,7 +47,8 @@ class RemoteProver(Attack):
     async def round(self, number: int) -> None:
         """Attempts to write; after some that succeeded, everything again for everybody."""
         done = 0
-        for attempt in chain(self._tries.fitting(), self._tries.writes(WRITES)):
+        tries = self._tries
+        for attempt in chain(tries.fitting(), tries.writes(WRITES), tries.again(AGAIN), tries.batches(BATCHES)):
             if attempt.verb is Verb.CREATE and self._crowded() and self._random.random() < 0.9:
                 continue
             if attempt.record is None or self._is_there(attempt):
@@ -62,7 +65,7 @@ class RemoteProver(Attack):
         """The compiled rule of another process cannot be asked by itself; the domain counts what took part."""
         snapshot = self._oracle.snapshot
         for who in (None, *snapshot.accounts):
-            actor = ANONYMOUS if who is None else Actor(who)
+            actor = actor_of(who)
             for facts in snapshot.every():
                 for name in filters.names(facts.resource):
                     self._right(name, actor, facts)

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from application.proof.attempts import READING, Attempt, Laboratory, Verb
+from application.proof.callers import actor_of, token_of
 from application.proof.checking import Checker, Difference, learn_work
 from application.proof.hidden import secrets_of
 from application.proof.oracle import Expected, Oracle
 from application.proof.people import a, called, name_of, spoken
 from application.proof.trying import on_nothing
-from domain.ownership import ANONYMOUS, Actor
 from domain.record import Record, writable
 from domain.snapshot import Snapshot
 from domain.specification.model import Kind
@@ -63,6 +63,7 @@ class Teller:
             found = await self._fewer(found, lambda at: at.steps[::-1], _without_steps)
             found = await self._fewer(found, lambda at: [f.record for f in at.base.every()], _without_records)
             found = await self._fewer(found, lambda at: list(at.base.memberships), _without_memberships)
+            found = await self._fewer(found, lambda at: list(at.base.links), _without_links)
         return await self._by_api(found) or found
 
     async def _fewer(
@@ -111,7 +112,7 @@ class Teller:
                     ids[step.created] = body["id"]
         last = renamed(story.last, ids)
         before, expected = snapshot.copy(), oracle.expect(last)
-        actor = ANONYMOUS if last.who is None else Actor(last.who)
+        actor = actor_of(last.who)
         hidden = oracle.hides(last)
         await learn_work(checker, self._laboratory, last, hidden and expected.status == 404)
         answer = await self._laboratory.send(last)
@@ -132,6 +133,8 @@ class Teller:
         base = Snapshot.empty(story.base.specification, story.base.now)
         base.accounts.update(story.base.accounts)
         oracle, steps = Oracle(base.copy()), list[Step]()
+        if story.base.links:
+            return None  # by the API a link gets a token that nobody knows before
         for attempt, created in self._making(story.base):
             ids: dict[str, str] = {}
             for who in (attempt.who, *base.accounts):
@@ -208,7 +211,7 @@ def _looking(story: Story) -> Story:
 
 
 def _size(story: Story) -> int:
-    return len(story.steps) + sum(1 for _ in story.base.every()) + len(story.base.memberships)
+    return len(story.steps) + sum(1 for _ in story.base.every()) + len(story.base.memberships) + len(story.base.links)
 
 
 def _without_steps(story: Story, steps: Sequence[Step]) -> Story:
@@ -231,6 +234,13 @@ def _without_memberships(story: Story, keys: Sequence[tuple[str, str]]) -> Story
     return replace(story, base=base)
 
 
+def _without_links(story: Story, hashes: Sequence[str]) -> Story:
+    base = story.base.copy()
+    for hashed in hashes:
+        del base.links[hashed]
+    return replace(story, base=base)
+
+
 def _names(story: Story, snapshot: Snapshot) -> int:
     """How many records of a world the last attempt names."""
     named_ids = {story.last.record, *(value for value in (story.last.body or {}).values() if isinstance(value, str))}
@@ -239,23 +249,7 @@ def _names(story: Story, snapshot: Snapshot) -> int:
 
 def renamed(attempt: Attempt, ids: dict[str, str]) -> Attempt:
     """The attempt with the ids that things have in this replay."""
-    if not ids:
-        return attempt
-    record, account = attempt.record, attempt.account
-    query = tuple((name, ids.get(value, value)) for name, value in attempt.query)
-    return replace(
-        attempt,
-        record=None if record is None else ids.get(record, record),
-        account=None if account is None else ids.get(account, account),
-        body=_renamed(attempt.body, ids),
-        query=query,
-    )
-
-
-def _renamed(value: Any, ids: dict[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {name: _renamed(inner, ids) for name, inner in value.items()}
-    return ids.get(value, value) if isinstance(value, str) else value
+    return attempt.naming(ids) if ids else attempt
 
 
 def _sent(snapshot: Snapshot, record: Record, name: str) -> Any:
@@ -279,6 +273,10 @@ def given(snapshot: Snapshot) -> Sequence[str]:
         until = "" if end is None else f" until {instant_text(end)}"
         verb = "was" if ended else "is"
         sentences.append(f"{who} {verb} {membership.role} of {called(snapshot, record)}{until}.")
+    for link in snapshot.links.values():
+        record, end = snapshot.records[link.resource][link.record], link.expires_at
+        until = "" if end is None else f" until {instant_text(end)}"
+        sentences.append(f"{name_of(snapshot, token_of(link.id))} is {link.role} of {called(snapshot, record)}{until}.")
     return sentences
 
 
@@ -287,7 +285,8 @@ def near(snapshot: Snapshot, ids: Iterable[str | None]) -> Snapshot:
     kept = {at.record.id for facts in snapshot.every() if facts.record.id in set(ids) for at in facts.above()}
     records = {name: {i: r for i, r in found.items() if i in kept} for name, found in snapshot.records.items()}
     memberships = {key: membership for key, membership in snapshot.memberships.items() if key[0] in kept}
-    return replace(snapshot, records=records, memberships=memberships)
+    links = {hashed: link for hashed, link in snapshot.links.items() if link.record in kept}
+    return replace(snapshot, records=records, memberships=memberships, links=links)
 
 
 def _values(snapshot: Snapshot, record: Record) -> str:
@@ -353,6 +352,9 @@ def did(snapshot: Snapshot, attempt: Attempt) -> str:
             return f"{who} joins {what}{conditions}"
         case Verb.CHANGE_MEMBER:
             return f"{who} changes the role of {member} in {what} to {role}"
+        case Verb.BATCH:
+            each = "; ".join(did(snapshot, operation) for operation in attempt.operations)
+            return f"{who} does at once ({each}){conditions}"
         case Verb.REPLACE:
             return f"{who} tries to replace {what}"
         case Verb.REMOVE_MEMBER:

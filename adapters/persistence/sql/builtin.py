@@ -1,4 +1,4 @@
-"""The built-in tables: accounts, sessions, second factors, API keys, memberships, log, signing keys, mail, answers.
+"""The built-in tables: accounts, sessions, second factors, keys, memberships, secret links, log, mail, answers.
 
 Ids are UUIDs in their canonical text form, instants text of fixed width in UTC, which compares as they do. A change
 here needs a revision under `migrations/versions`; a test compares the two.
@@ -138,6 +138,26 @@ class MembershipRow(BuiltIn, table=True):
     record: str = Field(primary_key=True, sa_type=UUID)
     account: str = Field(primary_key=True, foreign_key="freehold_accounts.id", ondelete="CASCADE", sa_type=UUID)
     role: str = Field(sa_type=TEXT)
+    expires_at: str | None = Field(sa_type=INSTANT)
+
+
+class SecretLinkRow(BuiltIn, table=True):
+    """A secret link to a record, by the hash of its token; it is the record's, and names no account."""
+
+    __tablename__ = "freehold_secret_links"
+    __table_args__ = (
+        *checks("length(id) = 36", None, name="id"),
+        CheckConstraint("length(hash) = 64", name="hash"),
+        *_instants("created_at", "expires_at"),
+        Index(None, "record", "id"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=UUID)
+    hash: str = Field(unique=True, sa_type=String(64))
+    resource: str = Field(sa_type=TEXT)
+    record: str = Field(sa_type=UUID)
+    role: str = Field(sa_type=TEXT)
+    created_at: str = Field(sa_type=INSTANT)
     expires_at: str | None = Field(sa_type=INSTANT)
 
 

@@ -28,14 +28,14 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.expression import FromClause
 
-from adapters.persistence.sql.builtin import AccountRow, MembershipRow, table_of
+from adapters.persistence.sql.builtin import AccountRow, MembershipRow, SecretLinkRow, table_of
 from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.dialects import UUID, Step, closure
 from adapters.persistence.sql.rules import From
 from adapters.persistence.sql.tables import Tables
 
 ACCOUNT: ColumnElement[str] = param("account", UUID)
-_ACCOUNTS, _MEMBERS = table_of(AccountRow), table_of(MembershipRow)
+_ACCOUNTS, _MEMBERS, _LINKS = (table_of(row) for row in (AccountRow, MembershipRow, SecretLinkRow))
 
 
 class ClosingCompiler:
@@ -54,6 +54,10 @@ class ClosingCompiler:
 
     def statements(self) -> Iterator[Any]:
         """They ask for `account` and for the tombstone's columns."""
+        for table in (self._tables.of[name] for name, resource in self._resources.items() if resource.links):
+            # what is kept passes to nobody: whoever has a link to it does not come along
+            owned = select(table.c.id).where(table.c.owner == ACCOUNT)
+            yield delete(_LINKS).where(_LINKS.c.record.in_(owned))
         if self._going:
             yield from self._drop()
         passing = [self._tables.of[name] for name in self._resources if self._passes_as_root(name)]
@@ -66,10 +70,12 @@ class ClosingCompiler:
         yield delete(_ACCOUNTS).where(_ACCOUNTS.c.id == ACCOUNT)
 
     def _drop(self) -> Iterator[Any]:
-        """Delete what goes, its memberships first."""
+        """Delete what goes, its memberships and links first."""
         gone = self._gone()
         if any(resource.ladder for resource in self._resources.values()):
             yield delete(_MEMBERS).where(_MEMBERS.c.record.in_(select(gone.c.id)))
+        if any(resource.links for resource in self._resources.values()):
+            yield delete(_LINKS).where(_LINKS.c.record.in_(select(gone.c.id)))
         for referrer, name, _ in self._following():
             table = self._tables.of[referrer]
             # the account's own too, which go anyhow: SQLite follows a chain of references only so far

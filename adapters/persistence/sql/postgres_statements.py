@@ -34,7 +34,7 @@ from adapters.persistence.sql.facts import FactsColumns
 from adapters.persistence.sql.identity import session_alive
 from adapters.persistence.sql.lists import ListShape
 from adapters.persistence.sql.rules import ME, NOW, Asker, At, RuleCompiler
-from adapters.persistence.sql.statements import ACCOUNT, CALLERS, ENGINE, ID, SESSION, Caller, Statements
+from adapters.persistence.sql.statements import ACCOUNT, CALLERS, ENGINE, ID, LINK, SESSION, Caller, Statements
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import RecordColumns, ViewColumns
 from application.ports import Sort
@@ -65,11 +65,12 @@ class PostgresStatements(Statements):
     def every_definer(self) -> Definers:
         """All functions that a statement on this specification can ask."""
         for name, resource in self.specification.resources.items():
-            for caller in CALLERS:
+            for caller in (*CALLERS, LINK) if self.linked else CALLERS:
                 self.view(name, caller)
                 self.readable(name, caller)
                 self.decisions(name, caller)
                 self.page(_newest(name), caller)
+            for caller in CALLERS:
                 self.insert(name, caller)
                 self.delete(name, caller)
                 for names in (tuple(resource.fields), (*resource.fields, *filter(None, [resource.parent]))):
@@ -87,6 +88,9 @@ class PostgresStatements(Statements):
                 for caller in (SESSION, ENGINE):
                     self.put_membership(name, caller)
                     self.end_membership(name, caller)
+                    if resource.links is not None:
+                        self.add_link(name, caller)
+                        self.end_link(name, caller)
             if name in self.plain.created:
                 self.add_plain(name)
             if self.plain.changed[name]:

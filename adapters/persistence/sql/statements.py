@@ -19,11 +19,12 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union,
     update,
 )
 from sqlalchemy.engine import Dialect
 
-from adapters.persistence.sql.builtin import MembershipRow
+from adapters.persistence.sql.builtin import MembershipRow, SecretLinkRow, table_of
 from adapters.persistence.sql.closing import ClosingCompiler
 from adapters.persistence.sql.connection import Prepared, Principal, param
 from adapters.persistence.sql.dialects import DOCUMENT, INSTANT, TEXT, UUID, Step, closure, one_of_list
@@ -39,7 +40,7 @@ from domain.deletion import referring
 from domain.specification.model import Hop, Path, Resource, Through
 
 ID: ColumnElement[str] = param("id", UUID)
-_MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
+_MEMBERS, _LINKS = table_of(MembershipRow), table_of(SecretLinkRow)
 
 
 class Caller:
@@ -53,13 +54,15 @@ class Caller:
         self.in_session = in_session
 
 
-NOBODY, ENGINE, ACCOUNT, SESSION = (
+NOBODY, ENGINE, LINK, ACCOUNT, SESSION = (
     Caller(Asker.NOBODY),
     Caller(Asker.ENGINE),
+    Caller(Asker.LINK),
     Caller(Asker.ACCOUNT),
     Caller(Asker.ACCOUNT, True),
 )
 CALLERS = (SESSION, ACCOUNT, NOBODY, ENGINE)
+"""those that may change anything, perhaps"""
 
 
 class Statements:
@@ -71,6 +74,8 @@ class Statements:
         self.specification = tables.specification
         self.dialect = dialect
         self._compilers = {asker: compiler(tables, asker) for asker in Asker}
+        self.linked = any(resource.links for resource in self.specification.resources.values())
+        """whether there are secret links"""
         self._seeing_all = self._compilers
         """the rules in statements that ask more than the caller may see"""
         self.records = {name: RecordColumns(self.specification, r) for name, r in self.specification.resources.items()}
@@ -96,6 +101,8 @@ class Statements:
         self.shared = cache(self._shared)
         self.put_membership = cache(self._put_membership)
         self.end_membership = cache(self._end_membership)
+        self.add_link = cache(self._add_link)
+        self.end_link = cache(self._end_link)
         self.close_account = cache(self._close_account)
         self.owned = cache(self._owned)
         self.members = cache(self._members)
@@ -272,6 +279,8 @@ class Statements:
             allowed = compiler.on_rule(model.rule("move"), at)
         else:
             allowed = or_(compiler.on_rule(model.rule("update"), at), *steps)
+        if compiler.asker is Asker.LINK:
+            allowed = false()  # whatever the rules say of its role
         unchanged = and_(table.c.id == ID, table.c.owner == param("was_owner"))
         return self._prepare(
             update(table)
@@ -326,7 +335,7 @@ class Statements:
         changed = (
             update(_MEMBERS)
             .values(role=role, expires_at=param("expires_at", INSTANT))
-            .where(_named(resource), self._on_shared(shared, and_(giving, replacing)), self._alive(caller))
+            .where(_named(resource), self._on_shared(shared, and_(giving, replacing), _MEMBERS), self._alive(caller))
         )
         values = {column.name: param(column.name, column.type) for column in _MEMBERS.c}
         present = exists(select(literal(1)).where(_named(resource)).correlate_except(_MEMBERS))
@@ -341,13 +350,35 @@ class Statements:
     def _end_membership(self, resource: str, caller: Caller) -> Prepared:
         """The end of a membership: see `domain.judging.may_end_membership`."""
         compiler, shared = self._compilers[caller.asker], self.tables.of[resource].alias()
-        taking = self._on_shared(shared, compiler.may_give(_MEMBERS.c.role, At(shared, resource)))
+        taking = self._on_shared(shared, compiler.may_give(_MEMBERS.c.role, At(shared, resource)), _MEMBERS)
         own = _MEMBERS.c.account == ME
         return self._prepare(delete(_MEMBERS).where(_named(resource), or_(own, taking), self._alive(caller)), "record")
 
-    def _on_shared(self, shared: From, condition: ColumnElement[bool]) -> ColumnElement[bool]:
-        """A condition on the record that a membership is of."""
-        found = select(literal(1)).select_from(shared).where(shared.c.id == _MEMBERS.c.record, condition)
+    def _add_link(self, resource: str, caller: Caller) -> Prepared:
+        """A new secret link: see `domain.judging.may_link`."""
+        shared, role = self.tables.of[resource].alias(), param("role", TEXT)
+        values = {column.name: param(column.name, column.type) for column in _LINKS.c}
+        mine = and_(self._carried(role, resource), self._compilers[caller.asker].may_give(role, At(shared, resource)))
+        there = and_(shared.c.id == param("record", UUID), param("resource", TEXT) == resource)
+        added = select(*values.values()).select_from(shared).where(there, mine, self._alive(caller))
+        return self._prepare(insert(_LINKS).from_select(list(values), added), "record")
+
+    def _end_link(self, resource: str, caller: Caller) -> Prepared:
+        """The end of a secret link: see `domain.judging.may_link`."""
+        shared, role = self.tables.of[resource].alias(), _LINKS.c.role
+        mine = and_(self._carried(role, resource), self._compilers[caller.asker].may_give(role, At(shared, resource)))
+        named = and_(_LINKS.c.id == ID, _LINKS.c.resource == resource)
+        return self._prepare(
+            delete(_LINKS).where(named, self._on_shared(shared, mine, _LINKS), self._alive(caller)), "record"
+        )
+
+    def _carried(self, role: ColumnElement[str], resource: str) -> ColumnElement[bool]:
+        """Whether a link can carry a role."""
+        return role.in_(self.specification.resources[resource].linked_roles)
+
+    def _on_shared(self, shared: From, condition: ColumnElement[bool], given: Table) -> ColumnElement[bool]:
+        """A condition on the record that a membership, or a link, is of."""
+        found = select(literal(1)).select_from(shared).where(shared.c.id == given.c.record, condition)
         return exists(found.correlate_except(shared))
 
     # --- deleting ------------------------------------------------------------------------
@@ -436,11 +467,16 @@ class Statements:
         return select(self._root_id(above, chain[1:])).where(hop).correlate_except(above).scalar_subquery()
 
     def _shared(self, resource: str, following: bool) -> Prepared | None:
-        """The records with members among a record and what goes (or moves) with it; None where there can be none."""
+        """The records with members or links among a record and what goes (or moves) with it; None where none can be."""
         if not any(self.specification.resources[name].ladder for name in self._going(resource, following)):
             return None
         gone = self._gone(resource, following)
-        return self._prepare(select(_MEMBERS.c.record).where(_MEMBERS.c.record.in_(select(gone.c.id))).distinct())
+        found = [select(given.c.record).where(given.c.record.in_(select(gone.c.id))) for given in self.shares()]
+        return self._prepare(union(*found) if found[1:] else found[0].distinct())
+
+    def shares(self) -> tuple[Table, ...]:
+        """Where it is kept who may do what on records: the tables that the specification has a use for."""
+        return (_MEMBERS, _LINKS) if self.linked else (_MEMBERS,)
 
     def _close_account(self) -> tuple[Prepared, ...]:
         """Delete an account and what it owns, one after the other; what is kept passes to a tombstone."""

@@ -170,6 +170,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
+        op.execute("DELETE FROM freehold_secret_links")
         op.execute("DELETE FROM freehold_memberships")
         op.execute("ALTER TABLE notes DROP CONSTRAINT fk_notes_amends")
         op.execute("ALTER TABLE notes DROP CONSTRAINT fk_notes_author")
@@ -184,6 +185,7 @@ def downgrade() -> None:
         op.execute("DROP TABLE patients")
         op.execute("DROP TABLE clinics")
     else:
+        op.execute("DELETE FROM freehold_secret_links")
         op.execute("DELETE FROM freehold_memberships")
         op.execute("DROP TABLE notes")
         op.execute("DROP TABLE appointments")

@@ -179,6 +179,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
+        op.execute("DELETE FROM freehold_secret_links")
         op.execute("DELETE FROM freehold_memberships")
         op.execute("ALTER TABLE favorites DROP CONSTRAINT fk_favorites_article")
         op.execute("ALTER TABLE favorites DROP CONSTRAINT fk_favorites_owner")
@@ -191,6 +192,7 @@ def downgrade() -> None:
         op.execute("DROP TABLE articles")
         op.execute("DROP TABLE profiles")
     else:
+        op.execute("DELETE FROM freehold_secret_links")
         op.execute("DELETE FROM freehold_memberships")
         op.execute("DROP TABLE favorites")
         op.execute("DROP TABLE comments")

@@ -184,6 +184,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
+        op.execute("DELETE FROM freehold_secret_links")
         op.execute("DELETE FROM freehold_memberships")
         op.execute("ALTER TABLE reviews DROP CONSTRAINT fk_reviews_author")
         op.execute("ALTER TABLE reviews DROP CONSTRAINT fk_reviews_order")
@@ -198,6 +199,7 @@ def downgrade() -> None:
         op.execute("DROP TABLE orders")
         op.execute("DROP TABLE listings")
     else:
+        op.execute("DELETE FROM freehold_secret_links")
         op.execute("DELETE FROM freehold_memberships")
         op.execute("DROP TABLE reviews")
         op.execute("DROP TABLE messages")

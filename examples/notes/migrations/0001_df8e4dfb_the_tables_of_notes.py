@@ -158,6 +158,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
+        op.execute("DELETE FROM freehold_secret_links")
         op.execute("DELETE FROM freehold_memberships")
         op.execute("ALTER TABLE bookmarks DROP CONSTRAINT fk_bookmarks_note")
         op.execute("ALTER TABLE bookmarks DROP CONSTRAINT fk_bookmarks_owner")
@@ -171,6 +172,7 @@ def downgrade() -> None:
         op.execute("DROP TABLE notes")
         op.execute("DROP TABLE notebooks")
     else:
+        op.execute("DELETE FROM freehold_secret_links")
         op.execute("DELETE FROM freehold_memberships")
         op.execute("DROP TABLE bookmarks")
         op.execute("DROP TABLE comments")
