@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
@@ -110,6 +111,11 @@ def one_of(roles: tuple[str, ...]) -> Callable[[Any], str]:
     return checked
 
 
+def end_in(body: dict[str, Any]) -> datetime | None:
+    """The end that a checked body asks for; None where it says nothing."""
+    return None if "expires_at" not in body else accept(EXPIRY, body["expires_at"])
+
+
 class MemberHandlers:
     """What the member routes of one resource do."""
 
@@ -150,7 +156,7 @@ class MemberHandlers:
         missing = [name for name in ("account", "role") if name not in body]
         if missing:
             raise Invalid(errors=tuple(FieldError(name, "missing", "This field is required.") for name in missing))
-        expires = None if "expires_at" not in body else accept(EXPIRY, body["expires_at"])
+        expires = end_in(body)
         account = accept_id(body["account"])
         return await self._sharing.add(actor, self._name, record, account, body["role"], expires, within)
 
@@ -159,7 +165,7 @@ class MemberHandlers:
         self._sharing.admit_sharer(actor, self._name)
         body = await read_object(scope, receive, PATCH_TYPES)
         check(self._models.update, body)
-        expires = None if "expires_at" not in body else accept(EXPIRY, body["expires_at"])
+        expires = end_in(body)
         account = _path_account(scope)
         changed = await self._sharing.change(actor, self._name, record_id(scope), account, body.get("role"), expires)
         return Answer(200, encode(_shown(changed)))
