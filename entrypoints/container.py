@@ -37,6 +37,7 @@ from adapters.specification_file import load
 from adapters.tokens import JwtTokens
 from application.accounts import AccountUseCases, SignUp
 from application.api_keys import ApiKeyUseCases
+from application.batch import BatchUseCases
 from application.history import HistoryUseCases
 from application.idempotency import Idempotency
 from application.mailing import Mailing
@@ -192,6 +193,7 @@ class Container(containers.DeclarativeContainer):
 
     records = providers.Singleton(RecordUseCases, specification, store, clock, ids, cursors)
     sharing = providers.Singleton(SharingUseCases, records, store, clock)
+    batch = providers.Singleton(BatchUseCases, records, store)
     answers = providers.Singleton(AesSealer, secret, "answers")
     idempotency = providers.Singleton(Idempotency, store, clock, answers)
     sessions = providers.Singleton(
@@ -234,6 +236,7 @@ class Container(containers.DeclarativeContainer):
         credentials,
         records,
         sharing,
+        batch,
         links,
         idempotent,
         ready,

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.http import errors, openapi
 from adapters.http.auth import BODIES
+from adapters.http.batch import BatchHandler
 from adapters.http.browsers import POLICY, STRICTEST, Origins, protective
 from adapters.http.credentials import CREDENTIAL_BODIES
 from adapters.http.idempotency import Idempotent
@@ -22,6 +23,7 @@ from adapters.http.records import RecordHandlers, RecordRoute, add_route
 from adapters.http.schemas import models
 from adapters.http.secret_links import LinkHandlers, LinkModels, link_models
 from adapters.http.service import openapi_route, service_router
+from application.batch import BatchUseCases
 from application.records import RecordUseCases
 from application.secret_links import SecretLinkUseCases
 from application.sharing import SharingUseCases
@@ -39,6 +41,7 @@ def build_app(
     credentials: APIRouter,
     records: RecordUseCases,
     sharing: SharingUseCases,
+    batch: BatchUseCases,
     links: SecretLinkUseCases,
     idempotent: Idempotent,
     ready: Callable[[], Awaitable[bool]],
@@ -86,6 +89,8 @@ def build_app(
             add_route(router, identity, "GET", to_it.path, to_it.list, operations.list_links())
             add_route(router, identity, "POST", to_it.path, to_it.create, operations.create_link())
             add_route(router, identity, "DELETE", f"{to_it.path}/{{link}}", to_it.end, operations.end_link())
+    together = BatchHandler(specification, resources, batch, identity, idempotent)
+    add_route(app.router, identity, "POST", together.path, together.run, openapi.batch(specification, names))
     app.router.routes.extend([*auth.routes, *credentials.routes, *service_router(specification, ready).routes])
     openapi_route(app, encode)
     openapi.install(app, specification, names, resources, shared, linked, [*BODIES, *CREDENTIAL_BODIES])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema, crea
 from pydantic_core import PydanticCustomError
 from starlette.types import Receive, Scope
 
+from adapters.http.examples import EXAMPLE, LATER, example_id
 from adapters.http.idempotency import Idempotent
 from adapters.http.messages import PATCH_TYPES, Answer, encode, read_object
 from adapters.http.names import Names, What
@@ -41,7 +43,7 @@ def _instant(value: Any) -> Any:
 
 
 AccountId = Annotated[Any, PlainValidator(_id), WithJsonSchema(UUID)]
-Expiry = Annotated[Any, PlainValidator(_instant), WithJsonSchema(INSTANT)]
+Expiry = Annotated[Any, PlainValidator(_instant), WithJsonSchema(INSTANT | {EXAMPLE: LATER})]
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,11 @@ def member_models(resource: Resource, names: Names) -> MemberModels:
     )
     given_role = Annotated[Any, PlainValidator(one_of(resource.ladder.roles)), WithJsonSchema(named_role)]
     needed = None if resource.ladder.join_open else ...
+    shown: Schema = {"account": example_id("account"), "role": resource.ladder.roles[-1]}
     config = ConfigDict(extra="forbid", strict=True)
     create = create_model(
         name(What.NEW_MEMBER),
-        __config__=config,
+        __config__=config | ConfigDict(json_schema_extra={EXAMPLE: shown}),
         __doc__="Whom to give which role."
         + (" Nothing at all to join with the weakest one." if resource.ladder.join_open else ""),
         account=(AccountId, needed),
@@ -108,6 +111,11 @@ def one_of(roles: tuple[str, ...]) -> Callable[[Any], str]:
         return value
 
     return checked
+
+
+def end_in(body: dict[str, Any]) -> datetime | None:
+    """The end that a checked body asks for; None where it says nothing."""
+    return None if "expires_at" not in body else accept(EXPIRY, body["expires_at"])
 
 
 class MemberHandlers:
@@ -150,7 +158,7 @@ class MemberHandlers:
         missing = [name for name in ("account", "role") if name not in body]
         if missing:
             raise Invalid(errors=tuple(FieldError(name, "missing", "This field is required.") for name in missing))
-        expires = None if "expires_at" not in body else accept(EXPIRY, body["expires_at"])
+        expires = end_in(body)
         account = accept_id(body["account"])
         return await self._sharing.add(actor, self._name, record, account, body["role"], expires, within)
 
@@ -159,7 +167,7 @@ class MemberHandlers:
         self._sharing.admit_sharer(actor, self._name)
         body = await read_object(scope, receive, PATCH_TYPES)
         check(self._models.update, body)
-        expires = None if "expires_at" not in body else accept(EXPIRY, body["expires_at"])
+        expires = end_in(body)
         account = _path_account(scope)
         changed = await self._sharing.change(actor, self._name, record_id(scope), account, body.get("role"), expires)
         return Answer(200, encode(_shown(changed)))

@@ -1,22 +1,29 @@
 """OpenAPI 3.1 of the record routes, exact to the specification; FastAPI adds those of identity and service."""
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Annotated, Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import models_json_schema
 
 from adapters.http.cookies import REFRESH_COOKIE
-from adapters.http.errors import PROBLEM
+from adapters.http.errors import PROBLEM, GrantRefused, problem
+from adapters.http.examples import EXAMPLE, example, example_id, without_hints
 from adapters.http.idempotency import HEADER, LONGEST_KEY
 from adapters.http.members import MemberModels
 from adapters.http.names import COMPONENTS, Basic, Names, What
-from adapters.http.schemas import COMPONENT, UUID, ResourceModels, Schema
+from adapters.http.schemas import COMPONENT, UUID, ResourceModels, Schema, nullable
 from adapters.http.secret_links import LinkModels
+from application.batch import MOST_OPERATIONS, REFERENCE
+from domain.errors import NotFound
 from domain.specification.model import Resource, Specification
+from domain.values import UUID_PATTERN
 
 _WHY = {
     400: "The request cannot be read.",
@@ -54,6 +61,12 @@ _LIMITED = {
 _CHALLENGE = {"WWW-Authenticate": {"description": "The scheme to use.", "schema": {"type": "string"}}}
 
 
+def shown(status: HTTPStatus, code: str, detail: str, path: str, **further: Any) -> ConfigDict:
+    """What a problem looks like."""
+    document = problem(status, code, detail, path, "58e9c4314831dbf4", further=further)
+    return ConfigDict(json_schema_extra={EXAMPLE: json.loads(document)})
+
+
 class ProblemField(BaseModel):
     """What is wrong with one field or parameter."""
 
@@ -65,6 +78,7 @@ class ProblemField(BaseModel):
 class Problem(BaseModel):
     """An RFC 9457 problem."""
 
+    model_config = shown(HTTPStatus.NOT_FOUND, NotFound.code, NotFound.detail, f"/v1/notes/{example_id('note')}")
     type: str
     title: str
     status: int
@@ -76,9 +90,40 @@ class Problem(BaseModel):
     request_id: str
 
 
+class BatchProblemItem(BaseModel):
+    """Why one operation of a batch is refused: what it would be answered alone."""
+
+    index: int
+    status: int
+    code: str
+    detail: str
+    errors: list[ProblemField]
+
+
+class BatchProblem(Problem):
+    """A problem of a batch: that of the first operation that is refused, and those of all that are known to be."""
+
+    model_config = shown(
+        HTTPStatus.NOT_FOUND,
+        NotFound.code,
+        NotFound.detail,
+        "/v1/batch",
+        items=[{"index": 1, "status": 404, "code": NotFound.code, "detail": NotFound.detail, "errors": []}],
+    )
+    items: list[BatchProblemItem] = Field(default_factory=list)
+
+
 class GrantProblem(Problem):
     """A problem that OAuth 2 clients understand, too."""
 
+    model_config = shown(
+        HTTPStatus.BAD_REQUEST,
+        GrantRefused.code,
+        GrantRefused.detail,
+        "/auth/token",
+        error=GrantRefused.code,
+        error_description=GrantRefused.detail,
+    )
     error: Annotated[str | None, WithJsonSchema({"type": "string"})] = None
     error_description: Annotated[str | None, WithJsonSchema({"type": "string"})] = None
     challenge: Annotated[str | None, WithJsonSchema({"type": "string"})] = None
@@ -89,9 +134,9 @@ def _response(status: int, description: dict[str, Any]) -> Responses:
     return {status: description}
 
 
-def problems(*statuses: int) -> Responses:
+def problems(*statuses: int, document: type[BaseModel] = Problem) -> Responses:
     """The declared errors of an operation."""
-    schema = of_service(Problem)
+    schema = of_service(document)
     found: Responses = {
         status: {"description": _WHY[status], "content": {PROBLEM: {"schema": schema}}} for status in statuses
     }
@@ -101,9 +146,9 @@ def problems(*statuses: int) -> Responses:
     return found
 
 
-def of_service(model: type[BaseModel]) -> Schema:
+def of_service(schema: type[BaseModel] | str) -> Schema:
     """A reference to one of the service's own schemas, whatever it is called in the end."""
-    return {OF_SERVICE: model.__name__}
+    return {OF_SERVICE: schema if isinstance(schema, str) else schema.__name__}
 
 
 class Operations:
@@ -133,7 +178,7 @@ class Operations:
         return self._operation(
             Basic.CREATE,
             f"Create a {self._words(self._one)}",
-            created | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
+            created | problems(400, 401, 403, 409, 413, 415, 422, 429, 503),
             [IDEMPOTENCY],
             ("application/json",),
             What.CREATE,
@@ -315,6 +360,81 @@ IDEMPOTENCY = _header_parameter(HEADER, "Sent again with the same key within 24 
 IDEMPOTENCY["schema"] = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"}
 
 
+def batch(specification: Specification, names: Names) -> dict[str, Any]:
+    """POST of several writes."""
+    required = (428,) if any(r.require_if_match for r in specification.resources.values()) else ()
+    done = {"description": "All was done.", "content": {"application/json": {"schema": of_service("BatchAnswer")}}}
+    refused = problems(400, 401, 403, 404, 409, 412, 413, 415, 422, *required, 429, 503, document=BatchProblem)
+    return {
+        "operationId": names.operation("", "run_batch"),
+        "summary": "Create, change and delete several records: all or nothing",
+        "description": "Each is judged on what those before it left. `$0.id` is the id of what the first is about.",
+        "tags": ["batch"],
+        "responses": _response(200, done) | refused,
+        "parameters": [IDEMPOTENCY],
+        "security": [{}, BEARER],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": of_service("BatchRequest")}}},
+    }
+
+
+def _of_batch(specification: Specification, names: Names, bodies: Mapping[str, Any]) -> tuple[Schema, Schema]:
+    """The schemas of a batch: those of resources, and the service's own. `bodies` are of single requests."""
+    about = "An id, or that of what an earlier operation is about."
+    record: Schema = {"type": "string", "pattern": f"^({REFERENCE}|{_ANY_CASE})$", "description": about}
+    found: Schema = {}
+    operations: list[Schema] = []
+    for name, resource in specification.resources.items():
+        naming = [resource.parent, *(field.name for field in resource.references())]
+        held: Schema = {"if_match": {"type": "string", "description": "The validator of the record that is meant."}}
+        need = ["if_match"] if resource.require_if_match else []
+        for action, what, alone, inside in (
+            ("create", What.CREATE_OPERATION, What.CREATE, What.CREATE_IN_BATCH),
+            ("update", What.UPDATE_OPERATION, What.UPDATE, What.UPDATE_IN_BATCH),
+            ("delete", What.DELETE_OPERATION, None, None),
+        ):
+            properties: Schema = {
+                "action": {"type": "string", "const": action},
+                "resource": {"type": "string", "const": name},
+            }
+            if action != "create":
+                properties["id"] = record | {EXAMPLE: example_id(name)}
+            if alone is not None and inside is not None:
+                body = bodies[names.of(name, alone)]
+                named = {
+                    key: (nullable(record) if "null" in schema.get("type", ()) else record) | {EXAMPLE: schema[EXAMPLE]}
+                    for key, schema in body["properties"].items()
+                    if key in naming
+                }
+                properties["body"] = {COMPONENT: names.of(name, inside if named else alone)}
+                if named:
+                    found[names.of(name, inside)] = {**body, "properties": {**body["properties"], **named}}
+            required = [*properties, *(need if action != "create" else [])]
+            found[names.of(name, what)] = _object(properties if action == "create" else properties | held, required)
+            operations.append({COMPONENT: names.of(name, what)})
+    answers = [{COMPONENT: names.of(name, What.ANSWER)} for name in specification.resources]
+    item: Schema = {
+        "status": {"type": "integer", "enum": [200, 201, 204]},
+        "id": UUID,
+        "etag": _ETAG["ETag"]["schema"],
+        "record": of_service("BatchRecord"),
+    }
+    many = {"type": "array", "minItems": 1, "maxItems": MOST_OPERATIONS, "items": of_service("BatchOperation")}
+    return found, {
+        "BatchRequest": _object({"operations": many}, ["operations"]),
+        "BatchOperation": {"oneOf": operations},
+        "BatchAnswer": _object({"items": {"type": "array", "items": of_service("BatchItem")}}, ["items"]),
+        "BatchItem": _object(item, ["status", "id"]),
+        "BatchRecord": {"anyOf": answers},
+    }
+
+
+_ANY_CASE = UUID_PATTERN.replace("a-f", "a-fA-F")
+
+
+def _object(properties: Schema, required: list[str]) -> Schema:
+    return {"type": "object", "additionalProperties": False, "properties": properties, "required": required}
+
+
 def install(
     app: FastAPI,
     specification: Specification,
@@ -359,16 +479,20 @@ def _render(
                 operation["security"].append({"password": []})
             operation["responses"] = dict(sorted((of_connection | operation["responses"]).items()))
     components = document.setdefault("components", {})
-    of_service = _defined([(Problem, "serialization"), *((model, "validation") for model in others)])
-    of_service[RESOURCES] = {"type": "string", "enum": list(specification.resources)}
+    models: list[type[BaseModel]] = [BatchProblem, *others]
+    own = _defined([(Problem, "serialization"), *((model, "validation") for model in models)])
+    of_resources = _of_resources(resources, members, links)
+    in_batch, of_batch = _of_batch(specification, names, of_resources)
+    own |= of_batch
+    own[RESOURCES] = {"type": "string", "enum": list(specification.resources)}
     of_routes = components.get("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         of_routes.pop(unused, None)
-    service, routes = ({name: names.other(name) for name in sorted(found)} for found in (of_service, of_routes))
-    written = {name: _written(schema, {}) for name, schema in _of_resources(resources, members, links).items()}
-    written |= {service[name]: _written(schema, service, service) for name, schema in of_service.items()}
+    service, routes = ({name: names.other(name) for name in sorted(found)} for found in (own, of_routes))
+    written = {name: _written(schema, {}) for name, schema in (of_resources | in_batch).items()}
+    written |= {service[name]: _written(schema, service, service) for name, schema in own.items()}
     written |= {routes[name]: _written(schema, routes) for name, schema in of_routes.items()}
-    components["schemas"] = dict(sorted(written.items()))
+    components["schemas"] = {name: _with_example(written[name], written) for name in sorted(written)}
     document["paths"] = _written(document["paths"], routes, service)
     password = {"tokenUrl": "/auth/token", "refreshUrl": "/auth/token", "scopes": {}}
     components["securitySchemes"] = {
@@ -383,6 +507,15 @@ def _render(
         "cookie": {"type": "apiKey", "in": "cookie", "name": REFRESH_COOKIE},
     }
     return document
+
+
+def _with_example(schema: Schema, components: Schema) -> Schema:
+    """A component as it is shown; what is an object, with an example."""
+    found: Schema = without_hints(schema)
+    if "properties" in schema or "oneOf" in schema:
+        with suppress(LookupError):
+            found["examples"] = [example(schema, components)]
+    return found
 
 
 def _of_resources(
@@ -426,6 +559,8 @@ def _written(schema: Any, refs: Mapping[str, str], service: Mapping[str, str] = 
             found["$ref"] = COMPONENTS + refs.get(name, name)
         elif key == "properties":
             found[key] = {name: _written(part, refs, service) for name, part in value.items()}
+        elif key == EXAMPLE:
+            found[key] = value
         elif key in ("const", "default", "enum", "example"):
             found |= {} if value is None else {key: value}
         elif not (key == "title" and isinstance(value, str)):

@@ -28,13 +28,13 @@ from adapters.http.messages import (
     unchanged,
     write_beside,
 )
-from adapters.http.schemas import ResourceModels, check
+from adapters.http.schemas import ResourceModels, by_engine, check
 from application.ports import Work
 from application.records import RecordUseCases
 from domain.errors import Refusal, Unavailable
 from domain.expansion import WHOLE
 from domain.ownership import Actor
-from domain.specification.model import ENGINE_FIELDS, Resource, Specification
+from domain.specification.model import Resource, Specification
 
 log = logging.getLogger("freehold.http")
 
@@ -128,7 +128,7 @@ class RecordHandlers:
         self._models = models
         self._records = records
         self._idempotent = idempotent
-        self._by_engine = {*ENGINE_FIELDS, *(f.name for f in resource.fields.values() if f.by_engine)}
+        self._by_engine = by_engine(resource)
         self.parameters = ListParameters(specification, resource)
         self.path = f"/v{specification.major}/{resource.plural}"
 
@@ -138,7 +138,15 @@ class RecordHandlers:
         query_string: bytes = scope["query_string"]
         asked = self.parameters.parse(query_string, actor.account is not None or actor.link is not None)
         found = await self._records.list(
-            actor, self._name, asked.filters, asked.sort, asked.limit, asked.cursor, asked.counted, asked.wanted
+            actor,
+            self._name,
+            asked.filters,
+            asked.sort,
+            asked.limit,
+            asked.cursor,
+            asked.counted,
+            asked.wanted,
+            asked.words,
         )
         if asked.wanted.ways:
             write_beside(found.items)
@@ -169,7 +177,7 @@ class RecordHandlers:
         wanted, query_string = WHOLE, scope["query_string"]
         if query_string:
             self._records.admit(actor, self._name, "open")
-            wanted = self.parameters.selection.parse(query_string, actor.account is not None)
+            wanted = self.parameters.selection.parse(query_string, actor.account is not None or actor.link is not None)
         seen = await self._records.get(actor, self._name, record_id(scope), wanted)
         if wanted.ways:
             write_beside([seen])
