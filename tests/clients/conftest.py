@@ -4,7 +4,6 @@ Without node, or without what the locks name, these tests are skipped; `test --a
 """
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -15,11 +14,10 @@ from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
+import httpx
 import pytest
 
-from adapters.specification_file import parse
-from entrypoints.comparing import openapi_of
-from tests.application.world import EXAMPLES, example
+from tests.application.world import EXAMPLES
 from tests.serving import process
 
 HERE = Path(__file__).resolve().parent
@@ -107,27 +105,27 @@ def python() -> Path:
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
-    """Serves an example, once for all tests; its URL."""
+    """Serves an example, or what has odd names, once for all tests; its URL."""
     with ExitStack() as stack:
 
         @cache
         def url(name: str) -> str:
             folder = tmp_path_factory.mktemp(name)
-            shutil.copy(EXAMPLES / name / "freehold.yaml", folder)
+            text = ODD if name == "odd" else (EXAMPLES / name / "freehold.yaml").read_text("utf-8")
+            (folder / "freehold.yaml").write_text(text, "utf-8")
             return stack.enter_context(process(folder, "dev", "--yes")).url
 
         yield url
 
 
 @pytest.fixture(scope="session")
-def documents() -> dict[str, Path]:
-    """What is served about the examples, and of an app in which everything has an odd name; in files, by name."""
+def documents(serve: Callable[[str], str]) -> dict[str, Path]:
+    """What is served about the examples, and about an app in which everything has an odd name; in files, by name."""
     shutil.rmtree(GENERATED, ignore_errors=True)
     GENERATED.mkdir()
-    specifications = {"odd": parse(ODD), **{name: example(name) for name in SIX}}
-    found = {name: GENERATED / f"{name}.json" for name in specifications}
-    for name, specification in specifications.items():
-        found[name].write_text(json.dumps(openapi_of(specification)), "utf-8")
+    found = {name: GENERATED / f"{name}.json" for name in ("odd", *SIX)}
+    for name, file in found.items():
+        file.write_bytes(httpx.get(f"{serve(name)}/openapi.json").raise_for_status().content)
     return found
 
 

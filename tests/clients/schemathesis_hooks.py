@@ -11,6 +11,7 @@ MARY = {"email": "mary@example.com", "password": "correct horse battery"}
 UNTOLD = {
     *("bad_cursor", "invalid_link", "not_found", "not_a_member", "wrong"),  # depends on what is stored
     *("past", "too_late"),  # on the time
+    "idempotency_key_reused",  # on what the key was sent with before
     "bad_reference",  # which operations of a batch stand before it
     *("too_common", "too_obvious"),  # on a list of thousands
     "repeated",  # the pattern of `sort` cannot say that no field is in it twice

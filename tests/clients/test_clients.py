@@ -1,11 +1,15 @@
 """Clients that others' generators make of the served documents: they compile strictly, and they work."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.clients.conftest import GENERATED, HERE, SIX, run, together
+
+LONG = os.environ.get("FREEHOLD_TEST_SCHEMATHESIS")
+"""so many examples of each operation, and every phase"""
 
 
 @pytest.fixture(scope="session")
@@ -71,9 +75,10 @@ def test_a_client_in_python_works(packages: Path, serve: Callable[[str], str]) -
 @pytest.mark.parametrize("name", SIX)
 def test_schemathesis_finds_nothing(name: str, python: Path, serve: Callable[[str], str]) -> None:
     """Every operation and check, in sequences that follow from the document; see `schemathesis_hooks.py`."""
+    phases = "examples,coverage,fuzzing,stateful" if LONG else "examples,fuzzing,stateful"
     run(
         *(python / "schemathesis", "run", f"{serve(name)}/openapi.json", "--checks", "all", "--seed", "1"),
-        *("--phases", "examples,fuzzing,stateful", "--max-examples", "2", "--continue-on-failure", "--no-color"),
+        *("--phases", phases, "--max-examples", LONG or "2", "--continue-on-failure", "--no-color"),
         SCHEMATHESIS_HOOKS="schemathesis_hooks",
         FREEHOLD_URL=serve(name),
         PYTHONPATH=str(HERE),

@@ -1,4 +1,5 @@
 import { createNotebook, deleteNotebook, getNotebook, listNotebooks, refresh, register, updateNotebook } from "../.generated/hey-api/notes";
+import type { NotebookList } from "../.generated/hey-api/notes";
 import { client as api } from "../.generated/hey-api/notes/client.gen";
 import { tell, url, type Client } from "./story";
 
@@ -18,7 +19,12 @@ const client: Client = {
   },
   async page(starts, cursor) {
     const { data } = await listNotebooks({ query: { title_starts: starts, limit: 1, cursor } });
-    return { titles: data!.items.map((notebook) => notebook.title ?? ""), next: data!.next_cursor };
+    const whole = data as NotebookList;
+    return { titles: whole.items.map((notebook) => notebook.title), next: whole.next_cursor };
+  },
+  async find(words) {
+    const { data } = await listNotebooks({ query: { q: words, fields: ["title"] } });
+    return data!.items.map((part) => part.title);
   },
   async rename(id, version, title) {
     const { data, error, response } = await updateNotebook({

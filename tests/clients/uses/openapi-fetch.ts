@@ -1,5 +1,5 @@
 import createClient from "openapi-fetch";
-import type { paths } from "../.generated/openapi-typescript/notes";
+import type { components, paths } from "../.generated/openapi-typescript/notes";
 import { tell, url, type Client } from "./story";
 
 let token = "";
@@ -24,7 +24,12 @@ const client: Client = {
   },
   async page(starts, cursor) {
     const { data } = await api.GET("/v1/notebooks", { params: { query: { title_starts: starts, limit: 1, cursor } } });
-    return { titles: data!.items.map((notebook) => notebook.title ?? ""), next: data!.next_cursor };
+    const whole = data as components["schemas"]["NotebookList"];
+    return { titles: whole.items.map((notebook) => notebook.title), next: whole.next_cursor };
+  },
+  async find(words) {
+    const { data } = await api.GET("/v1/notebooks", { params: { query: { q: words, fields: ["title"] } } });
+    return data!.items.map((part) => part.title);
   },
   async rename(id, version, title) {
     const params = { path: { id }, header: { "If-Match": version } };

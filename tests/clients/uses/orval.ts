@@ -1,6 +1,7 @@
 import {
   createNotebook, deleteNotebook, getNotebook, listNotebooks, refresh, register, updateNotebook,
 } from "../.generated/orval/notes";
+import type { NotebookList } from "../.generated/orval/notes";
 import { tell, url, type Client } from "./story";
 
 let token = "";
@@ -28,7 +29,13 @@ const client: Client = {
   async page(starts, cursor) {
     const found = await listNotebooks({ title_starts: starts, limit: 1, cursor });
     if (found.status !== 200) throw new Error(found.data.code);
-    return { titles: found.data.items.map((notebook) => notebook.title ?? ""), next: found.data.next_cursor };
+    const whole = found.data as NotebookList;
+    return { titles: whole.items.map((notebook) => notebook.title), next: whole.next_cursor };
+  },
+  async find(words) {
+    const found = await listNotebooks({ q: words, fields: ["title"] });
+    if (found.status !== 200) throw new Error(found.data.code);
+    return found.data.items.map((part) => part.title);
   },
   async rename(id, version, title) {
     const changed = await updateNotebook(id, { title }, { headers: { "If-Match": version } });

@@ -14,6 +14,8 @@ export interface Client {
   create(title: string): Promise<{ id: string; version: string }>;
   /** A page of one notebook whose title begins so; its titles, and where the next page begins. */
   page(starts: string, cursor?: string): Promise<{ titles: string[]; next: string | null }>;
+  /** The titles, and nothing else, of the notebooks whose texts have each of these words. */
+  find(words: string): Promise<(string | undefined)[]>;
   /** Changes a title where the version is this one; the status and the code of the error. */
   rename(id: string, version: string, title: string): Promise<{ status: number; code?: string; title?: string }>;
   /** Deletes; the status. */
@@ -35,6 +37,7 @@ export async function tell(client: Client, email: string): Promise<void> {
   if (first.next === null) throw new Error("there is a second page");
   const second = await client.page("Garden", first.next);
   same([first.titles, second.titles, second.next], [["Garden: trees"], ["Garden: beds"], null]);
+  same(await client.find("trees Garden"), ["Garden: trees"]);
   const { id, version } = made[2]!;
   same(await client.rename(id, version, "Home"), { status: 200, title: "Home" });
   same(await client.rename(id, version, "Castle"), { status: 412, code: "precondition_failed" });

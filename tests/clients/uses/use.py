@@ -6,10 +6,12 @@ from notes_client import AuthenticatedClient, Client
 from notes_client.api.identity import refresh, register
 from notes_client.api.notebooks import create_notebook, delete_notebook, get_notebook, list_notebooks, update_notebook
 from notes_client.models import (
+    ListNotebooksFieldsItem,
     Notebook,
     NotebookCreate,
     NotebookList,
     NotebookUpdate,
+    PartOfNotebookList,
     Problem,
     RefreshRequest,
     Registration,
@@ -48,6 +50,9 @@ def main(url: str) -> None:
             break
         cursor = found.next_cursor
     assert pages == [["Garden: trees"], ["Garden: beds"]]
+    some = list_notebooks.sync(client=client, q="trees Garden", fields=[ListNotebooksFieldsItem.TITLE])
+    assert isinstance(some, PartOfNotebookList)
+    assert [part.title for part in some.items] == ["Garden: trees"]
     (*_, (last, version)) = versions.items()
     renamed = update_notebook.sync(client=client, id=last, if_match=version, body=NotebookUpdate(title="Home"))
     assert isinstance(renamed, Notebook)
