@@ -6,8 +6,7 @@ above, or on one that a reference names, is about another table. That column is 
 the foreign key to the other one includes it, so that the database itself keeps both the same.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from hashlib import blake2s
 from itertools import product
 from typing import Any
@@ -16,16 +15,13 @@ from sqlalchemy import ColumnElement, bindparam
 
 from domain.ownership import OF_LINKS
 from domain.specification.model import (
-    AccountField,
     Anyone,
     Can,
     Condition,
     Field,
     Kind,
-    Owner,
     Path,
     Resource,
-    Role,
     Rule,
     SignedIn,
     Specification,
@@ -73,38 +69,6 @@ def _alternatives(
 def _goes_up(specification: Specification, resource: str, way: Path) -> bool:
     """Whether every hop leads to a parent."""
     return all(hop.field == specification.at(resource, way[:i]).parent for i, hop in enumerate(way))
-
-
-def implies(specification: Specification, resource: str, rule: Rule, other: Rule, way: Path = ()) -> bool:
-    """Whether by their words alone whoever a rule allows is allowed by the other at the end of a way up, too.
-
-    Each alternative then asks for all that some alternative of the other asks for. False says nothing.
-    """
-    stronger, weaker = (
-        [{_placed(specification, resource, *each) for each in branch} for branch in found]
-        for found in (branches(specification, rule, resource), branches(specification, other, resource, way))
-    )
-    return all(any(all(_covered(term, asked) for term in least) for least in weaker) for asked in stronger)
-
-
-def _placed(specification: Specification, resource: str, path: Path, term: Term) -> tuple[Path, Term]:
-    """A term with all of its way in one place. The owner is the same all the way up."""
-    if isinstance(term, Owner | Role | AccountField | Condition):
-        path, term = path + term.path, replace(term, path=())
-    while isinstance(term, Owner) and path and path[-1].field == specification.at(resource, path[:-1]).parent:
-        path = path[:-1]
-    return path, term
-
-
-def _covered(least: tuple[Path, Term], asked: Iterable[tuple[Path, Term]]) -> bool:
-    """Whether a term holds where these do: it is one of them, or a weaker role of the same record."""
-    path, term = least
-    if not isinstance(term, Role):
-        return least in asked
-    roles = (
-        each.roles for way, each in asked if isinstance(each, Role) and (way, each.resource) == (path, term.resource)
-    )
-    return any(set(strong) <= set(term.roles) for strong in roles)
 
 
 def held(specification: Specification, resource: str, branch: Branch) -> dict[tuple[Path, Condition], str]:

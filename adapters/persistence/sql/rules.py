@@ -19,7 +19,8 @@ from sqlalchemy.sql.expression import Alias
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow, SecretLinkRow, table_of
 from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.dialects import DAY, DECIMAL, INSTANT, TEXT, UUID, in_column_order
-from adapters.persistence.sql.public import Branch, Term, branches, column_name, implies
+from adapters.persistence.sql.implied import Implied
+from adapters.persistence.sql.public import Branch, Term, branches, column_name
 from adapters.persistence.sql.tables import Tables, owner_column
 from domain.judging import by_own_ladder
 from domain.ownership import OF_LINKS
@@ -121,6 +122,7 @@ class RuleCompiler:
         self.tables = tables
         self.specification = tables.specification
         self.asker = asker
+        self._implied = Implied(self.specification)
         self.signed_in = asker is Asker.ACCOUNT
         self.holdings = _LINKS if asker is Asker.LINK else _MEMBERS
         """where the caller has its roles, by record"""
@@ -151,11 +153,8 @@ class RuleCompiler:
 
     def opens(self, at: At, given: Rule, way: Path = ()) -> ColumnElement[bool]:
         """Whether whom a rule allows can open the record, or one above; not asked where the rule says so by itself."""
-        there = self.specification.at(at.resource, at.path + way)
         resource = self.specification.at(at.resource, at.path)
-        if implies(self.specification, resource.name, given, there.rule("open"), way):
-            return true()
-        return self.may("open", at.on(way))
+        return true() if self._implied.opens(resource.name, given, way) else self.may("open", at.on(way))
 
     def on_rule(self, rule: Rule, at: At) -> ColumnElement[bool]:
         """Any grant."""
@@ -392,7 +391,7 @@ class RuleCompiler:
         resource = self.specification.resources[resource_name]
         if name == resource.parent:
             up, seen = (Hop(name, name),), (*resource.rule("open"), *resource.rule("read"))
-            if implies(self.specification, resource_name, seen, self.specification.resources[name].rule("open"), up):
+            if self._implied.opens(resource_name, seen, up):
                 return None
             return lambda at: self.may("open", at.on(up))
         field = resource.fields.get(name)
