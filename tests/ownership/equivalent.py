@@ -64,6 +64,10 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "_end_link: and_, without _LINKS.c.resource == resource",
     ),
     "it is never so where this is asked": (
+        "placing: () if resource.parent is None else (Hop(resource.parent, resource.parent),)"
+        " → (Hop(resource.parent, resource.parent),)",
+        "placing: self.opens(at, resource.rule('create'), up) if up else true()"
+        " → self.opens(at, resource.rule('create'), up)",
         "exists: further is None or joined is None, without further is None",
         "exists: further is None or joined is None, without joined is None",
         "exists: true() if way.first is None else way.first → way.first",

@@ -330,6 +330,14 @@ resources:
         - anyone when house.shut is yes and house.style is fine
         - signed in when due is past
         - signed in when twin.twin.tick is yes
+  crate:
+    owner: account
+    fields: {text: text}
+    can: {create: signed in, read: owner}
+  apple:                           # who may put it anywhere opens only its own crates
+    owner: crate
+    fields: {text: text}
+    can: {create: signed in, read: owner, move: signed in}
 """.replace("LONG", "a" * SORTED_CHARACTERS)
 
 FEW = """

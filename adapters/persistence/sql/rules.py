@@ -390,8 +390,8 @@ class RuleCompiler:
         """The condition under which the caller sees a column, None for always."""
         resource = self.specification.resources[resource_name]
         if name == resource.parent:
-            up, seen = (Hop(name, name),), (*resource.rule("open"), *resource.rule("read"))
-            if self._implied.opens(resource_name, seen, up):
+            up = (Hop(name, name),)
+            if self._implied.opens(resource_name, resource.rule("open"), up):
                 return None
             return lambda at: self.may("open", at.on(up))
         field = resource.fields.get(name)
