@@ -20,7 +20,7 @@ from tests.ownership.cases import Case, Trial
 from tests.ownership.equivalent import EQUIVALENT
 from tests.ownership.mutation import Mutant, Program, Switch
 
-CORPUS = ("words", "corner", "few")
+CORPUS = ("words", "corner", "few", "crates")
 """the specifications whose worlds are asked"""
 LEFT_OUT = ("most_asked", "indexed", "carried", "column_name", "nullable")
 """functions that decide nothing: what is prepared before it is asked for, and what tables hold besides"""

@@ -234,7 +234,8 @@ class Policies:
         yield Policy(plural, "INSERT", None, self._text(and_(own, placed, opens, *readable.values()), table))
         steps = [step.rule for steps in resource.steps.values() for step in steps]
         updates = rules.on_rule(resource.rule("update"), at)
-        using = rules.opening((*resource.rule("update"), *resource.rule("move"), *chain.from_iterable(steps)), at)
+        changing = dict.fromkeys(chain(resource.rule("update"), resource.rule("move"), *steps))
+        using = rules.opening(tuple(changing), at)
         check = or_(updates, self._steps(resource)) if steps else updates
         if resource.rule("move"):
             stays = self._same(resource, str(resource.parent))
