@@ -3,8 +3,10 @@
 A filter looks at the value as the caller sees it. What is empty satisfies none but `set=false`, and no word is in it.
 """
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from domain.specification.model import Kind, Specification
@@ -32,9 +34,14 @@ class Operator(StrEnum):
 SEVERAL = (Operator.EQUAL, Operator.NOT)
 """those that take several values: any of them, or none of them"""
 _ORDER = (Operator.GREATER, Operator.AT_LEAST, Operator.LESS, Operator.AT_MOST)
+_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
+"""what every reading of a specification folds alike"""
+BLANK = r"[\t-\r \u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+"""between words: the same to every dialect of regular expressions, which `\\s` is not"""
 MOST_WORDS = 10
 MOST_CHARACTERS = 200
 """of what is searched for"""
+_BLANKS = re.compile(f"{BLANK}+")
 ORDERED = (Kind.INTEGER, Kind.NUMBER, Kind.DECIMAL, Kind.DATE, Kind.TIME)
 
 
@@ -80,18 +87,24 @@ def searched(specification: Specification, resource: str) -> tuple[str, ...]:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """What `q` asks for: words between whitespace, each once. Raises `ValueRefused` for none and for too many."""
-    found = tuple(dict.fromkeys(accept_text(text).split()))
+    """What `q` asks for: words between whitespace, folded, each once. Raises `ValueRefused` for none and too many."""
+    each = [word for word in _BLANKS.split(folded(accept_text(text))) if word]
+    found = tuple(dict.fromkeys(each))
     if not found:
         raise ValueRefused("length", "This must have a word in it.")
     if len(text) > MOST_CHARACTERS:
         raise ValueRefused("length", f"This can have at most {MOST_CHARACTERS} characters; it has {len(text)}.")
-    if len(text.split()) > MOST_WORDS:
+    if len(each) > MOST_WORDS:
         raise ValueRefused("too_many", f"At most {MOST_WORDS} words can be given.")
     return found
 
 
+def folded(text: str) -> str:
+    """With small letters in place of A to Z. Beyond them SQLite, PostgreSQL and Python fold each in their own way."""
+    return text.translate(_SMALL)
+
+
 def holds(asked: Iterable[str], texts: Iterable[str | None]) -> bool:
-    """Whether each word stands in one of the texts (None where it is empty); upper and lower case are told apart."""
-    there = [text for text in texts if text is not None]
+    """Whether each word, as `words` gives it, stands in one of the texts (None where it is empty)."""
+    there = [folded(text) for text in texts if text is not None]
     return all(any(word in text for text in there) for word in asked)
