@@ -1,5 +1,6 @@
 """API keys and the engine's: make, list, revoke, and know the caller by one. Each use case commits itself."""
 
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from domain.account import Account
 from domain.api_key import ACTIONS, LONGEST_LIFE, LONGEST_NAME, MOST_KEYS, ApiKey
 from domain.audit import Event
 from domain.errors import Conflict, FieldError, Invalid, NotAuthenticated, NotFound
+from domain.filtering import WORD
 from domain.ownership import Actor
 from domain.specification.model import Specification
 from domain.values import ValueRefused, accept_text
@@ -158,7 +160,7 @@ class ApiKeyUseCases:
     ) -> None:
         errors = []
         try:
-            if not 1 <= len(accept_text(name).strip()) <= len(name) <= LONGEST_NAME:
+            if not re.search(WORD, accept_text(name)) or len(name) > LONGEST_NAME:
                 raise ValueRefused("length", f"This must have 1 to {LONGEST_NAME} characters.")
         except ValueRefused as error:
             errors.append(FieldError("name", error.code, str(error)))

@@ -38,6 +38,8 @@ _SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 """what every reading of a specification folds alike"""
 BLANK = r"[\t-\r \u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 """between words: the same to every dialect of regular expressions, which `\\s` is not"""
+WORD = BLANK.replace("[", "[^", 1)
+"""a character of one"""
 MOST_WORDS = 10
 MOST_CHARACTERS = 200
 """of what is searched for"""

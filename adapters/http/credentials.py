@@ -21,6 +21,7 @@ from application.records import LARGEST_LIMIT
 from application.second_factors import SecondFactorUseCases
 from domain.api_key import LONGEST_NAME, ApiKey
 from domain.audit import Event
+from domain.filtering import WORD
 from domain.ownership import Actor
 from domain.values import accept, instant_text
 
@@ -52,7 +53,7 @@ class KeyCreate(Body):
     """What a new key is for."""
 
     password: Password
-    name: str = Field(min_length=1, max_length=LONGEST_NAME)
+    name: str = Field(min_length=1, max_length=LONGEST_NAME, json_schema_extra={"pattern": WORD})
     actions: list[Literal["read", "create", "update", "delete", "share", "members"]] = Field(min_length=1)
     resources: list[Annotated[str, WithJsonSchema({OF_SERVICE: RESOURCES})]] = Field(min_length=1)
     expires_at: Expiry
