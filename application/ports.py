@@ -15,6 +15,7 @@ from domain.api_key import ApiKey
 from domain.audit import Event
 from domain.errors import FreeholdError
 from domain.filtering import Operator
+from domain.invitation import Invitation
 from domain.mail import Letter, Link
 from domain.membership import Membership
 from domain.ownership import Actor, Facts
@@ -190,6 +191,44 @@ class Records(RecordsRead, Protocol):
 
     async def end_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
         """Remove a membership. Raises `Conflict` where it is gone or not the actor's to end."""
+
+
+class InvitationsRead(Protocol):
+    """Invitations to records, as those see them whom they are about."""
+
+    async def waiting_for(self, actor: Actor, limit: int, now: datetime) -> Sequence[Invitation]:
+        """Those that wait for the actor's account, newest first, of any resource.
+
+        Raises `NotAuthenticated` when the actor's session has ended; so do the others.
+        """
+
+
+class Invitations(InvitationsRead, Protocol):
+    """Invitations inside a unit of work. One that no longer counts is as good as none."""
+
+    async def on_record(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Sequence[Invitation]:
+        """Those that wait on a record that the actor may share, newest first; none where it may not."""
+
+    async def get(self, actor: Actor, invitation_id: str, token_hash: str | None, now: datetime) -> Invitation | None:
+        """The invitation, or None where it is not the actor's to answer (see `Invitation.is_for`)."""
+
+    async def put(self, actor: Actor, invitation: Invitation, now: datetime) -> None:
+        """Store an invitation, in place of one to the same address on the same record.
+
+        Raises `Conflict` where that is not the actor's to do (see `domain.judging.may_invite`, `may_give`).
+        """
+
+    async def answer(self, actor: Actor, invitation: Invitation, token_hash: str | None, now: datetime) -> None:
+        """Remove an invitation that is the actor's to answer. Raises `Conflict` where it is gone, or is not."""
+
+    async def withdraw(self, actor: Actor, invitation: Invitation, now: datetime) -> None:
+        """Remove an invitation to what the actor may give on the record. Raises `Conflict` where it is gone, or not."""
+
+    async def prove(self, email: str, account: str) -> None:
+        """Give those that wait for an address, and are nobody's yet, to the account that has proven it."""
+
+    async def seal(self, invitation_id: str, token_hash: str, now: datetime) -> bool:
+        """Store by what token it can be answered, in place of an earlier one. False where there is none to answer."""
 
 
 # --- accounts and sessions -----------------------------------------------------------------
@@ -440,6 +479,10 @@ class Work(Protocol):
     def letters(self) -> Letters:
         """The outbox."""
 
+    @property
+    def invitations(self) -> Invitations:
+        """Invitations to records."""
+
     async def commit(self) -> None:
         """Keep everything, durably, before returning. Raises `Unavailable` where that fails; then nothing is kept."""
 
@@ -506,6 +549,10 @@ class Store(Protocol):
     @property
     def letters(self) -> LettersRead:
         """The outbox as committed."""
+
+    @property
+    def invitations(self) -> InvitationsRead:
+        """Invitations as committed."""
 
     @property
     def second_factors(self) -> SecondFactorsRead:

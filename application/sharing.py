@@ -41,10 +41,9 @@ class SharingUseCases:
         self.admit_sharer(actor, resource)
         now = self._clock.now()
         async with self._store.work() as work:
-            facts = await self._open(work, actor, resource, record_id, now)
-            ladder = self._ladder(resource)
-            _within_cap(ladder, role, sharing_cap(actor, facts))
-            ends = _expiry(ladder, expires_at, now)
+            facts, ladder = await self.opened(work, actor, resource, record_id, now)
+            within_cap(ladder, role, sharing_cap(actor, facts))
+            ends = expiry(ladder, expires_at, now)
             if await work.accounts.get(account) is None:
                 raise Invalid(errors=(FieldError("account", "not_found", "There is no such account."),))
             return await self._store_new(work, actor, facts, account, role, ends, now)
@@ -56,8 +55,7 @@ class SharingUseCases:
         self.admit_sharer(actor, resource)
         now = self._clock.now()
         async with self._store.work() as work:
-            facts = await self._open(work, actor, resource, record_id, now)
-            ladder = self._ladder(resource)
+            facts, ladder = await self.opened(work, actor, resource, record_id, now)
             if not ladder.join_open:
                 missing = ("account", "role")
                 raise Invalid(errors=tuple(FieldError(n, "missing", "This field is required.") for n in missing))
@@ -77,15 +75,14 @@ class SharingUseCases:
         self.admit_sharer(actor, resource)
         now = self._clock.now()
         async with self._store.work() as work:
-            facts = await self._open(work, actor, resource, record_id, now)
-            ladder = self._ladder(resource)
+            facts, ladder = await self.opened(work, actor, resource, record_id, now)
             cap = sharing_cap(actor, facts)
-            _within_cap(ladder, role or ladder.weakest, cap)
+            within_cap(ladder, role or ladder.weakest, cap)
             present = await work.records.membership(actor, resource, record_id, account, now)
             if present is None:
                 raise NotFound
-            _within_cap(ladder, present.role, cap)
-            ends = present.expires_at if expires_at is None else _expiry(ladder, expires_at, now)
+            within_cap(ladder, present.role, cap)
+            ends = present.expires_at if expires_at is None else expiry(ladder, expires_at, now)
             changed = Membership(resource, record_id, account, role or present.role, ends)
             await work.records.put_membership(actor, changed, now)
             await _note(work, "member_changed", actor, changed, now)
@@ -112,25 +109,25 @@ class SharingUseCases:
         self, work: Work, actor: Actor, resource: str, record_id: str, account: str, now: datetime
     ) -> Membership | None:
         """Another's membership that the actor may end; None where there is none."""
-        facts = await self._open(work, actor, resource, record_id, now)
+        facts, ladder = await self.opened(work, actor, resource, record_id, now)
         cap = sharing_cap(actor, facts)
         if cap is None:
             raise Forbidden
         present = await work.records.membership(actor, resource, record_id, account, now)
         if present is not None:
-            _within_cap(self._ladder(resource), present.role, cap)
+            within_cap(ladder, present.role, cap)
         return present
 
-    def _ladder(self, resource: str) -> Ladder:
-        ladder = self._records.specification.resources[resource].ladder
-        assert ladder is not None, "only resources with roles have members"
-        return ladder
-
-    async def _open(self, work: Work, actor: Actor, resource: str, record_id: str, now: datetime) -> Facts:
+    async def opened(
+        self, work: Work, actor: Actor, resource: str, record_id: str, now: datetime
+    ) -> tuple[Facts, Ladder]:
+        """A record that the actor can open, held until the work ends, and its ladder. Raises `NotFound`."""
         facts = await work.records.load(actor, resource, record_id, now)
         if facts is None:
             raise NotFound
-        return facts
+        ladder = facts.resource.ladder
+        assert ladder is not None, "only resources with roles have members"
+        return facts, ladder
 
     async def _store_new(
         self,
@@ -153,7 +150,8 @@ class SharingUseCases:
         return membership
 
 
-def _within_cap(ladder: Ladder, role: str, cap: str | None) -> None:
+def within_cap(ladder: Ladder, role: str, cap: str | None) -> None:
+    """Raises `Invalid` for what is no role of the ladder, `Forbidden` above the cap."""
     if role not in ladder.roles:
         message = f"This must be one of {', '.join(ladder.roles)}."
         raise Invalid(errors=(FieldError("role", "not_one_of", message),))
@@ -161,7 +159,7 @@ def _within_cap(ladder: Ladder, role: str, cap: str | None) -> None:
         raise Forbidden
 
 
-def _expiry(ladder: Ladder, asked: datetime | None, now: datetime) -> datetime | None:
+def expiry(ladder: Ladder, asked: datetime | None, now: datetime) -> datetime | None:
     """The end of a membership: as asked, at most the ladder's; the ladder's where nothing is asked."""
     latest = longest(ladder, now)
     if asked is None:

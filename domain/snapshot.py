@@ -8,6 +8,7 @@ from typing import Any
 from domain.account import Account
 from domain.deletion import going, left_referring
 from domain.errors import Conflict
+from domain.invitation import Invitation
 from domain.membership import Membership
 from domain.ownership import Facts
 from domain.record import Record
@@ -29,6 +30,8 @@ class Snapshot:
     """by id"""
     records: Records
     memberships: Memberships = field(default_factory=dict)
+    invitations: dict[str, Invitation] = field(default_factory=dict)
+    """by id"""
     imagined: Record | None = None
     """a record as it would be, also where it refers to itself"""
 
@@ -40,7 +43,13 @@ class Snapshot:
     def copy(self) -> "Snapshot":
         """An independent snapshot."""
         records = {resource: dict(found) for resource, found in self.records.items()}
-        return replace(self, accounts=dict(self.accounts), records=records, memberships=dict(self.memberships))
+        return replace(
+            self,
+            accounts=dict(self.accounts),
+            records=records,
+            memberships=dict(self.memberships),
+            invitations=dict(self.invitations),
+        )
 
     # --- what there is -----------------------------------------------------------------------
 
@@ -105,7 +114,7 @@ class Snapshot:
         self.records[record.resource][record.id] = record
 
     def move(self, moved: Record) -> None:
-        """Have a record under another parent, with all below it; the memberships of all of it end.
+        """Have a record under another parent, with all below it; memberships and invitations on all of it end.
 
         Raises `Conflict` like the checks, on the way.
         """
@@ -141,6 +150,8 @@ class Snapshot:
     def _forget_members(self, records: set[str]) -> None:
         for key in [key for key in self.memberships if key[0] in records]:
             del self.memberships[key]
+        for invitation in [each.id for each in self.invitations.values() if each.record in records]:
+            del self.invitations[invitation]
 
 
 def unique_key(resource: Resource, unique: Unique, record: Record) -> tuple[Any, ...] | None:

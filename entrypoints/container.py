@@ -37,6 +37,7 @@ from adapters.tokens import JwtTokens
 from application.accounts import AccountUseCases, SignUp
 from application.api_keys import ApiKeyUseCases
 from application.history import HistoryUseCases
+from application.invitations import InvitationUseCases
 from application.mailing import Mailing
 from application.ports import Clock, Counters, Sealer
 from application.records import RecordUseCases
@@ -73,6 +74,10 @@ def _public_url(settings: Settings) -> str:
 
 def _app_name(specification: Specification) -> str:
     return specification.app
+
+
+def _invitations_path(specification: Specification) -> str:
+    return f"/v{specification.major}/invitations"
 
 
 def _staff_roles(specification: Specification) -> tuple[str, ...]:
@@ -184,11 +189,19 @@ class Container(containers.DeclarativeContainer):
     outgoing = providers.Singleton(_outgoing, settings, clock)
     public_url = providers.Singleton(_public_url, settings)
     mailing = providers.Singleton(
-        Mailing, store, clock, ids, outgoing, public_url, providers.Callable(_app_name, specification)
+        Mailing,
+        store,
+        clock,
+        ids,
+        outgoing,
+        public_url,
+        providers.Callable(_app_name, specification),
+        providers.Callable(_invitations_path, specification),
     )
 
     records = providers.Singleton(RecordUseCases, specification, store, clock, ids, cursors)
     sharing = providers.Singleton(SharingUseCases, records, store, clock)
+    invitations = providers.Singleton(InvitationUseCases, records, sharing, store, clock, ids, mailing, throttles)
     sessions = providers.Singleton(
         SessionUseCases, store, clock, ids, passwords, tokens, successors, throttles, mailing, challenges
     )
@@ -220,5 +233,5 @@ class Container(containers.DeclarativeContainer):
     watch = providers.Singleton(_watch, settings, store, database, tables, metrics, clock)
     ready = providers.Callable(_ready, watch)
     app = providers.Singleton(
-        build_app, specification, identity, auth, credentials, records, sharing, ready, allowed_origins
+        build_app, specification, identity, auth, credentials, records, sharing, invitations, ready, allowed_origins
     )

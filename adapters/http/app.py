@@ -13,12 +13,14 @@ from adapters.http.auth import BODIES
 from adapters.http.browsers import POLICY, STRICTEST, Origins, protective
 from adapters.http.credentials import CREDENTIAL_BODIES
 from adapters.http.identity import Identity
+from adapters.http.invitations import INVITATION_ANSWERS, AnsweringHandlers, InvitationHandlers
 from adapters.http.members import MemberHandlers, MemberModels, member_models
 from adapters.http.messages import encode
 from adapters.http.openapi import Operations
 from adapters.http.records import RecordHandlers, RecordRoute, add_route
 from adapters.http.schemas import models
 from adapters.http.service import openapi_route, service_router
+from application.invitations import InvitationUseCases
 from application.records import RecordUseCases
 from application.sharing import SharingUseCases
 from domain.specification.model import Specification
@@ -35,6 +37,7 @@ def build_app(
     credentials: APIRouter,
     records: RecordUseCases,
     sharing: SharingUseCases,
+    invitations: InvitationUseCases,
     ready: Callable[[], Awaitable[bool]],
     allowed_origins: Collection[str] = (),
 ) -> FastAPI:
@@ -66,15 +69,27 @@ def build_app(
         add_route(router, identity, "HEAD", many, handlers.list, None)
         if resource.ladder is not None:
             shared[name] = member_models(resource)
-            members = MemberHandlers(specification, resource, shared[name], sharing)
+            members = MemberHandlers(specification, resource, shared[name], sharing, invitations)
             add_route(router, identity, "GET", members.path, members.list, operations.list_members())
             add_route(router, identity, "POST", members.path, members.add, operations.add_member())
             member = f"{members.path}/{{account}}"
             add_route(router, identity, "PATCH", member, members.change, operations.change_member())
             add_route(router, identity, "DELETE", member, members.remove, operations.remove_member())
+            waiting = InvitationHandlers(specification, resource, invitations)
+            add_route(router, identity, "GET", waiting.path, waiting.list, operations.list_invitations())
+            one = f"{waiting.path}/{{invitation}}"
+            add_route(router, identity, "DELETE", one, waiting.withdraw, operations.withdraw_invitation())
+    if shared:
+        mine = AnsweringHandlers(specification, invitations)
+        add_route(app.router, identity, "GET", mine.path, mine.list, openapi.list_my_invitations())
+        accept, decline = (f"{mine.path}/{{id}}/{answer}" for answer in ("accept", "decline"))
+        add_route(app.router, identity, "POST", accept, mine.accept, openapi.accept_invitation())
+        add_route(app.router, identity, "POST", decline, mine.decline, openapi.decline_invitation())
     app.router.routes.extend([*auth.routes, *credentials.routes, *service_router(specification, ready).routes])
     openapi_route(app, encode)
-    openapi.install(app, specification, resources, shared, [*BODIES, *CREDENTIAL_BODIES])
+    openapi.install(
+        app, specification, resources, shared, [*BODIES, *CREDENTIAL_BODIES, *(INVITATION_ANSWERS if shared else [])]
+    )
     errors.install(app)
     app.outermost(Origins(allowed_origins))
     return app

@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field, WithJsonSchema
 
 from adapters.http.auth import Body, Id, Instant, Password, read_body, reads
 from adapters.http.identity import Identity
-from adapters.http.members import EXPIRY, Expiry
+from adapters.http.members import EXPIRY, Expiry, MaybeInstant
 from adapters.http.messages import encode
 from adapters.http.openapi import Responses, problems
-from adapters.http.schemas import INSTANT, UUID, nullable
+from adapters.http.schemas import UUID, nullable
 from application.api_keys import ApiKeyUseCases
 from application.history import HistoryUseCases
 from application.records import LARGEST_LIMIT
@@ -27,7 +27,6 @@ from domain.values import accept, instant_text
 NDJSON = "application/x-ndjson"
 PIECE = 65536
 """bytes of an export that are in memory at once"""
-MaybeInstant = Annotated[str | None, WithJsonSchema(nullable(INSTANT))]
 
 
 class PasswordAgain(Body):

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError
 from starlette.types import Receive, Scope
 
-from adapters.http.messages import PATCH_TYPES, Answer, encode, read_object
+from adapters.http.messages import PATCH_TYPES, Answer, encode, one_error, read_object
 from adapters.http.records import record_id
 from adapters.http.schemas import COMPONENT, INSTANT, UUID, Schema, check, class_name, nullable
+from application.invitations import InvitationUseCases
 from application.sharing import SharingUseCases
 from domain.errors import FieldError, Invalid, NotFound
+from domain.invitation import Invitation
 from domain.membership import Membership
 from domain.ownership import Actor
 from domain.specification.model import Field as SpecField
@@ -29,6 +32,12 @@ def _id(value: Any) -> str:
         raise PydanticCustomError("not_an_id", "This must be an id (a UUID).") from error
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise PydanticCustomError("not_a_text", "This must be a text.")
+    return value
+
+
 def _instant(value: Any) -> Any:
     try:
         return accept(EXPIRY, value)
@@ -37,6 +46,8 @@ def _instant(value: Any) -> Any:
 
 
 AccountId = Annotated[Any, PlainValidator(_id), WithJsonSchema(UUID)]
+Address = Annotated[Any, PlainValidator(_text), WithJsonSchema({"type": "string", "format": "email"})]
+MaybeInstant = Annotated[str | None, WithJsonSchema(nullable(INSTANT))]
 Expiry = Annotated[Any, PlainValidator(_instant), WithJsonSchema(INSTANT)]
 
 
@@ -48,6 +59,8 @@ class MemberModels:
     page: type[BaseModel]
     create: type[BaseModel]
     update: type[BaseModel]
+    invitation: type[BaseModel]
+    invitations: type[BaseModel]
     role: str
     """the component of its roles"""
     roles: Schema
@@ -64,7 +77,7 @@ def member_models(resource: Resource) -> MemberModels:
         __doc__="An account's role on a record, until `expires_at` where that is set.",
         account=(Annotated[str, WithJsonSchema(UUID)], ...),
         role=(Annotated[str, WithJsonSchema(named_role)], ...),
-        expires_at=(Annotated[str | None, WithJsonSchema(nullable(INSTANT))], ...),
+        expires_at=(MaybeInstant, ...),
     )
     page = create_model(
         f"MemberOf{name}List",
@@ -72,15 +85,15 @@ def member_models(resource: Resource) -> MemberModels:
         items=(list[answer], ...),
     )
     given_role = Annotated[Any, PlainValidator(_one_of(resource.ladder.roles)), WithJsonSchema(named_role)]
-    needed = None if resource.ladder.join_open else ...
     config = ConfigDict(extra="forbid", strict=True)
     create = create_model(
         f"MemberOf{name}Create",
         __config__=config,
-        __doc__="Whom to give which role."
+        __doc__="Whom to give which role: an account, or an e-mail address."
         + (" Nothing at all to join with the weakest one." if resource.ladder.join_open else ""),
-        account=(AccountId, needed),
-        role=(given_role, needed),
+        account=(AccountId, None),
+        email=(Address, None),
+        role=(given_role, None if resource.ladder.join_open else ...),
         expires_at=(Expiry, None),
     )
     update = create_model(
@@ -90,7 +103,25 @@ def member_models(resource: Resource) -> MemberModels:
         role=(given_role, None),
         expires_at=(Expiry, None),
     )
-    return MemberModels(answer, page, create, update, role, {"type": "string", "enum": list(resource.ladder.roles)})
+    roles: Schema = {"type": "string", "enum": list(resource.ladder.roles)}
+    return MemberModels(answer, page, create, update, *invitation_models(name, named_role), role, roles)
+
+
+def invitation_models(name: str, role: Schema) -> tuple[type[BaseModel], type[BaseModel]]:
+    """An invitation to a record of one resource, and a list of them; `role` is the schema of its roles."""
+    one = create_model(
+        f"InvitationTo{name}",
+        __doc__="A role that waits for an address. It says nothing of whether that has an account.",
+        id=(Annotated[str, WithJsonSchema(UUID)], ...),
+        email=(str, ...),
+        role=(Annotated[str, WithJsonSchema(role)], ...),
+        expires_at=(MaybeInstant, ...),
+        created_at=(Annotated[str, WithJsonSchema(INSTANT)], ...),
+    )
+    many = create_model(
+        f"InvitationTo{name}List", __doc__="The invitations that wait, newest first.", items=(list[one], ...)
+    )
+    return one, many
 
 
 def _one_of(roles: tuple[str, ...]) -> Callable[[Any], str]:
@@ -108,12 +139,18 @@ class MemberHandlers:
     """What the member routes of one resource do."""
 
     def __init__(
-        self, specification: Specification, resource: Resource, models: MemberModels, sharing: SharingUseCases
+        self,
+        specification: Specification,
+        resource: Resource,
+        models: MemberModels,
+        sharing: SharingUseCases,
+        invitations: InvitationUseCases,
     ) -> None:
         """Resolve everything that is the same for each request."""
         self._name = resource.name
         self._models = models
         self._sharing = sharing
+        self._invitations = invitations
         self.path = f"/v{specification.major}/{resource.plural}/{{id}}/members"
 
     async def list(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
@@ -122,17 +159,24 @@ class MemberHandlers:
         return Answer(200, encode({"items": [_shown(membership) for membership in found]}))
 
     async def add(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
-        """Give a role, or join."""
+        """Give a role, now or by an invitation; or join."""
         self._sharing.admit_sharer(actor, self._name)
         body = await read_object(scope, receive)
         check(self._models.create, body)
         if not body:
             added = await self._sharing.join(actor, self._name, record_id(scope))
             return Answer(201, encode(_shown(added)))
-        missing = [name for name in ("account", "role") if name not in body]
+        whom = "email" if "email" in body else "account"
+        missing = [name for name in (whom, "role") if name not in body]
         if missing:
             raise Invalid(errors=tuple(FieldError(name, "missing", "This field is required.") for name in missing))
+        if whom == "email" and "account" in body:
+            raise one_error("account", "not_both", "Send an account or an e-mail address, not both.")
         expires = None if "expires_at" not in body else accept(EXPIRY, body["expires_at"])
+        if whom == "email":
+            email, role = body["email"], body["role"]
+            invitation = await self._invitations.invite(actor, self._name, record_id(scope), email, role, expires)
+            return Answer(202, encode(sent(invitation)))
         account = accept_id(body["account"])
         added = await self._sharing.add(actor, self._name, record_id(scope), account, body["role"], expires)
         return Answer(201, encode(_shown(added)))
@@ -154,11 +198,26 @@ class MemberHandlers:
 
 
 def _shown(membership: Membership) -> dict[str, Any]:
-    ends = membership.expires_at
     return {
         "account": membership.account,
         "role": membership.role,
-        "expires_at": None if ends is None else instant_text(ends),
+        "expires_at": shown_end(membership.expires_at),
+    }
+
+
+def shown_end(ends: datetime | None) -> str | None:
+    """When a membership ends, in JSON."""
+    return None if ends is None else instant_text(ends)
+
+
+def sent(invitation: Invitation) -> dict[str, Any]:
+    """An invitation as who shares the record sees it."""
+    return {
+        "id": invitation.id,
+        "email": invitation.email,
+        "role": invitation.role,
+        "expires_at": shown_end(invitation.expires_at),
+        "created_at": instant_text(invitation.created_at),
     }
 
 

@@ -32,6 +32,8 @@ _WHY = {
 }
 OF_CONNECTION = (400, 408, 431)
 """what any request can be answered with before it reaches a route (`adapters/http/connection.py`)"""
+WAITING = "waiting for me"
+"""a tag"""
 BEARER: dict[str, list[str]] = {"bearer": []}
 Responses = dict[int | str, dict[str, Any]]
 _ETAG = {"ETag": {"description": "A strong validator of this representation.", "schema": {"type": "string"}}}
@@ -108,7 +110,7 @@ class Operations:
         return self._operation(
             f"list_{self._many}",
             f"List {self._words(self._many)}",
-            _response(200, self._json("The page.", self._models.page.__name__, link))
+            _response(200, _json("The page.", self._models.page.__name__, link))
             | problems(400, 401, 403, 422, 429, 503),
             parameters,
         )
@@ -116,7 +118,7 @@ class Operations:
     def create(self) -> dict[str, Any]:
         """POST to the collection."""
         location = {"Location": {"description": "The new record's path.", "schema": {"type": "string"}}}
-        created: Responses = {201: self._json("The new record.", self._models.answer.__name__, location | _ETAG)}
+        created: Responses = {201: _json("The new record.", self._models.answer.__name__, location | _ETAG)}
         return self._operation(
             f"create_{self._one}",
             f"Create a {self._words(self._one)}",
@@ -134,7 +136,7 @@ class Operations:
         return self._operation(
             f"get_{self._one}",
             f"Get a {self._words(self._one)}",
-            _response(200, self._json("The record.", self._models.answer.__name__, _ETAG))
+            _response(200, _json("The record.", self._models.answer.__name__, _ETAG))
             | not_modified
             | problems(401, 403, 404, 429, 503),
             [_path_parameter("id"), none_match],
@@ -143,7 +145,7 @@ class Operations:
     def update(self) -> dict[str, Any]:
         """PATCH of a record."""
         answers: Responses = {
-            200: self._json("The record as the caller sees it now.", self._models.answer.__name__, _ETAG),
+            200: _json("The record as the caller sees it now.", self._models.answer.__name__, _ETAG),
             204: {"description": "Done; the caller can no longer open it."},
         }
         return self._operation(
@@ -171,17 +173,19 @@ class Operations:
         return self._operation(
             f"list_members_of_{self._one}",
             f"List the members of a {self._words(self._one)}",
-            _response(200, self._json("The members that the caller may see.", f"MemberOf{self._class}List"))
+            _response(200, _json("The members that the caller may see.", f"MemberOf{self._class}List"))
             | problems(401, 403, 404, 429, 503),
             [_path_parameter("id")],
         )
 
     def add_member(self) -> dict[str, Any]:
         """POST to a record's members."""
+        invited = "The invitation, whether or not there is an account with the address."
         return self._operation(
             f"add_member_of_{self._one}",
             f"Share a {self._words(self._one)}",
-            _response(201, self._json("The membership.", f"MemberOf{self._class}"))
+            _response(201, _json("The membership.", f"MemberOf{self._class}"))
+            | _response(202, _json(invited, f"InvitationTo{self._class}"))
             | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
             [_path_parameter("id")],
             ("application/json",),
@@ -194,7 +198,7 @@ class Operations:
         return self._operation(
             f"update_member_of_{self._one}",
             f"Change a member of a {self._words(self._one)}",
-            _response(200, self._json("The membership.", f"MemberOf{self._class}"))
+            _response(200, _json("The membership.", f"MemberOf{self._class}"))
             | problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
             [_path_parameter("id"), _path_parameter("account")],
             ("application/json", "application/merge-patch+json"),
@@ -208,6 +212,26 @@ class Operations:
             f"Remove a member of a {self._words(self._one)}, or leave it",
             _response(204, {"description": "No longer a member."}) | problems(401, 403, 404, 429, 503),
             [_path_parameter("id"), _path_parameter("account")],
+            status=204,
+        )
+
+    def list_invitations(self) -> dict[str, Any]:
+        """GET of the invitations to a record."""
+        return self._operation(
+            f"list_invitations_to_{self._one}",
+            f"List the invitations to a {self._words(self._one)}",
+            _response(200, _json("Those that wait, newest first.", f"InvitationTo{self._class}List"))
+            | problems(401, 403, 404, 429, 503),
+            [_path_parameter("id")],
+        )
+
+    def withdraw_invitation(self) -> dict[str, Any]:
+        """DELETE of an invitation to a record."""
+        return self._operation(
+            f"withdraw_invitation_to_{self._one}",
+            f"Withdraw an invitation to a {self._words(self._one)}",
+            _response(204, {"description": "It can no longer be accepted."}) | problems(401, 403, 404, 409, 429, 503),
+            [_path_parameter("id"), _path_parameter("invitation")],
             status=204,
         )
 
@@ -236,10 +260,6 @@ class Operations:
             operation["requestBody"] = {"required": True, "content": {kind: {"schema": schema} for kind in body_types}}
         return operation
 
-    def _json(self, about: str, model: str, headers: Schema | None = None) -> dict[str, Any]:
-        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}}
-        return {"description": about, "content": content, **({"headers": headers} if headers else {})}
-
     def _required(self) -> tuple[int, ...]:
         return (428,) if self._resource.require_if_match else ()
 
@@ -249,6 +269,46 @@ class Operations:
 
     def _words(self, name: str) -> str:
         return name.replace("_", " ")
+
+
+def _own(operation_id: str, summary: str, responses: Responses, body: str | None = None) -> dict[str, Any]:
+    """What is said of what waits for the caller, of whatever resource; a `body` may be left out."""
+    operation: dict[str, Any] = {
+        "operationId": operation_id,
+        "summary": summary,
+        "tags": [WAITING],
+        "status": min(status for status in responses if isinstance(status, int)),
+        "responses": responses | problems(401, 403, 429, 503),
+        "security": [BEARER],
+    }
+    if body is not None:
+        schema = {"$ref": f"#/components/schemas/{body}"}
+        operation["requestBody"] = {"required": False, "content": {"application/json": {"schema": schema}}}
+        operation["parameters"] = [_path_parameter("id")]
+        operation["responses"] |= problems(400, 404, 409, 413, 415, 422)
+    return operation
+
+
+def list_my_invitations() -> dict[str, Any]:
+    """GET of what waits for the caller."""
+    return _own("list_invitations", "The invitations that wait for me", {200: _json("They.", "InvitationAnswerList")})
+
+
+def accept_invitation() -> dict[str, Any]:
+    """POST that makes the caller a member."""
+    answers: Responses = {200: _json("The membership.", "MembershipAnswer")}
+    return _own("accept_invitation", "Become a member", answers, "InvitationUse")
+
+
+def decline_invitation() -> dict[str, Any]:
+    """POST that ends an invitation."""
+    answers: Responses = {204: {"description": "It waits no longer."}}
+    return _own("decline_invitation", "Decline an invitation", answers, "InvitationUse")
+
+
+def _json(about: str, model: str, headers: Schema | None = None) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}}
+    return {"description": about, "content": content, **({"headers": headers} if headers else {})}
 
 
 def _path_parameter(name: str) -> Schema:
@@ -288,7 +348,10 @@ def _render(
         for resource in specification.resources.values()
     ]
     document = get_openapi(
-        title=app.title, version=specification.version, routes=app.routes, tags=[*tags, {"name": "identity"}]
+        title=app.title,
+        version=specification.version,
+        routes=app.routes,
+        tags=[*tags, *([{"name": WAITING}] if members else []), {"name": "identity"}],
     )
     answers: list[tuple[type[BaseModel], Any]] = [(Problem, "serialization")]
     answers += [(model, "validation") for model in others]
@@ -297,7 +360,7 @@ def _render(
         answers += [(found.create, "validation"), (found.update, "validation")]
     for member in members.values():
         found_models = (member.answer, member.page, member.create, member.update)
-        answers += [(model, "validation") for model in found_models]
+        answers += [(model, "validation") for model in (*found_models, member.invitation, member.invitations)]
     _, schemas = models_json_schema(answers, ref_template="#/components/schemas/{model}")
     components = document.setdefault("components", {})
     enums = {name: schema for found in resources.values() for name, schema in found.enums.items()}

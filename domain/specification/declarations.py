@@ -19,6 +19,8 @@ MOST_FIELDS = 200
 LONGEST_CHAIN = 16
 """records above each other, `whoever can` rules that lean on each other, copies of copies"""
 TABLES = ("freehold_", "sqlite_")
+PATHS = ("invitations", "transfers")
+"""that the service has beside those of resources"""
 """how the tables begin that are not an app's own"""
 
 _RESOURCE = (

@@ -238,6 +238,6 @@ def any_role_can_be_given(patch: pytest.MonkeyPatch) -> None:
     def within_cap(ladder: Any, role: str, cap: str | None) -> None:
         real(ladder, role, cap and ladder.roles[0])
 
-    real = sharing._within_cap
-    patch.setattr(sharing, "_within_cap", within_cap)
+    real = sharing.within_cap
+    patch.setattr(sharing, "within_cap", within_cap)
     patch.setattr(RuleCompiler, "may_give", may_give)

@@ -28,14 +28,14 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.expression import FromClause
 
-from adapters.persistence.sql.builtin import AccountRow, MembershipRow, table_of
+from adapters.persistence.sql.builtin import AccountRow, InvitationRow, MembershipRow, table_of
 from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.dialects import UUID, Step, closure
 from adapters.persistence.sql.rules import From
 from adapters.persistence.sql.tables import Tables
 
 ACCOUNT: ColumnElement[str] = param("account", UUID)
-_ACCOUNTS, _MEMBERS = table_of(AccountRow), table_of(MembershipRow)
+_ACCOUNTS, _SHARED = table_of(AccountRow), (table_of(MembershipRow), table_of(InvitationRow))
 
 
 class ClosingCompiler:
@@ -66,10 +66,10 @@ class ClosingCompiler:
         yield delete(_ACCOUNTS).where(_ACCOUNTS.c.id == ACCOUNT)
 
     def _drop(self) -> Iterator[Any]:
-        """Delete what goes, its memberships first."""
+        """Delete what goes, its memberships and invitations first."""
         gone = self._gone()
-        if any(resource.ladder for resource in self._resources.values()):
-            yield delete(_MEMBERS).where(_MEMBERS.c.record.in_(select(gone.c.id)))
+        for table in _SHARED if any(resource.ladder for resource in self._resources.values()) else ():
+            yield delete(table).where(table.c.record.in_(select(gone.c.id)))
         for referrer, name, _ in self._following():
             table = self._tables.of[referrer]
             # the account's own too, which go anyhow: SQLite follows a chain of references only so far

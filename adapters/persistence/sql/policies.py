@@ -28,6 +28,7 @@ from adapters.persistence.sql.builtin import (
     AccountRow,
     ApiKeyRow,
     AuditRow,
+    InvitationRow,
     LetterRow,
     LinkRow,
     MembershipRow,
@@ -168,7 +169,7 @@ class Policies:
         self._rules = _InPolicy(type(statements.inside), self._definers, self._tables, Asker.ACCOUNT)
         self.triggers: list[str] = []
         self.policies = [policy for resource in self._resources for policy in self._of(resource)]
-        self.policies += [*self._of_memberships(), *_BUILT_IN]
+        self.policies += [*self._of_memberships(), *self._of_invitations(), *_BUILT_IN]
         self.grants = [self._granted(resource) for resource in self._resources] + _GRANTED
         self._see_to_limits_and_memberships()
 
@@ -276,7 +277,7 @@ class Policies:
                 continue
             here = members.c.resource == resource.name
             seen.append(and_(here, self._members(resource)))
-            given.append(and_(here, self._gives(resource)))
+            given.append(and_(here, self._gives(resource, members)))
             if resource.ladder.join_open:
                 weakest = members.c.role == resource.ladder.weakest
                 joined.append(and_(here, own, weakest, self._joinable(resource)))
@@ -300,9 +301,34 @@ class Policies:
             table_of(MembershipRow).c.record,
         )
 
-    def _gives(self, resource: Resource) -> ColumnElement[bool]:
+    def _of_invitations(self) -> Iterator[Policy]:
+        """One is seen by whoever may answer it or share its record; the service sees that of which it writes."""
+        table = table_of(InvitationRow)
+        shown: ColumnElement[Any] = literal_column(SHOWN)
+        own = or_(table.c.account == ME, table.c.hash == shown)
+        gives, shares = [], []
+        for resource in self._resources:
+            if resource.ladder is not None:
+                here = table.c.resource == resource.name
+                gives.append(and_(here, self._gives(resource, table)))
+                shares.append(and_(here, self._shares(resource, table)))
+        giving, sharing = or_(literal_column("false"), *gives), or_(literal_column("false"), *shares)
+        over = and_(table.c.ends_at <= param("now", table.c.ends_at.type), sharing)
+        written = f"{_MAIL} AND (CAST(id AS text) = {SHOWN} OR email = {SHOWN})"
+        name = table.name
+        yield Policy(name, "SELECT", f"({written}) OR ({self._text(or_(own, sharing), table)})")
+        yield Policy(name, "INSERT", None, self._text(and_(table.c.inviter == ME, giving), table))
+        yield Policy(name, "UPDATE", written, written)
+        yield Policy(name, "DELETE", self._text(or_(own, giving, over), table))
+
+    def _shares(self, resource: Resource, row: Table) -> ColumnElement[bool]:
+        """Whether the caller may share a record."""
+        about = "whether the account may share the record"
+        return self._asked(resource, "shares", about, lambda at: self._inside.may("share", at), row.c.record)
+
+    def _gives(self, resource: Resource, row: Table) -> ColumnElement[bool]:
         """Whether the caller may give a role on a record, or take it."""
-        about, row = "whether the account may give a role, or take it", table_of(MembershipRow)
+        about = "whether the account may give a role, or take it"
         given = param("role", TEXT)
         return self._asked(
             resource, "gives", about, lambda at: self._inside.may_give(given, at), row.c.record, role=row.c.role
@@ -316,11 +342,11 @@ class Policies:
     # --- what holds whoever writes -------------------------------------------------------
 
     def _see_to_limits_and_memberships(self) -> None:
-        members = table_of(MembershipRow)
         if any(resource.ladder for resource in self._resources):
-            ending = Wording({"id": "OLD.id"}).text(delete(members).where(members.c.record == param("id", UUID)))
-            body = f"BEGIN {ending}; RETURN NULL; END"
-            self._definers.trigger("end_memberships", body, "memberships end with their record")
+            record, wording = param("id", UUID), Wording({"id": "OLD.id"})
+            ending = (wording.text(delete(table).where(table.c.record == record)) for table in _SHARED)
+            body = f"BEGIN {'; '.join(ending)}; RETURN NULL; END"
+            self._definers.trigger("end_memberships", body, "memberships and invitations end with their record")
         for resource in self._resources:
             plural = resource.plural
             if resource.ladder is not None:
@@ -331,11 +357,12 @@ class Policies:
                 self._limit(resource, resource.limit)
 
     def _end_memberships_of_what_moves(self, resource: Resource) -> None:
-        members, parent = table_of(MembershipRow), quoted(str(resource.parent))
+        parent, wording = quoted(str(resource.parent)), Wording({"id": "NEW.id"})
         moved = self._statements.moving_along(resource.name)
-        ending = Wording({"id": "NEW.id"}).text(delete(members).where(members.c.record.in_(select(moved.c.id))))
+        ending = (wording.text(delete(table).where(table.c.record.in_(select(moved.c.id)))) for table in _SHARED)
         name = f"{resource.plural}_moved"
-        self._definers.trigger(name, f"BEGIN {ending}; RETURN NULL; END", "memberships do not travel")
+        body = f"BEGIN {'; '.join(ending)}; RETURN NULL; END"
+        self._definers.trigger(name, body, "memberships and invitations do not travel")
         changed = f"WHEN (OLD.{parent} IS DISTINCT FROM NEW.{parent}) "
         self._trigger("moved", f"AFTER UPDATE OF {parent}", resource.plural, name, changed)
 
@@ -389,6 +416,7 @@ _ACCOUNTS, _SESSIONS, _TOKENS = (table_of(row).name for row in (AccountRow, Sess
 _FACTORS, _API_KEYS = (table_of(row).name for row in (SecondFactorRow, ApiKeyRow))
 _AUDIT, _KEYS, _MEMBERS = (table_of(row).name for row in (AuditRow, SigningKeyRow, MembershipRow))
 _LINKS, _LETTERS = (table_of(row).name for row in (LinkRow, LetterRow))
+_INVITATIONS, _SHARED = table_of(InvitationRow).name, (table_of(MembershipRow), table_of(InvitationRow))
 _MAIL = f"{_SERVICE} = 'mail'"
 _EXPIRED = f"({_MAIL} AND expires_at <= (SELECT freehold.moment()))"
 _BUILT_IN = [
@@ -429,6 +457,8 @@ _GRANTED = [
     Grants(_FACTORS, ("SELECT", "INSERT", "DELETE"), ("confirmed_at", "last_step", "recovery")),
     Grants(_API_KEYS, ("SELECT", "INSERT"), ("last_used_at", "revoked_at")),
     Grants(_MEMBERS, ("SELECT", "INSERT", "DELETE"), ("role", "expires_at")),
+    # one that is proven to be an account's, and by what token it is answered: the rest stays as it was made
+    Grants(_INVITATIONS, ("SELECT", "INSERT", "DELETE"), ("account", "hash")),
     # who chose an event's number could take those to come
     Grants(_AUDIT, ("SELECT",), inserted=("kind", "account", "at", "session", "address", "data")),
     Grants(_KEYS, ("SELECT", "INSERT", "DELETE"), ("state", "since")),

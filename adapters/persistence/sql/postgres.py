@@ -26,6 +26,7 @@ from adapters.persistence.sql.identity import (
     SqlSessions,
     SqlSigningKeys,
 )
+from adapters.persistence.sql.invitations import InvitationStatements, SqlInvitations
 from adapters.persistence.sql.mail import MailStatements, SqlLetters, SqlLinks
 from adapters.persistence.sql.pool import ERRORS, Limits, Pool, Use, is_away, is_lost
 from adapters.persistence.sql.postgres_statements import PostgresStatements
@@ -310,6 +311,7 @@ class PostgresWork:
         self.signing_keys = SqlSigningKeys(store.identity, turn)
         self.links = SqlLinks(store.mail, turn)
         self.letters = SqlLetters(store.mail, turn)
+        self.invitations = SqlInvitations(store.statements, store.invitation_statements, turn)
 
     async def commit(self) -> None:
         """See the port."""
@@ -329,6 +331,7 @@ class PostgresStore:
         self.memberships = MembershipStatements(DIALECT)
         self.identity = IdentityStatements(DIALECT)
         self.mail = MailStatements(DIALECT)
+        self.invitation_statements = InvitationStatements(DIALECT)
         self._pool = Pool(url, limits or Limits())
         self._single = Single(self._pool, tells_time)
         self._works: set[Turn] = set()
@@ -343,6 +346,7 @@ class PostgresStore:
         self.accounts = SqlAccounts(self.identity, self._single)
         self.sessions = SqlSessions(self.identity, self._single)
         self.letters = SqlLetters(self.mail, self._single)
+        self.invitations = SqlInvitations(self.statements, self.invitation_statements, self._single)
         self.second_factors = SqlSecondFactors(self.identity, self._single)
         self.api_keys = SqlApiKeys(self.identity, self._single)
         self.audit = SqlAudit(self.identity, self._single)

@@ -86,6 +86,9 @@ class PostgresStatements(Statements):
                 for caller in (SESSION, ENGINE):
                     self.put_membership(name, caller)
                     self.end_membership(name, caller)
+                self.invitations(name, SESSION)
+                self.invite(name, SESSION)
+                self.withdraw(name, SESSION)
             if name in self.plain.created:
                 self.add_plain(name)
             if self.plain.changed[name]:

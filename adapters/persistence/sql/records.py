@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Integer, Table, and_, delete, or_, select
+from sqlalchemy import Integer, and_, delete, or_, select
 from sqlalchemy.engine import Dialect
 
-from adapters.persistence.sql.builtin import MembershipRow
+from adapters.persistence.sql.builtin import InvitationRow, MembershipRow, table_of
 from adapters.persistence.sql.connection import Broken, Connection, Prepared, param
 from adapters.persistence.sql.dialects import DOCUMENT, FIRST_ID, INSTANT, UUID, one_of_list
 from adapters.persistence.sql.facts import Footprint, Snapshot, at_ways
@@ -25,7 +25,7 @@ from domain.membership import Membership
 from domain.ownership import Actor, Facts
 from domain.record import Record
 
-_MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
+_MEMBERS, _INVITATIONS = table_of(MembershipRow), table_of(InvitationRow)
 
 
 class MembershipStatements:
@@ -44,9 +44,10 @@ class MembershipStatements:
         joined = select(_MEMBERS.c.resource, _MEMBERS.c.record, _MEMBERS.c.role, _MEMBERS.c.expires_at)
         newest = joined.where(*own, live, alive).order_by(_MEMBERS.c.record).limit(param("limit", Integer()))
         self.joined = Prepared(newest, dialect)
-        self.end_all = Prepared(
-            delete(_MEMBERS).where(one_of_list(_MEMBERS.c.record, param("records", DOCUMENT))), dialect
-        )
+        self.end_all = [
+            Prepared(delete(table).where(one_of_list(table.c.record, param("records", DOCUMENT))), dialect)
+            for table in (_MEMBERS, _INVITATIONS)
+        ]
         self.alive = Prepared(alive_statement(), dialect)
         self.staff = Prepared(staff_statement(), dialect)
 
@@ -65,7 +66,7 @@ class SqlRecords:
 
     async def view(self, actor: Actor, resource: str, record_id: str, now: datetime) -> View | None:
         """See the port."""
-        prepared, columns = self._statements.view(resource, _caller(actor))
+        prepared, columns = self._statements.view(resource, caller_of(actor))
         values = principal(actor, now)
         values["id"] = record_id
         rows = await self._connection.rows(prepared, values)
@@ -79,7 +80,7 @@ class SqlRecords:
         after = None if query.after is None else tuple(value is not None for value in query.after)
         filters = tuple((asked.field, asked.operator, asked.many) for asked in query.filters)
         shape = ListShape(query.resource, filters, query.order, after, self._statements.limit(query.limit + 1))
-        prepared, columns = self._statements.page(shape, _caller(actor))
+        prepared, columns = self._statements.page(shape, caller_of(actor))
         values = principal(actor, now)
         values["limit"] = query.limit + 1
         for i, asked in enumerate(query.filters):
@@ -96,7 +97,7 @@ class SqlRecords:
             await self._check_session(actor, values)
         total = None
         if query.counted:
-            counting = self._statements.count(replace(shape, order=(), after=None, limit=None), _caller(actor))
+            counting = self._statements.count(replace(shape, order=(), after=None, limit=None), caller_of(actor))
             ((total,),) = await self._connection.rows(counting, values)
         if len(rows) <= query.limit:
             return Page([columns.view(row) for row in rows], None, total)
@@ -112,7 +113,7 @@ class SqlRecords:
         if await self.view(actor, resource, record_id, now) is None:
             return None
         values = principal(actor, now) | {"id": record_id}
-        rows = await self._connection.rows(self._statements.members(resource, _caller(actor)), values)
+        rows = await self._connection.rows(self._statements.members(resource, caller_of(actor)), values)
         return [Membership(resource, record_id, account, role, _instant(ends)) for account, role, ends in rows]
 
     async def joined(self, actor: Actor, after: str, limit: int, now: datetime) -> Sequence[Membership]:
@@ -125,7 +126,7 @@ class SqlRecords:
 
     async def decisions(self, actor: Actor, resource: str, now: datetime) -> dict[str, dict[str, bool]]:
         """By record id, what each compiled rule alone says of it, for the proof."""
-        prepared, names = self._statements.decisions(resource, _caller(actor))
+        prepared, names = self._statements.decisions(resource, caller_of(actor))
         rows = await self._connection.rows(prepared, principal(actor, now))
         return {row[0]: dict(zip(names, map(bool, row[1:]), strict=True)) for row in rows}
 
@@ -147,7 +148,7 @@ class SqlRecords:
     async def _facts(
         self, actor: Actor, resource: str, record_id: str, now: datetime, action: str, *, changing: bool
     ) -> Facts | None:
-        prepared, columns = self._statements.facts(resource, action, changing, _caller(actor))
+        prepared, columns = self._statements.facts(resource, action, changing, caller_of(actor))
         values = principal(actor, now)
         values["id"] = record_id
         rows = await self._connection.rows(prepared, values)
@@ -221,15 +222,15 @@ class SqlRecords:
 
     async def add(self, actor: Actor, record: Record, now: datetime) -> None:
         """See the port."""
-        caller, values = _caller(actor), principal(actor, now)
+        caller, values = caller_of(actor), principal(actor, now)
         record_values = self._statements.records[record.resource].stored(record)
         stored = {f"v_{name}": value for name, value in record_values.items()}
         if await self._run(self._statements.insert(record.resource, caller), values | stored) != 1:
             await self._check_session(actor, values)
-            raise _changed()
+            raise changed()
         created = self._statements.created(record.resource, caller)
         if created is not None and not await self._connection.rows(created, values | {"id": record.id}):
-            raise _changed()
+            raise changed()
         await self._check_limit(record.resource, record.owner)
 
     async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
@@ -239,15 +240,15 @@ class SqlRecords:
         names = tuple(name for name in columns.names if will[name] != was[name] and name != "updated_at")
         moved = (before.owner, before.parent) != (after.owner, after.parent)
         if moved and not self._statements.specification.resources[after.resource].rule("move"):
-            raise _changed()
+            raise changed()
         values = principal(actor, now) | {f"v_{name}": will[name] for name in (*names, "updated_at")}
         values |= {"id": before.id, "was_owner": was["owner"], "was_updated_at": was["updated_at"]}
-        if await self._run(self._statements.update(after.resource, names, _caller(actor)), values) != 1:
-            raise _changed()
+        if await self._run(self._statements.update(after.resource, names, caller_of(actor)), values) != 1:
+            raise changed()
         if before.parent != after.parent:
-            placed = self._statements.placed(after.resource, _caller(actor))
+            placed = self._statements.placed(after.resource, caller_of(actor))
             if placed is not None and not await self._connection.rows(placed, values):
-                raise _changed()
+                raise changed()
             await self._end_memberships(await self._shared(after, following=False))
         if before.owner != after.owner:
             for resource in (after.resource, *self._statements.below(after.resource)):
@@ -258,7 +259,7 @@ class SqlRecords:
         values = principal(actor, now) | {"id": record.id}
         rows = await self._connection.rows(self._statements.obstacles(record.resource), values)
         if not rows:
-            raise _changed()
+            raise changed()
         (row,) = rows
         return tuple(name for name, is_so in zip(("kept", "locked", "referred"), row, strict=True) if is_so)
 
@@ -266,8 +267,8 @@ class SqlRecords:
         """See the port."""
         shared = await self._shared(record, following=True)
         values = principal(actor, now) | {"id": record.id}
-        if await self._run(self._statements.delete(record.resource, _caller(actor)), values) != 1:
-            raise _changed()
+        if await self._run(self._statements.delete(record.resource, caller_of(actor)), values) != 1:
+            raise changed()
         await self._end_memberships(shared)
 
     async def close_account(self, account: str, tombstone: Account, now: datetime) -> None:
@@ -296,20 +297,20 @@ class SqlRecords:
             "role": membership.role,
             "expires_at": None if ends is None else stored_time(ends),
         }
-        changing, adding = self._statements.put_membership(membership.resource, _caller(actor))
+        changing, adding = self._statements.put_membership(membership.resource, caller_of(actor))
         if not await self._run(changing, values) and not await self._run(adding, values):
             await self._check_session(actor, values)
-            raise _changed()
+            raise changed()
 
     async def end_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
         """See the port."""
         values = principal(actor, now) | {"record": membership.record, "account": membership.account}
-        if not await self._run(self._statements.end_membership(membership.resource, _caller(actor)), values):
+        if not await self._run(self._statements.end_membership(membership.resource, caller_of(actor)), values):
             await self._check_session(actor, values)
-            raise _changed()
+            raise changed()
 
     async def _shared(self, record: Record, following: bool) -> list[str]:
-        """The ids of the records with members among a record and what goes (or moves) with it.
+        """The ids of the records with members, or with invitations, among a record and what goes (or moves) with it.
 
         Asked before it goes, for then nothing leads there any more; the memberships end after it, for the right to
         delete it may come from one of them.
@@ -318,8 +319,8 @@ class SqlRecords:
         return [] if prepared is None else [row[0] for row in await self._connection.rows(prepared, {"id": record.id})]
 
     async def _end_memberships(self, records: list[str]) -> None:
-        if records:
-            await self._run(self._memberships.end_all, {"records": msgspec.json.encode(records).decode()})
+        for ending in self._memberships.end_all if records else ():
+            await self._run(ending, {"records": msgspec.json.encode(records).decode()})
 
     async def _check_limit(self, resource: str, owner: str) -> None:
         """Raise `Conflict` where the owner has more than its limit."""
@@ -339,10 +340,11 @@ class SqlRecords:
                 raise Conflict("Another record has these values.", code="not_unique") from error
             if error.limit is not None:
                 raise _limit_reached(error.limit) from error
-            raise _changed() from error
+            raise changed() from error
 
 
-def _caller(actor: Actor) -> Caller:
+def caller_of(actor: Actor) -> Caller:
+    """What of an actor shapes a statement."""
     if actor.engine:
         return ENGINE
     if actor.account is None:
@@ -365,5 +367,6 @@ def _limit_reached(limit: int) -> Conflict:
     return Conflict(f"There can be at most {limit} of these per owner.", code="limit_reached")
 
 
-def _changed() -> Conflict:
+def changed() -> Conflict:
+    """What is to be written is no longer so, or not the caller's to write."""
     return Conflict("The record, or one that it hangs on, has changed in the meantime.", code="changed")

@@ -34,6 +34,7 @@ from adapters.persistence.sql.identity import (
     SqlSessions,
     SqlSigningKeys,
 )
+from adapters.persistence.sql.invitations import InvitationStatements, SqlInvitations
 from adapters.persistence.sql.mail import MailStatements, SqlLetters, SqlLinks
 from adapters.persistence.sql.records import MembershipStatements, SqlRecords
 from adapters.persistence.sql.statements import Statements
@@ -351,6 +352,7 @@ class SqliteWork:
         self.signing_keys = SqlSigningKeys(store.identity, turn)
         self.links = SqlLinks(store.mail, turn)
         self.letters = SqlLetters(store.mail, turn)
+        self.invitations = SqlInvitations(store.statements, store.invitation_statements, turn)
 
     async def commit(self) -> None:
         """See the port."""
@@ -369,6 +371,7 @@ class SqliteStore:
         self.memberships = MembershipStatements(DIALECT)
         self.identity = IdentityStatements(DIALECT)
         self.mail = MailStatements(DIALECT)
+        self.invitation_statements = InvitationStatements(DIALECT)
         self._writer = Writer(path)
         self._reader = Reader(path)
         for resource, prepared in self.statements.most_asked():
@@ -378,6 +381,7 @@ class SqliteStore:
         self.accounts = SqlAccounts(self.identity, self._reader)
         self.sessions = SqlSessions(self.identity, self._reader)
         self.letters = SqlLetters(self.mail, self._reader)
+        self.invitations = SqlInvitations(self.statements, self.invitation_statements, self._reader)
         self.second_factors = SqlSecondFactors(self.identity, self._reader)
         self.api_keys = SqlApiKeys(self.identity, self._reader)
         self.audit = SqlAudit(self.identity, self._reader)

@@ -19,11 +19,12 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union,
     update,
 )
 from sqlalchemy.engine import Dialect
 
-from adapters.persistence.sql.builtin import MembershipRow
+from adapters.persistence.sql.builtin import InvitationRow, MembershipRow, table_of
 from adapters.persistence.sql.closing import ClosingCompiler
 from adapters.persistence.sql.connection import Prepared, Principal, param
 from adapters.persistence.sql.dialects import INSTANT, TEXT, UUID, Step, closure
@@ -39,7 +40,7 @@ from domain.deletion import referring
 from domain.specification.model import Hop, Path, Resource, Through
 
 ID: ColumnElement[str] = param("id", UUID)
-_MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
+_MEMBERS, _INVITATIONS = table_of(MembershipRow), table_of(InvitationRow)
 
 
 class Caller:
@@ -95,6 +96,9 @@ class Statements:
         self.shared = cache(self._shared)
         self.put_membership = cache(self._put_membership)
         self.end_membership = cache(self._end_membership)
+        self.invitations = cache(self._invitations)
+        self.invite = cache(self._invite)
+        self.withdraw = cache(self._withdraw)
         self.close_account = cache(self._close_account)
         self.owned = cache(self._owned)
         self.members = cache(self._members)
@@ -317,7 +321,7 @@ class Statements:
         changed = (
             update(_MEMBERS)
             .values(role=role, expires_at=param("expires_at", INSTANT))
-            .where(_named(resource), self._on_shared(shared, and_(giving, replacing)), self._alive(caller))
+            .where(_named(resource), self._on_shared(_MEMBERS, shared, and_(giving, replacing)), self._alive(caller))
         )
         values = {column.name: param(column.name, column.type) for column in _MEMBERS.c}
         present = exists(select(literal(1)).where(_named(resource)).correlate_except(_MEMBERS))
@@ -332,14 +336,51 @@ class Statements:
     def _end_membership(self, resource: str, caller: Caller) -> Prepared:
         """The end of a membership: see `domain.judging.may_end_membership`."""
         compiler, shared = self._compilers[caller.asker], self.tables.of[resource].alias()
-        taking = self._on_shared(shared, compiler.may_give(_MEMBERS.c.role, At(shared, resource)))
+        taking = self._on_shared(_MEMBERS, shared, compiler.may_give(_MEMBERS.c.role, At(shared, resource)))
         own = _MEMBERS.c.account == ME
         return self._prepare(delete(_MEMBERS).where(_named(resource), or_(own, taking), self._alive(caller)), "record")
 
-    def _on_shared(self, shared: From, condition: ColumnElement[bool]) -> ColumnElement[bool]:
-        """A condition on the record that a membership is of."""
-        found = select(literal(1)).select_from(shared).where(shared.c.id == _MEMBERS.c.record, condition)
+    def _on_shared(self, table: Table, shared: From, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+        """A condition on the record that a membership or an invitation is of."""
+        found = select(literal(1)).select_from(shared).where(shared.c.id == table.c.record, condition)
         return exists(found.correlate_except(shared))
+
+    # --- invitations ---------------------------------------------------------------------
+
+    def _invitations(self, resource: str, caller: Caller) -> Prepared:
+        """Those that wait on a record that the caller may share."""
+        compiler, shared = self._compilers[caller.asker], self.tables.of[resource].alias()
+        waiting = and_(_INVITATIONS.c.resource == resource, _INVITATIONS.c.ends_at > NOW)
+        return self._prepare(
+            select(_INVITATIONS)
+            .select_from(shared.join(_INVITATIONS, _INVITATIONS.c.record == shared.c.id))
+            .where(shared.c.id == ID, waiting, compiler.may("share", At(shared, resource)), self._alive(caller))
+            .order_by(_INVITATIONS.c.id.desc()),
+            "id",
+        )
+
+    def _invite(self, resource: str, caller: Caller) -> tuple[Prepared, Prepared]:
+        """The end of what has had its time and of what is replaced; and a new one: see `domain.judging.may_invite`."""
+        shared, rules = self.tables.of[resource].alias(), self._compilers[caller.asker]
+        at, record = At(shared, resource), param("record", UUID)
+        here = and_(_INVITATIONS.c.record == record, _INVITATIONS.c.resource == resource)
+        taking = self._on_shared(_INVITATIONS, shared, rules.may_give(_INVITATIONS.c.role, at))
+        over = or_(_INVITATIONS.c.ends_at <= NOW, and_(_INVITATIONS.c.email == param("email"), taking))
+        values = {column.name: param(column.name, column.type) for column in _INVITATIONS.c}
+        own = param("inviter", UUID) == ME
+        allowed = and_(shared.c.id == record, own, rules.may_give(param("role", TEXT), at), self._alive(caller))
+        adding = insert(_INVITATIONS).from_select(
+            list(values), select(*values.values()).select_from(shared).where(allowed)
+        )
+        clearing = delete(_INVITATIONS).where(here, over, self._alive(caller))
+        return self._prepare(clearing, "record"), self._prepare(adding, "record")
+
+    def _withdraw(self, resource: str, caller: Caller) -> Prepared:
+        """The end of one to what the caller may give."""
+        shared, compiler = self.tables.of[resource].alias(), self._compilers[caller.asker]
+        this = and_(_INVITATIONS.c.id == param("invitation", UUID), _INVITATIONS.c.resource == resource)
+        taking = self._on_shared(_INVITATIONS, shared, compiler.may_give(_INVITATIONS.c.role, At(shared, resource)))
+        return self._prepare(delete(_INVITATIONS).where(this, taking, self._alive(caller)), "record")
 
     # --- deleting ------------------------------------------------------------------------
 
@@ -427,11 +468,16 @@ class Statements:
         return select(self._root_id(above, chain[1:])).where(hop).correlate_except(above).scalar_subquery()
 
     def _shared(self, resource: str, following: bool) -> Prepared | None:
-        """The records with members among a record and what goes (or moves) with it; None where there can be none."""
+        """The records with members or invitations among a record and what goes (or moves) with it.
+
+        None where there can be none.
+        """
         if not any(self.specification.resources[name].ladder for name in self._going(resource, following)):
             return None
         gone = self._gone(resource, following)
-        return self._prepare(select(_MEMBERS.c.record).where(_MEMBERS.c.record.in_(select(gone.c.id))).distinct())
+        some = (table.c.record.in_(select(gone.c.id)) for table in (_MEMBERS, _INVITATIONS))
+        members, invitations = (select(each.left).where(each) for each in some)
+        return self._prepare(union(members, invitations))
 
     def _close_account(self) -> tuple[Prepared, ...]:
         """Delete an account and what it owns, one after the other; what is kept passes to a tombstone."""
