@@ -16,6 +16,7 @@ from adapters.http.identity import Identity
 from adapters.http.invitations import INVITATION_ANSWERS, AnsweringHandlers, InvitationHandlers
 from adapters.http.members import MemberHandlers, MemberModels, member_models
 from adapters.http.messages import encode
+from adapters.http.names import Names
 from adapters.http.openapi import Operations
 from adapters.http.records import RecordHandlers, RecordRoute, add_route
 from adapters.http.schemas import models
@@ -53,22 +54,23 @@ def build_app(
         openapi_url=None,
         redirect_slashes=False,
     )
-    resources = {name: models(specification, resource) for name, resource in specification.resources.items()}
+    names = Names(specification)
+    resources = {name: models(specification, resource, names) for name, resource in specification.resources.items()}
     shared: dict[str, MemberModels] = {}
     for name, resource in specification.resources.items():
         router = app.router
         handlers = RecordHandlers(specification, resource, resources[name], records)
-        operations = Operations(resource, resources[name])
+        operations = Operations(resource, names)
         many, one = handlers.path, f"{handlers.path}/{{id}}"
         add_route(router, identity, "GET", one, handlers.get, operations.get())
-        add_route(router, identity, "GET", many, handlers.list, operations.page(handlers.parameters.openapi()))
+        add_route(router, identity, "GET", many, handlers.list, operations.page(handlers.parameters.openapi(names)))
         add_route(router, identity, "POST", many, handlers.create, operations.create())
         add_route(router, identity, "PATCH", one, handlers.update, operations.update())
         add_route(router, identity, "DELETE", one, handlers.delete, operations.delete())
         add_route(router, identity, "HEAD", one, handlers.get, None)
         add_route(router, identity, "HEAD", many, handlers.list, None)
         if resource.ladder is not None:
-            shared[name] = member_models(resource)
+            shared[name] = member_models(resource, names)
             members = MemberHandlers(specification, resource, shared[name], sharing, invitations)
             add_route(router, identity, "GET", members.path, members.list, operations.list_members())
             add_route(router, identity, "POST", members.path, members.add, operations.add_member())
@@ -77,19 +79,17 @@ def build_app(
             add_route(router, identity, "DELETE", member, members.remove, operations.remove_member())
             waiting = InvitationHandlers(specification, resource, invitations)
             add_route(router, identity, "GET", waiting.path, waiting.list, operations.list_invitations())
-            one = f"{waiting.path}/{{invitation}}"
-            add_route(router, identity, "DELETE", one, waiting.withdraw, operations.withdraw_invitation())
+            invitation = f"{waiting.path}/{{invitation}}"
+            add_route(router, identity, "DELETE", invitation, waiting.withdraw, operations.withdraw_invitation())
+    named = [*BODIES, *CREDENTIAL_BODIES]
     if shared:
+        named += INVITATION_ANSWERS
         mine = AnsweringHandlers(specification, invitations)
-        add_route(app.router, identity, "GET", mine.path, mine.list, openapi.list_my_invitations())
-        accept, decline = (f"{mine.path}/{{id}}/{answer}" for answer in ("accept", "decline"))
-        add_route(app.router, identity, "POST", accept, mine.accept, openapi.accept_invitation())
-        add_route(app.router, identity, "POST", decline, mine.decline, openapi.decline_invitation())
+        for method, path, handler, operation in mine.routes():
+            add_route(app.router, identity, method, path, handler, operation)
     app.router.routes.extend([*auth.routes, *credentials.routes, *service_router(specification, ready).routes])
     openapi_route(app, encode)
-    openapi.install(
-        app, specification, resources, shared, [*BODIES, *CREDENTIAL_BODIES, *(INVITATION_ANSWERS if shared else [])]
-    )
+    openapi.install(app, specification, names, resources, shared, named)
     errors.install(app)
     app.outermost(Origins(allowed_origins))
     return app

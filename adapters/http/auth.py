@@ -20,7 +20,7 @@ from adapters.http.cookies import (
 from adapters.http.errors import PROBLEM, GrantRefused
 from adapters.http.identity import Identity
 from adapters.http.messages import read_object, read_text
-from adapters.http.openapi import BEARER, GrantProblem, Problem, Responses, problems
+from adapters.http.openapi import BEARER, GrantProblem, Problem, Responses, of_service, problems
 from adapters.http.schemas import INSTANT, UUID, check
 from application.accounts import AccountUseCases
 from application.ports import Clock, Tokens
@@ -52,7 +52,7 @@ _GRANTS = "Send grant_type password (with username and password) or refresh_toke
 _REFUSED_GRANT: Responses = {
     400: {
         "description": "RFC 6749, section 5.2: `error` says why.",
-        "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/GrantProblem"}}},
+        "content": {PROBLEM: {"schema": of_service(GrantProblem)}},
     }
 }
 SIGNED_OUT: dict[str, Any] = {
@@ -186,8 +186,7 @@ class MfaProblem(Problem):
 def challenged(*statuses: int) -> Responses:
     """The declared errors of a sign-in with a password."""
     found = problems(401, *statuses)
-    either = [{"$ref": f"#/components/schemas/{model.__name__}"} for model in (MfaProblem, Problem)]
-    found[401]["content"] = {PROBLEM: {"schema": {"anyOf": either}}}
+    found[401]["content"] = {PROBLEM: {"schema": {"anyOf": [of_service(MfaProblem), of_service(Problem)]}}}
     return found
 
 
@@ -575,8 +574,7 @@ async def read_body(request: Request, model: type[Body]) -> dict[str, Any]:
 
 def reads(model: type[Body], required: bool = True) -> dict[str, Any]:
     """What OpenAPI says of a body."""
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": of_service(model)}}}}
 
 
 def _has_body(request: Request) -> bool:

@@ -1,5 +1,6 @@
 """Invitations: those to one resource's records, as who shares them sees them; and those that wait for oneself."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -8,7 +9,8 @@ from starlette.types import Receive, Scope
 from adapters.http.auth import Body, Id, Instant, LinkToken
 from adapters.http.members import MaybeInstant, sent, shown_end
 from adapters.http.messages import Answer, encode, header, read_object
-from adapters.http.records import record_id
+from adapters.http.openapi import answering, of_caller
+from adapters.http.records import Handler, record_id
 from adapters.http.schemas import check
 from application.invitations import InvitationUseCases
 from domain.invitation import Invitation
@@ -83,14 +85,24 @@ class AnsweringHandlers:
     def __init__(self, specification: Specification, invitations: InvitationUseCases) -> None:
         """Resolve everything that is the same for each request."""
         self._invitations = invitations
-        self.path = f"/v{specification.major}/invitations"
+        self._path = f"/v{specification.major}/invitations"
 
-    async def list(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
+    def routes(self) -> Iterator[tuple[str, str, Handler, dict[str, Any]]]:
+        """Method, path, handler, and what OpenAPI says."""
+        said = of_caller("list_invitations", "The invitations that wait for me", InvitationAnswerList)
+        yield "GET", self._path, self._list, said
+        one, tag = f"{self._path}/{{id}}", "invitations"
+        said = answering("accept_invitation", "Become a member", tag, MembershipAnswer, InvitationUse)
+        yield "POST", f"{one}/accept", self._accept, said
+        said = answering("decline_invitation", "Decline an invitation", tag, None, InvitationUse)
+        yield "POST", f"{one}/decline", self._decline, said
+
+    async def _list(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
         """Answer what waits for the caller."""
         found = await self._invitations.waiting(actor)
         return Answer(200, encode({"items": [_received(each) for each in found]}))
 
-    async def accept(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
+    async def _accept(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
         """Become a member."""
         token = await _token(scope, receive)
         membership = await self._invitations.accept(actor, record_id(scope), token)
@@ -98,7 +110,7 @@ class AnsweringHandlers:
         ends = {"role": membership.role, "expires_at": shown_end(membership.expires_at)}
         return Answer(200, encode(said | ends))
 
-    async def decline(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
+    async def _decline(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
         """Do without."""
         token = await _token(scope, receive)
         await self._invitations.decline(actor, record_id(scope), token)

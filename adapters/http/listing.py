@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from adapters.http.schemas import Schema, class_name, json_schema
+from adapters.http.names import Names
+from adapters.http.schemas import Schema, json_schema
 from application.ports import Filter, Sort
 from application.records import DEFAULT_LIMIT, LARGEST_LIMIT
 from domain.errors import FieldError, Invalid, Malformed
@@ -124,11 +125,14 @@ class ListParameters:
             raise ValueRefused("repeated", "Each field can be sorted by once.")
         return tuple(keys)
 
-    def openapi(self) -> list[Schema]:
+    def openapi(self, names: Names) -> list[Schema]:
         """Each parameter, for OpenAPI."""
         found: list[Schema] = []
         for name, (field, column, operator) in self._filters.items():
-            schema = {"type": "boolean"} if operator is Operator.SET else _filter_schema(self._resource, column, field)
+            schema: Schema = {"type": "boolean"}
+            if operator is not Operator.SET:
+                bare = Field(field.name, field.kind, field.place, values=field.values)
+                schema = json_schema(bare, (self._resource.name, column), names)
             if operator in SEVERAL:
                 schema = {"type": "array", "items": schema}
             found.append(_parameter(name, schema, _SAYS[operator], explode=True if operator in SEVERAL else None))
@@ -145,11 +149,6 @@ class ListParameters:
             _parameter("cursor", {"type": "string"}, "`next_cursor` of the page before; bound to caller and query."),
         ]
         return found
-
-
-def _filter_schema(resource: Resource, name: str, field: Field) -> Schema:
-    bare = Field(field.name, field.kind, field.place, values=field.values)
-    return json_schema(bare, f"{class_name(resource.name)}{class_name(name)}")
 
 
 def _parameter(name: str, schema: Schema, about: str, explode: bool | None = None) -> Schema:

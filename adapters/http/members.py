@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema, create_model
@@ -10,8 +11,9 @@ from pydantic_core import PydanticCustomError
 from starlette.types import Receive, Scope
 
 from adapters.http.messages import PATCH_TYPES, Answer, encode, one_error, read_object
+from adapters.http.names import Names, What
 from adapters.http.records import record_id
-from adapters.http.schemas import COMPONENT, INSTANT, UUID, Schema, check, class_name, nullable
+from adapters.http.schemas import COMPONENT, INSTANT, UUID, Schema, check, nullable
 from application.invitations import InvitationUseCases
 from application.sharing import SharingUseCases
 from domain.errors import FieldError, Invalid, NotFound
@@ -66,28 +68,28 @@ class MemberModels:
     roles: Schema
 
 
-def member_models(resource: Resource) -> MemberModels:
+def member_models(resource: Resource, names: Names) -> MemberModels:
     """The models for a resource with roles."""
     assert resource.ladder is not None, "only resources with roles have members"
-    name = class_name(resource.name)
-    role = f"{name}Role"
+    name = partial(names.of, resource.name)
+    role = name(What.ROLE)
     named_role: Schema = {COMPONENT: role}
     answer = create_model(
-        f"MemberOf{name}",
+        name(What.MEMBER),
         __doc__="An account's role on a record, until `expires_at` where that is set.",
         account=(Annotated[str, WithJsonSchema(UUID)], ...),
         role=(Annotated[str, WithJsonSchema(named_role)], ...),
         expires_at=(MaybeInstant, ...),
     )
     page = create_model(
-        f"MemberOf{name}List",
+        name(What.MEMBERS),
         __doc__="The members that the caller may see.",
         items=(list[answer], ...),
     )
     given_role = Annotated[Any, PlainValidator(_one_of(resource.ladder.roles)), WithJsonSchema(named_role)]
     config = ConfigDict(extra="forbid", strict=True)
     create = create_model(
-        f"MemberOf{name}Create",
+        name(What.NEW_MEMBER),
         __config__=config,
         __doc__="Whom to give which role: an account, or an e-mail address."
         + (" Nothing at all to join with the weakest one." if resource.ladder.join_open else ""),
@@ -97,20 +99,20 @@ def member_models(resource: Resource) -> MemberModels:
         expires_at=(Expiry, None),
     )
     update = create_model(
-        f"MemberOf{name}Update",
+        name(What.CHANGED_MEMBER),
         __config__=config,
         __doc__="What to change of a membership.",
         role=(given_role, None),
         expires_at=(Expiry, None),
     )
     roles: Schema = {"type": "string", "enum": list(resource.ladder.roles)}
-    return MemberModels(answer, page, create, update, *invitation_models(name, named_role), role, roles)
+    return MemberModels(answer, page, create, update, *_invitation_models(name, named_role), role, roles)
 
 
-def invitation_models(name: str, role: Schema) -> tuple[type[BaseModel], type[BaseModel]]:
+def _invitation_models(name: Callable[[What], str], role: Schema) -> tuple[type[BaseModel], type[BaseModel]]:
     """An invitation to a record of one resource, and a list of them; `role` is the schema of its roles."""
     one = create_model(
-        f"InvitationTo{name}",
+        name(What.INVITATION),
         __doc__="A role that waits for an address. It says nothing of whether that has an account.",
         id=(Annotated[str, WithJsonSchema(UUID)], ...),
         email=(str, ...),
@@ -119,7 +121,7 @@ def invitation_models(name: str, role: Schema) -> tuple[type[BaseModel], type[Ba
         created_at=(Annotated[str, WithJsonSchema(INSTANT)], ...),
     )
     many = create_model(
-        f"InvitationTo{name}List", __doc__="The invitations that wait, newest first.", items=(list[one], ...)
+        name(What.INVITATIONS), __doc__="The invitations that wait, newest first.", items=(list[one], ...)
     )
     return one, many
 

@@ -1,6 +1,7 @@
 """OpenAPI 3.1 of the record routes, exact to the specification; FastAPI adds those of identity and service."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from fastapi import FastAPI
@@ -11,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from adapters.http.cookies import REFRESH_COOKIE
 from adapters.http.errors import PROBLEM
 from adapters.http.members import MemberModels
+from adapters.http.names import COMPONENTS, Basic, Names, What
 from adapters.http.schemas import COMPONENT, UUID, ResourceModels, Schema
 from domain.specification.model import Resource, Specification
 
@@ -32,8 +34,8 @@ _WHY = {
 }
 OF_CONNECTION = (400, 408, 431)
 """what any request can be answered with before it reaches a route (`adapters/http/connection.py`)"""
-WAITING = "waiting for me"
-"""a tag"""
+OF_SERVICE = "x-service-component"
+"""names a schema of the service, where a resource may have taken that name"""
 BEARER: dict[str, list[str]] = {"bearer": []}
 Responses = dict[int | str, dict[str, Any]]
 _ETAG = {"ETag": {"description": "A strong validator of this representation.", "schema": {"type": "string"}}}
@@ -84,7 +86,7 @@ def _response(status: int, description: dict[str, Any]) -> Responses:
 
 def problems(*statuses: int) -> Responses:
     """The declared errors of an operation."""
-    schema = {"$ref": "#/components/schemas/Problem"}
+    schema = of_service(Problem)
     found: Responses = {
         status: {"description": _WHY[status], "content": {PROBLEM: {"schema": schema}}} for status in statuses
     }
@@ -94,38 +96,41 @@ def problems(*statuses: int) -> Responses:
     return found
 
 
+def of_service(model: type[BaseModel]) -> Schema:
+    """A reference to one of the service's own schemas, whatever it is called in the end."""
+    return {OF_SERVICE: model.__name__}
+
+
 class Operations:
     """What OpenAPI says of the operations of one resource."""
 
-    def __init__(self, resource: Resource, models: ResourceModels) -> None:
-        """Name everything after the resource."""
+    def __init__(self, resource: Resource, names: Names) -> None:
+        """Everything bears the names that it has there."""
         self._resource = resource
         self._one, self._many = resource.name, resource.plural
-        self._models = models
-        self._class = models.name
+        self._names = names
 
     def page(self, parameters: list[Schema]) -> dict[str, Any]:
         """GET of the collection."""
         link = {"Link": {"description": 'The next page, `rel="next"`.', "schema": {"type": "string"}}}
         return self._operation(
-            f"list_{self._many}",
+            Basic.LIST,
             f"List {self._words(self._many)}",
-            _response(200, _json("The page.", self._models.page.__name__, link))
-            | problems(400, 401, 403, 422, 429, 503),
+            _response(200, self._json("The page.", What.PAGE, link)) | problems(400, 401, 403, 422, 429, 503),
             parameters,
         )
 
     def create(self) -> dict[str, Any]:
         """POST to the collection."""
         location = {"Location": {"description": "The new record's path.", "schema": {"type": "string"}}}
-        created: Responses = {201: _json("The new record.", self._models.answer.__name__, location | _ETAG)}
+        created: Responses = {201: self._json("The new record.", What.ANSWER, location | _ETAG)}
         return self._operation(
-            f"create_{self._one}",
+            Basic.CREATE,
             f"Create a {self._words(self._one)}",
             created | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
             [],
             ("application/json",),
-            self._models.create.__name__,
+            What.CREATE,
             status=201,
         )
 
@@ -134,9 +139,9 @@ class Operations:
         none_match = _header_parameter("If-None-Match", "Validators that the caller has already.")
         not_modified: Responses = {304: {"description": "The caller has it already.", "headers": _ETAG}}
         return self._operation(
-            f"get_{self._one}",
+            Basic.GET,
             f"Get a {self._words(self._one)}",
-            _response(200, _json("The record.", self._models.answer.__name__, _ETAG))
+            _response(200, self._json("The record.", What.ANSWER, _ETAG))
             | not_modified
             | problems(401, 403, 404, 429, 503),
             [_path_parameter("id"), none_match],
@@ -145,22 +150,22 @@ class Operations:
     def update(self) -> dict[str, Any]:
         """PATCH of a record."""
         answers: Responses = {
-            200: _json("The record as the caller sees it now.", self._models.answer.__name__, _ETAG),
+            200: self._json("The record as the caller sees it now.", What.ANSWER, _ETAG),
             204: {"description": "Done; the caller can no longer open it."},
         }
         return self._operation(
-            f"update_{self._one}",
+            Basic.UPDATE,
             f"Change a {self._words(self._one)}",
             answers | problems(400, 401, 403, 404, 409, 412, 413, 415, 422, *self._required(), 429, 503),
             [_path_parameter("id"), self._if_match()],
             ("application/json", "application/merge-patch+json"),
-            self._models.update.__name__,
+            What.UPDATE,
         )
 
     def delete(self) -> dict[str, Any]:
         """DELETE of a record."""
         return self._operation(
-            f"delete_{self._one}",
+            Basic.DELETE,
             f"Delete a {self._words(self._one)}",
             _response(204, {"description": "Gone, with all below it."})
             | problems(401, 403, 404, 409, 412, *self._required(), 429, 503),
@@ -173,7 +178,7 @@ class Operations:
         return self._operation(
             f"list_members_of_{self._one}",
             f"List the members of a {self._words(self._one)}",
-            _response(200, _json("The members that the caller may see.", f"MemberOf{self._class}List"))
+            _response(200, self._json("The members that the caller may see.", What.MEMBERS))
             | problems(401, 403, 404, 429, 503),
             [_path_parameter("id")],
         )
@@ -184,12 +189,12 @@ class Operations:
         return self._operation(
             f"add_member_of_{self._one}",
             f"Share a {self._words(self._one)}",
-            _response(201, _json("The membership.", f"MemberOf{self._class}"))
-            | _response(202, _json(invited, f"InvitationTo{self._class}"))
+            _response(201, self._json("The membership.", What.MEMBER))
+            | _response(202, self._json(invited, What.INVITATION))
             | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
             [_path_parameter("id")],
             ("application/json",),
-            f"MemberOf{self._class}Create",
+            What.NEW_MEMBER,
             status=201,
         )
 
@@ -198,11 +203,11 @@ class Operations:
         return self._operation(
             f"update_member_of_{self._one}",
             f"Change a member of a {self._words(self._one)}",
-            _response(200, _json("The membership.", f"MemberOf{self._class}"))
+            _response(200, self._json("The membership.", What.MEMBER))
             | problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
             [_path_parameter("id"), _path_parameter("account")],
             ("application/json", "application/merge-patch+json"),
-            f"MemberOf{self._class}Update",
+            What.CHANGED_MEMBER,
         )
 
     def remove_member(self) -> dict[str, Any]:
@@ -220,7 +225,7 @@ class Operations:
         return self._operation(
             f"list_invitations_to_{self._one}",
             f"List the invitations to a {self._words(self._one)}",
-            _response(200, _json("Those that wait, newest first.", f"InvitationTo{self._class}List"))
+            _response(200, self._json("Those that wait, newest first.", What.INVITATIONS))
             | problems(401, 403, 404, 429, 503),
             [_path_parameter("id")],
         )
@@ -237,16 +242,16 @@ class Operations:
 
     def _operation(
         self,
-        operation_id: str,
+        wanted: str,
         summary: str,
         responses: Mapping[int | str, Any],
         parameters: list[Schema],
         body_types: tuple[str, ...] = (),
-        body: str | None = None,
+        body: What | None = None,
         status: int = 200,
     ) -> dict[str, Any]:
         operation: dict[str, Any] = {
-            "operationId": operation_id,
+            "operationId": self._names.operation(self._one, wanted),
             "summary": summary,
             "description": self._resource.about or "",
             "tags": [self._many],
@@ -256,9 +261,16 @@ class Operations:
             "security": [{}, BEARER],
         }
         if body is not None:
-            schema = {"$ref": f"#/components/schemas/{body}"}
+            schema = self._schema(body)
             operation["requestBody"] = {"required": True, "content": {kind: {"schema": schema} for kind in body_types}}
         return operation
+
+    def _schema(self, what: What) -> Schema:
+        return {COMPONENT: self._names.of(self._one, what)}
+
+    def _json(self, about: str, what: What, headers: Schema | None = None) -> dict[str, Any]:
+        content = {"application/json": {"schema": self._schema(what)}}
+        return {"description": about, "content": content, **({"headers": headers} if headers else {})}
 
     def _required(self) -> tuple[int, ...]:
         return (428,) if self._resource.require_if_match else ()
@@ -271,44 +283,41 @@ class Operations:
         return name.replace("_", " ")
 
 
-def _own(operation_id: str, summary: str, responses: Responses, body: str | None = None) -> dict[str, Any]:
-    """What is said of what waits for the caller, of whatever resource; a `body` may be left out."""
-    operation: dict[str, Any] = {
+def of_caller(operation_id: str, summary: str, answer: type[BaseModel]) -> dict[str, Any]:
+    """What is said of a GET of what waits for the caller, of whatever resource."""
+    return {
         "operationId": operation_id,
         "summary": summary,
-        "tags": [WAITING],
-        "status": min(status for status in responses if isinstance(status, int)),
-        "responses": responses | problems(401, 403, 429, 503),
+        "tags": [operation_id.partition("_")[2]],
+        "responses": _response(200, _of_service("What waits.", answer)) | problems(401, 403, 429, 503),
+        "security": [BEARER],
+    }
+
+
+def answering(
+    operation_id: str, summary: str, tag: str, answer: type[BaseModel] | None, body: type[BaseModel] | None = None
+) -> dict[str, Any]:
+    """What is said of a POST that accepts or declines what waits; without an answer it is 204, a body is optional."""
+    done = {"description": "It waits no longer."} if answer is None else _of_service("It is done.", answer)
+    status = 204 if answer is None else 200
+    found: dict[str, Any] = {
+        "operationId": operation_id,
+        "summary": summary,
+        "tags": [tag],
+        "status": status,
+        "responses": _response(status, done) | problems(401, 403, 404, 409, 429, 503),
+        "parameters": [_path_parameter("id")],
         "security": [BEARER],
     }
     if body is not None:
-        schema = {"$ref": f"#/components/schemas/{body}"}
-        operation["requestBody"] = {"required": False, "content": {"application/json": {"schema": schema}}}
-        operation["parameters"] = [_path_parameter("id")]
-        operation["responses"] |= problems(400, 404, 409, 413, 415, 422)
-    return operation
+        content = {"application/json": {"schema": of_service(body)}}
+        found["requestBody"] = {"required": False, "content": content}
+        found["responses"] |= problems(400, 413, 415, 422)
+    return found
 
 
-def list_my_invitations() -> dict[str, Any]:
-    """GET of what waits for the caller."""
-    return _own("list_invitations", "The invitations that wait for me", {200: _json("They.", "InvitationAnswerList")})
-
-
-def accept_invitation() -> dict[str, Any]:
-    """POST that makes the caller a member."""
-    answers: Responses = {200: _json("The membership.", "MembershipAnswer")}
-    return _own("accept_invitation", "Become a member", answers, "InvitationUse")
-
-
-def decline_invitation() -> dict[str, Any]:
-    """POST that ends an invitation."""
-    answers: Responses = {204: {"description": "It waits no longer."}}
-    return _own("decline_invitation", "Decline an invitation", answers, "InvitationUse")
-
-
-def _json(about: str, model: str, headers: Schema | None = None) -> dict[str, Any]:
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}}
-    return {"description": about, "content": content, **({"headers": headers} if headers else {})}
+def _of_service(about: str, model: type[BaseModel]) -> dict[str, Any]:
+    return {"description": about, "content": {"application/json": {"schema": of_service(model)}}}
 
 
 def _path_parameter(name: str) -> Schema:
@@ -322,6 +331,7 @@ def _header_parameter(name: str, about: str) -> Schema:
 def install(
     app: FastAPI,
     specification: Specification,
+    names: Names,
     resources: Mapping[str, ResourceModels],
     members: Mapping[str, MemberModels],
     others: list[type[BaseModel]],
@@ -330,7 +340,7 @@ def install(
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _render(app, specification, resources, members, others)
+            app.openapi_schema = _render(app, specification, names, resources, members, others)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -339,6 +349,7 @@ def install(
 def _render(
     app: FastAPI,
     specification: Specification,
+    names: Names,
     resources: Mapping[str, ResourceModels],
     members: Mapping[str, MemberModels],
     others: list[type[BaseModel]],
@@ -348,27 +359,27 @@ def _render(
         for resource in specification.resources.values()
     ]
     document = get_openapi(
-        title=app.title,
-        version=specification.version,
-        routes=app.routes,
-        tags=[*tags, *([{"name": WAITING}] if members else []), {"name": "identity"}],
+        title=app.title, version=specification.version, routes=app.routes, tags=[*tags, {"name": "identity"}]
     )
-    answers: list[tuple[type[BaseModel], Any]] = [(Problem, "serialization")]
-    answers += [(model, "validation") for model in others]
-    for found in resources.values():
-        answers += [(found.answer, "validation"), (found.page, "validation")]
-        answers += [(found.create, "validation"), (found.update, "validation")]
-    for member in members.values():
-        found_models = (member.answer, member.page, member.create, member.update)
-        answers += [(model, "validation") for model in (*found_models, member.invitation, member.invitations)]
-    _, schemas = models_json_schema(answers, ref_template="#/components/schemas/{model}")
+    for path in document["paths"].values():
+        for operation in path.values():
+            if "HTTPValidationError" in str(operation.get("responses", {}).get("422", "")):
+                operation["responses"]["422"] = problems(422)[422]
+            of_connection = {str(status): said for status, said in problems(*OF_CONNECTION).items()}
+            if BEARER in operation.get("security", ()):  # `password` is another way to get one
+                operation["security"].append({"password": []})
+            operation["responses"] = dict(sorted((of_connection | operation["responses"]).items()))
     components = document.setdefault("components", {})
-    enums = {name: schema for found in resources.values() for name, schema in found.enums.items()}
-    enums |= {member.role: member.roles for member in members.values()}
-    known = {**components.get("schemas", {}), **schemas["$defs"], **enums}
+    of_service = _defined([(Problem, "serialization"), *((model, "validation") for model in others)])
+    of_routes = components.get("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
-        known.pop(unused, None)
-    components["schemas"] = {name: _clean(schema) for name, schema in sorted(known.items())}
+        of_routes.pop(unused, None)
+    service, routes = ({name: names.other(name) for name in sorted(found)} for found in (of_service, of_routes))
+    written = {name: _written(schema, {}) for name, schema in _of_resources(resources, members).items()}
+    written |= {service[name]: _written(schema, service) for name, schema in of_service.items()}
+    written |= {routes[name]: _written(schema, routes) for name, schema in of_routes.items()}
+    components["schemas"] = dict(sorted(written.items()))
+    document["paths"] = _written(document["paths"], routes, service)
     password = {"tokenUrl": "/auth/token", "refreshUrl": "/auth/token", "scopes": {}}
     components["securitySchemes"] = {
         "bearer": {
@@ -380,29 +391,48 @@ def _render(
         "password": {"type": "oauth2", "flows": {"password": password}},
         "cookie": {"type": "apiKey", "in": "cookie", "name": REFRESH_COOKIE},
     }
-    document["paths"] = _clean(document["paths"])
-    for path in document["paths"].values():
-        for operation in path.values():
-            if "HTTPValidationError" in str(operation.get("responses", {}).get("422", "")):
-                operation["responses"]["422"] = problems(422)[422]
-            of_connection = {str(status): said for status, said in problems(*OF_CONNECTION).items()}
-            if BEARER in operation.get("security", ()):  # `password` is another way to get one
-                operation["security"].append({"password": []})
-            operation["responses"] = dict(sorted((of_connection | operation["responses"]).items()))
     return document
 
 
-def _clean(schema: Any) -> Any:
-    """Without the titles that Pydantic makes of names, and the nulls that stand for "left out"."""
+def _of_resources(resources: Mapping[str, ResourceModels], members: Mapping[str, MemberModels]) -> dict[str, Any]:
+    """The schemas of resources, by their names."""
+    found = [model for each in resources.values() for model in (each.answer, each.page, each.create, each.update)]
+    found += [model for each in members.values() for model in (each.answer, each.page, each.create, each.update)]
+    found += [model for each in members.values() for model in (each.invitation, each.invitations)]
+    schemas = _defined([(model, "validation") for model in found])
+    schemas |= {name: schema for each in resources.values() for name, schema in each.enums.items()}
+    return schemas | {each.role: each.roles for each in members.values()}
+
+
+def _defined(models: list[tuple[type[BaseModel], Any]]) -> dict[str, Any]:
+    """The schemas of models, by their names."""
+    _, schemas = models_json_schema(models, ref_template=COMPONENTS + "{model}")
+    found: dict[str, Any] = schemas["$defs"]
+    return found
+
+
+def _written(schema: Any, refs: Mapping[str, str], service: Mapping[str, str] = MappingProxyType({})) -> Any:
+    """With the names that schemas have: of what `$ref` leads to, and of the service's.
+
+    Without the titles that Pydantic makes of names, and the nulls that stand for "left out".
+    """
     if isinstance(schema, list):
-        return [_clean(part) for part in schema]
+        return [_written(part, refs, service) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    if COMPONENT in schema:
-        named = {**schema, "$ref": f"#/components/schemas/{schema[COMPONENT]}"}
-        return _clean({key: value for key, value in named.items() if key != COMPONENT})
-    return {
-        key: {name: _clean(part) for name, part in value.items()} if key == "properties" else _clean(value)
-        for key, value in schema.items()
-        if not (key == "title" and isinstance(value, str)) and not (key == "default" and value is None)
-    }
+    found: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == COMPONENT:
+            found["$ref"] = COMPONENTS + value
+        elif key == OF_SERVICE:
+            found["$ref"] = COMPONENTS + service[value]
+        elif key == "$ref":
+            name = value.removeprefix(COMPONENTS)
+            found["$ref"] = COMPONENTS + refs.get(name, name)
+        elif key == "properties":
+            found[key] = {name: _written(part, refs, service) for name, part in value.items()}
+        elif key in ("const", "default", "enum", "example"):
+            found |= {} if value is None else {key: value}
+        elif not (key == "title" and isinstance(value, str)):
+            found[key] = _written(value, refs, service)
+    return found

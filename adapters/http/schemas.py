@@ -6,11 +6,13 @@ them. What a value may be is asked of `domain.values`; the JSON Schema beside it
 
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError, ValidationError
 
+from adapters.http.names import Names, What
 from domain.errors import FieldError, Invalid
 from domain.record import accept_value
 from domain.specification.model import Field as SpecField
@@ -20,7 +22,7 @@ from domain.values import DECIMAL_DIGITS, DECIMAL_PATTERN, LARGEST_INTEGER, Valu
 Schema = dict[str, Any]
 UUID: Schema = {"type": "string", "format": "uuid"}
 COMPONENT = "x-component"
-"""names a component schema; Pydantic would look up a `$ref` among its own models, so OpenAPI writes it"""
+"""names a resource's component schema; Pydantic would look up a `$ref` among its own models, so OpenAPI writes it"""
 INSTANT: Schema = {"type": "string", "format": "date-time"}
 
 
@@ -28,8 +30,6 @@ INSTANT: Schema = {"type": "string", "format": "date-time"}
 class ResourceModels:
     """The models of one resource, named for OpenAPI."""
 
-    name: str
-    """such as `LineItem`"""
     answer: type[BaseModel]
     create: type[BaseModel]
     update: type[BaseModel]
@@ -38,22 +38,17 @@ class ResourceModels:
     """component schemas of `one of` fields, by component name"""
 
 
-def class_name(resource: str) -> str:
-    """`line_item` as `LineItem`."""
-    return "".join(part.capitalize() for part in resource.split("_"))
-
-
-def models(specification: Specification, resource: Resource) -> ResourceModels:
+def models(specification: Specification, resource: Resource, names: Names) -> ResourceModels:
     """The models of a resource."""
-    name = class_name(resource.name)
+    name = partial(names.of, resource.name)
     enums: dict[str, Schema] = {}
     for field in resource.fields.values():
         value_field = specification.value_field(resource.name, field.name)
         if value_field.kind is Kind.ONE_OF:
-            enums[f"{name}{class_name(field.name)}"] = {"type": "string", "enum": list(value_field.values)}
-    answer = _model(name, resource.about, _answer_fields(specification, resource, name))
+            enums[names.choices(resource.name, field.name)] = {"type": "string", "enum": list(value_field.values)}
+    answer = _model(name(What.ANSWER), resource.about, _answer_fields(specification, resource, names))
     page = _model(
-        f"{name}List",
+        name(What.PAGE),
         None,
         {
             "items": (list[answer], ...),  # type: ignore[valid-type]
@@ -61,9 +56,9 @@ def models(specification: Specification, resource: Resource) -> ResourceModels:
             "next_cursor": (Annotated[str | None, WithJsonSchema({"type": ["string", "null"]})], ...),
         },
     )
-    create = _model(f"{name}Create", None, _body_fields(specification, resource, name, new=True))
-    update = _model(f"{name}Update", None, _body_fields(specification, resource, name, new=False))
-    return ResourceModels(name, answer, create, update, page, enums)
+    create = _model(name(What.CREATE), None, _body_fields(resource, names, new=True))
+    update = _model(name(What.UPDATE), None, _body_fields(resource, names, new=False))
+    return ResourceModels(answer, create, update, page, enums)
 
 
 def check(model: type[BaseModel], body: Mapping[str, Any], by_engine: Container[str] = ()) -> None:
@@ -78,8 +73,8 @@ def check(model: type[BaseModel], body: Mapping[str, Any], by_engine: Container[
         raise Invalid(errors=tuple(_field_error(e, by_engine) for e in found)) from error
 
 
-def json_schema(field: SpecField, enum: str) -> Schema:
-    """What a field's value looks like in JSON (never null); `enum` is the component of a `one of`."""
+def json_schema(field: SpecField, of: tuple[str, str], names: Names) -> Schema:
+    """What a field's value looks like in JSON (never null); `of` is the resource and the field that it is served as."""
     about = {} if field.about is None else {"description": field.about}
     match field.kind:
         case Kind.TEXT:
@@ -105,7 +100,7 @@ def json_schema(field: SpecField, enum: str) -> Schema:
         case Kind.JSON:
             return {"description": field.about or "Any JSON value."}
         case Kind.ONE_OF:
-            return {COMPONENT: enum}
+            return {COMPONENT: names.choices(*of)}
         case _:
             return UUID | about
 
@@ -117,13 +112,13 @@ def nullable(schema: Schema) -> Schema:
     return {**schema, "type": [schema["type"], "null"]} if "type" in schema else schema
 
 
-def _answer_fields(specification: Specification, resource: Resource, name: str) -> dict[str, Any]:
+def _answer_fields(specification: Specification, resource: Resource, names: Names) -> dict[str, Any]:
     fields: dict[str, Any] = {"id": _given(UUID), "owner": _given(UUID)}
     if resource.parent is not None:
         fields[resource.parent] = _given(nullable(UUID))
     for field in resource.fields.values():
         value_field = specification.value_field(resource.name, field.name)
-        schema = json_schema(value_field, f"{name}{class_name(field.name)}")
+        schema = json_schema(value_field, (resource.name, field.name), names)
         names_something = field.kind in (Kind.REFERENCE, Kind.COPY)
         if field.optional or names_something or specification.names_account(resource.name, field.name):
             schema = nullable(schema)
@@ -131,14 +126,14 @@ def _answer_fields(specification: Specification, resource: Resource, name: str) 
     return fields | {"created_at": _given(INSTANT), "updated_at": _given(INSTANT)}
 
 
-def _body_fields(specification: Specification, resource: Resource, name: str, *, new: bool) -> dict[str, Any]:
+def _body_fields(resource: Resource, names: Names, *, new: bool) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if resource.parent is not None:
         fields[resource.parent] = _taken(None, UUID, required=new)
     for field in resource.fields.values():
         if field.by_engine:
             continue
-        schema = json_schema(field, f"{name}{class_name(field.name)}")
+        schema = json_schema(field, (resource.name, field.name), names)
         starts = new and field.name in resource.steps
         if starts:
             schema = {"type": "string", "const": resource.steps_start(field.name)}

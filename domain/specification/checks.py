@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from domain.specification import fields, shape
 from domain.specification.circles import begun_at, circle_in
-from domain.specification.declarations import LONGEST_CHAIN, PATHS, TABLES, Reading, declared, ladder
+from domain.specification.declarations import LONGEST_CHAIN, OF_SERVICE, TABLES, Reading, declared, ladder
 from domain.specification.model import ACTIONS, Answer, Can, Example, Kind, Place, Specification
 from domain.specification.names import Names
 from domain.specification.node import Mapping, Node, Scalar
@@ -158,8 +158,10 @@ class _Checks:
                 self.mistakes.add(
                     place, f"{tick(own)} begins like tables that are not yours. Set another with `plural: …`."
                 )
-            elif own in PATHS:
-                self.mistakes.add(place, f"{tick(own)} is a path of the service itself. Set another with `plural: …`.")
+            elif own in OF_SERVICE:
+                self.mistakes.add(
+                    place, f"{tick(own)} is what the service calls something of its own. Set another with `plural: …`."
+                )
             elif own in taken:
                 self.mistakes.add(
                     place, f"{tick(own)} is the path of {tick(taken[own])} already. Set another with `plural: …`."

@@ -10,6 +10,7 @@ from dependency_injector import providers
 from fastapi import FastAPI
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
+from adapters.http.names import Names
 from adapters.http.schemas import models
 from adapters.persistence.memory import MemoryStore
 from application.ports import Store
@@ -159,7 +160,8 @@ class Described:
 
     def __init__(self, specification: Specification, app: FastAPI) -> None:
         self.document: dict[str, Any] = json.loads(json.dumps(app.openapi()))
-        made = [models(specification, resource) for resource in specification.resources.values()]
+        names = Names(specification)
+        made = [models(specification, resource, names) for resource in specification.resources.values()]
         self.models = {model.__name__: model for each in made for model in (each.answer, each.page)}
         self.validators: dict[str, OAS31Validator] = {}
 

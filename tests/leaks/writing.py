@@ -132,9 +132,9 @@ def parents_of_new_records_are_not_asked(patch: pytest.MonkeyPatch) -> None:
 def _body_has(patch: pytest.MonkeyPatch, *names: str) -> None:
     """Bodies are read with further fields."""
 
-    def body_fields(specification: Any, resource: Any, name: str, *, new: bool) -> dict[str, Any]:
+    def body_fields(resource: Any, known: Any, *, new: bool) -> dict[str, Any]:
         further = {each: schemas._taken(None, schemas.UUID, required=False) for each in names}
-        return real(specification, resource, name, new=new) | further
+        return real(resource, known, new=new) | further
 
     real = schemas._body_fields
     patch.setattr(schemas, "_body_fields", body_fields)

@@ -152,7 +152,7 @@ def _model(
                 foreign_keys=f"[{class_name}.c_{owner}, {class_name}.c_{name}]",
                 primaryjoin=f"and_({class_name}.c_{name} == remote({target_class}.c_id), "
                 f"{class_name}.c_{owner} == remote({target_class}.c_owner))",
-                backref=backref(f"from_{resource.name}_{name}", viewonly=True),
+                backref=backref(f"from_{resource.name}__{name}", viewonly=True),
                 viewonly=True,
             )
         )
@@ -160,7 +160,8 @@ def _model(
 
 
 def _class_name(resource: str) -> str:
-    return "".join(part.capitalize() for part in resource.split("_"))
+    """One for each: `a_1` and `a1` are two resources."""
+    return f"R_{resource}"
 
 
 def _columns(specification: Specification, resource: Resource) -> list[Column[Any]]:

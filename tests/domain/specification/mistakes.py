@@ -299,6 +299,8 @@ MISTAKES: list[tuple[str, str, str]] = [
     (rest("locked: when open is yes, except title ⟦size"), "size", "with commas"),
     (rest("steps: {status: ⟦{}}"), "{…}", "{todo -> doing: owner}"),
     (also("thing: {owner: account, plural: ⟦freehold_things}"), "freehold_things", "Set another with `plural: …`"),
+    (also("thing: {owner: account, plural: ⟦batch}"), "batch", "Set another with `plural: …`"),
+    (also("thing: {owner: account, plural: ⟦service}"), "service", "Set another with `plural: …`"),
     (update("owner when title is a,⟦ b").replace("a,⟦", "a⟦,"), ",", "with `or`"),
     (update("owner when open ⟦yes"), "yes", "as in `open is yes`"),
     (rest("locked: when open is yes⟦, but not title"), ",", "Only `, except field` can follow"),

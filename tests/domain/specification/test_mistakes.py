@@ -99,7 +99,7 @@ def test_large_strange_and_hostile_files_are_refused_quickly() -> None:
     many = "".join(f"  r{n}: {{owner: r{n + 1}}}\n" for n in range(30_000))
     long = "".join(f"  r{n}: {{owner: r{n + 1}}}\n" for n in range(199)) + "  r199: {owner: account}"
     wide = "x: {owner: account, fields: {" + ", ".join(f"f{n}: text" for n in range(300)) + "}}"
-    started = time.monotonic()
+    started = time.process_time()
     exploding = "a: &a [x, x]\n" + "".join(f"b{n}: &b{n} [*a, *a, *a]\n" for n in range(50))
     for text, expected in (
         ("x: " + "y" * 10_000_000, "larger than 1 MiB"),
@@ -123,7 +123,7 @@ def test_large_strange_and_hostile_files_are_refused_quickly() -> None:
         found = problems(text)
         assert any(expected in p.message for p in found), (text[:40], found[:2])
         assert len(found) < 110
-    assert time.monotonic() - started < 20
+    assert time.process_time() - started < 20
 
 
 def test_rules_that_lean_on_each_other_in_a_long_row_are_refused() -> None:
