@@ -11,11 +11,11 @@ from application.mailing import LONGEST_TOKEN, Mailing, token_hash
 from application.ports import Clock, Ids, Store, Work
 from application.records import LARGEST_LIMIT, RecordUseCases
 from application.sessions import accepted
-from application.sharing import SharingUseCases, expiry, within_cap
+from application.sharing import SharingUseCases, acting_account, expiry, within_cap
 from application.throttles import Throttles
 from domain.account import accept_email
 from domain.audit import Event
-from domain.errors import Conflict, Forbidden, NotAuthenticated, NotFound
+from domain.errors import Conflict, Forbidden, NotFound
 from domain.invitation import MOST_INVITATIONS, Invitation
 from domain.judging import may_give, sharing_cap
 from domain.mail import Kind
@@ -56,7 +56,7 @@ class InvitationUseCases:
         `TooManyRequests`.
         """
         self._sharing.admit_sharer(actor, resource)
-        inviter = _account(actor)
+        inviter = acting_account(actor)
         (email,) = accepted(email=(accept_email, email))
         await self._throttles.inviting(actor, email)
         now = self._clock.now()
@@ -115,7 +115,7 @@ class InvitationUseCases:
 
     async def waiting(self, actor: Actor) -> Sequence[Invitation]:
         """The newest that wait for the actor's account, of what its key is for. Raises `NotAuthenticated`."""
-        _account(actor)
+        acting_account(actor)
         found = await self._store.invitations.waiting_for(actor, LARGEST_LIMIT, self._clock.now())
         return [each for each in found if self._served(each) and _covered(actor, each)]
 
@@ -125,7 +125,7 @@ class InvitationUseCases:
         Raises `NotFound`; `Conflict`: `already_a_member`, or `invitation_lapsed` where the inviter could not give this
         role now, whatever the reason. That invitation is gone then.
         """
-        account, now = _account(actor), self._clock.now()
+        account, now = acting_account(actor), self._clock.now()
         async with self._store.work() as work:
             invitation = await self._mine(work, actor, invitation_id, token, now)
             by = Actor(invitation.inviter)
@@ -148,7 +148,7 @@ class InvitationUseCases:
 
     async def decline(self, actor: Actor, invitation_id: str, token: str | None = None) -> None:
         """End an invitation that the actor could accept. Raises `NotFound`."""
-        _account(actor)
+        acting_account(actor)
         now = self._clock.now()
         async with self._store.work() as work:
             invitation = await self._mine(work, actor, invitation_id, token, now)
@@ -168,15 +168,6 @@ class InvitationUseCases:
         """Whether the resource is (still) one whose records have members."""
         resource = self._records.specification.resources.get(invitation.resource)
         return resource is not None and resource.ladder is not None
-
-
-def _account(actor: Actor) -> str:
-    """Raises `NotAuthenticated` for nobody, `Forbidden` for the engine, which has no account."""
-    if actor.engine:
-        raise Forbidden("Only an account can do this.")
-    if actor.account is None:
-        raise NotAuthenticated
-    return actor.account
 
 
 def _covered(actor: Actor, invitation: Invitation) -> bool:

@@ -150,6 +150,15 @@ class SharingUseCases:
         return membership
 
 
+def acting_account(actor: Actor) -> str:
+    """The actor's. Raises `NotAuthenticated` for nobody, `Forbidden` for the engine, which has no account."""
+    if actor.engine:
+        raise Forbidden("Only an account can do this.")
+    if actor.account is None:
+        raise NotAuthenticated
+    return actor.account
+
+
 def within_cap(ladder: Ladder, role: str, cap: str | None) -> None:
     """Raises `Invalid` for what is no role of the ladder, `Forbidden` above the cap."""
     if role not in ladder.roles:

@@ -10,6 +10,7 @@ from domain.deletion import going, left_referring
 from domain.errors import Conflict
 from domain.invitation import Invitation
 from domain.membership import Membership
+from domain.offer import Offer
 from domain.ownership import Facts
 from domain.record import Record
 from domain.specification.model import Resource, Specification, Unique
@@ -32,6 +33,8 @@ class Snapshot:
     memberships: Memberships = field(default_factory=dict)
     invitations: dict[str, Invitation] = field(default_factory=dict)
     """by id"""
+    offers: dict[str, Offer] = field(default_factory=dict)
+    """by id"""
     imagined: Record | None = None
     """a record as it would be, also where it refers to itself"""
 
@@ -49,6 +52,7 @@ class Snapshot:
             records=records,
             memberships=dict(self.memberships),
             invitations=dict(self.invitations),
+            offers=dict(self.offers),
         )
 
     # --- what there is -----------------------------------------------------------------------
@@ -119,19 +123,39 @@ class Snapshot:
         Raises `Conflict` like the checks, on the way.
         """
         self.put(moved)
-        waiting, ended = [moved], set()
+        self._forget_members(self._carry(moved))
+
+    def hand_over(self, offer: Offer) -> None:
+        """Have a record, and all below it, be the recipient's. Its roles end, the giver's and the former owner's.
+
+        Raises `Conflict` like the checks, on the way.
+        """
+        record = self.records[offer.resource][offer.record]
+        handed = replace(record, owner=offer.recipient, updated_at=self.now)
+        self.check_unique(handed)
+        self.check_limit(handed)
+        self.put(handed)
+        whose, carried = (offer.recipient, offer.giver, record.owner), self._carry(handed)
+        for key in [key for key in self.memberships if key[0] in carried and key[1] in whose]:
+            del self.memberships[key]
+        for each in [each.id for each in self.offers.values() if each.record == record.id]:
+            del self.offers[each]
+
+    def _carry(self, root: Record) -> set[str]:
+        """Give all below a record its owner; the ids of all of it."""
+        waiting, found = [root], set()
         while waiting:
             at = waiting.pop()
-            ended.add(at.id)
+            found.add(at.id)
             for child in self.specification.children(at.resource):
                 for record in [r for r in self.records[child.name].values() if r.parent == at.id]:
-                    carried = replace(record, owner=moved.owner)
+                    carried = replace(record, owner=root.owner)
                     self.check_unique(carried)
                     if record.owner != carried.owner:
                         self.check_limit(carried)
                     self.put(carried)
                     waiting.append(carried)
-        self._forget_members(ended)
+        return found
 
     def remove(self, record: Record) -> None:
         """Have a record no longer, nor what goes with it (see `domain.deletion.going`)."""
@@ -152,6 +176,8 @@ class Snapshot:
             del self.memberships[key]
         for invitation in [each.id for each in self.invitations.values() if each.record in records]:
             del self.invitations[invitation]
+        for offer in [each.id for each in self.offers.values() if each.record in records]:
+            del self.offers[offer]
 
 
 def unique_key(resource: Resource, unique: Unique, record: Record) -> tuple[Any, ...] | None:

@@ -46,6 +46,7 @@ from application.sessions import SessionUseCases
 from application.sharing import SharingUseCases
 from application.specifications import SpecificationUseCases
 from application.throttles import Throttles
+from application.transfers import TransferUseCases
 from domain.specification.model import Specification
 from entrypoints.settings import RateLimits, Settings
 from entrypoints.watching import Watch
@@ -202,6 +203,7 @@ class Container(containers.DeclarativeContainer):
     records = providers.Singleton(RecordUseCases, specification, store, clock, ids, cursors)
     sharing = providers.Singleton(SharingUseCases, records, store, clock)
     invitations = providers.Singleton(InvitationUseCases, records, sharing, store, clock, ids, mailing, throttles)
+    transfers = providers.Singleton(TransferUseCases, records, store, clock, ids)
     sessions = providers.Singleton(
         SessionUseCases, store, clock, ids, passwords, tokens, successors, throttles, mailing, challenges
     )
@@ -233,5 +235,15 @@ class Container(containers.DeclarativeContainer):
     watch = providers.Singleton(_watch, settings, store, database, tables, metrics, clock)
     ready = providers.Callable(_ready, watch)
     app = providers.Singleton(
-        build_app, specification, identity, auth, credentials, records, sharing, invitations, ready, allowed_origins
+        build_app,
+        specification,
+        identity,
+        auth,
+        credentials,
+        records,
+        sharing,
+        invitations,
+        transfers,
+        ready,
+        allowed_origins,
     )

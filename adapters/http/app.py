@@ -21,9 +21,17 @@ from adapters.http.openapi import Operations
 from adapters.http.records import RecordHandlers, RecordRoute, add_route
 from adapters.http.schemas import models
 from adapters.http.service import openapi_route, service_router
+from adapters.http.transfers import (
+    TRANSFER_ANSWERS,
+    OfferHandlers,
+    SentTransferAnswer,
+    TakingHandlers,
+    TransferCreate,
+)
 from application.invitations import InvitationUseCases
 from application.records import RecordUseCases
 from application.sharing import SharingUseCases
+from application.transfers import TransferUseCases
 from domain.specification.model import Specification
 
 log = logging.getLogger("freehold.http")
@@ -39,6 +47,7 @@ def build_app(
     records: RecordUseCases,
     sharing: SharingUseCases,
     invitations: InvitationUseCases,
+    transfers: TransferUseCases,
     ready: Callable[[], Awaitable[bool]],
     allowed_origins: Collection[str] = (),
 ) -> FastAPI:
@@ -81,11 +90,21 @@ def build_app(
             add_route(router, identity, "GET", waiting.path, waiting.list, operations.list_invitations())
             invitation = f"{waiting.path}/{{invitation}}"
             add_route(router, identity, "DELETE", invitation, waiting.withdraw, operations.withdraw_invitation())
+        if resource.rule("transfer"):
+            offers = OfferHandlers(specification, resource, transfers)
+            said = operations.offer_transfer(SentTransferAnswer, TransferCreate)
+            add_route(router, identity, "POST", offers.path, offers.offer, said)
+            add_route(router, identity, "GET", offers.path, offers.offered, operations.get_transfer(SentTransferAnswer))
+            add_route(router, identity, "DELETE", offers.path, offers.withdraw, operations.withdraw_transfer())
     named = [*BODIES, *CREDENTIAL_BODIES]
     if shared:
         named += INVITATION_ANSWERS
         mine = AnsweringHandlers(specification, invitations)
         for method, path, handler, operation in mine.routes():
+            add_route(app.router, identity, method, path, handler, operation)
+    if any(resource.rule("transfer") for resource in specification.resources.values()):
+        named += TRANSFER_ANSWERS
+        for method, path, handler, operation in TakingHandlers(specification, transfers).routes():
             add_route(app.router, identity, method, path, handler, operation)
     app.router.routes.extend([*auth.routes, *credentials.routes, *service_router(specification, ready).routes])
     openapi_route(app, encode)

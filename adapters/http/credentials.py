@@ -53,7 +53,7 @@ class KeyCreate(Body):
 
     password: Password
     name: str = Field(min_length=1, max_length=LONGEST_NAME)
-    actions: list[Literal["read", "create", "update", "delete", "share", "members"]] = Field(min_length=1)
+    actions: list[Literal["read", "create", "update", "delete", "share", "members", "transfer"]] = Field(min_length=1)
     resources: list[str] = Field(min_length=1)
     expires_at: Expiry
 

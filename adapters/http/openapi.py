@@ -240,6 +240,38 @@ class Operations:
             status=204,
         )
 
+    def offer_transfer(self, answer: type[BaseModel], body: type[BaseModel]) -> dict[str, Any]:
+        """POST that offers a record."""
+        return self._operation(
+            f"offer_transfer_of_{self._one}",
+            f"Offer a {self._words(self._one)} to another account",
+            _response(202, _of_service("The offer, whether or not there is such an account.", answer))
+            | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
+            [_path_parameter("id")],
+            ("application/json",),
+            body,
+            status=202,
+        )
+
+    def get_transfer(self, answer: type[BaseModel]) -> dict[str, Any]:
+        """GET of the open offer of a record."""
+        return self._operation(
+            f"get_transfer_of_{self._one}",
+            f"The open offer of a {self._words(self._one)}",
+            _response(200, _of_service("The offer.", answer)) | problems(401, 403, 404, 429, 503),
+            [_path_parameter("id")],
+        )
+
+    def withdraw_transfer(self) -> dict[str, Any]:
+        """DELETE of the open offer of a record."""
+        return self._operation(
+            f"withdraw_transfer_of_{self._one}",
+            f"Withdraw the offer of a {self._words(self._one)}",
+            _response(204, {"description": "It can no longer be accepted."}) | problems(401, 403, 404, 409, 429, 503),
+            [_path_parameter("id")],
+            status=204,
+        )
+
     def _operation(
         self,
         wanted: str,
@@ -247,7 +279,7 @@ class Operations:
         responses: Mapping[int | str, Any],
         parameters: list[Schema],
         body_types: tuple[str, ...] = (),
-        body: What | None = None,
+        body: What | type[BaseModel] | None = None,
         status: int = 200,
     ) -> dict[str, Any]:
         operation: dict[str, Any] = {
@@ -261,7 +293,7 @@ class Operations:
             "security": [{}, BEARER],
         }
         if body is not None:
-            schema = self._schema(body)
+            schema = self._schema(body) if isinstance(body, What) else of_service(body)
             operation["requestBody"] = {"required": True, "content": {kind: {"schema": schema} for kind in body_types}}
         return operation
 

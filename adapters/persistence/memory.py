@@ -26,6 +26,7 @@ from domain.filtering import passes
 from domain.invitation import Invitation
 from domain.judging import may_add, may_end_membership, may_give, may_invite, may_put_membership, may_store
 from domain.membership import Membership
+from domain.offer import Offer
 from domain.ownership import Actor, Facts, may, seen, view
 from domain.record import Record
 from domain.snapshot import Snapshot
@@ -42,6 +43,8 @@ class State:
     memberships: dict[tuple[str, str], Membership] = field(default_factory=dict)
     invitations: dict[str, Invitation] = field(default_factory=dict)
     """by id"""
+    offers: dict[str, Offer] = field(default_factory=dict)
+    """by id"""
 
     def copy(self) -> "State":
         """An independent state; the values themselves never change."""
@@ -50,11 +53,13 @@ class State:
             {resource: dict(records) for resource, records in self.records.items()},
             dict(self.memberships),
             dict(self.invitations),
+            dict(self.offers),
         )
 
     def at(self, specification: Specification, now: datetime) -> Snapshot:
         """The same dictionaries, as the domain looks at them."""
-        return Snapshot(specification, now, self.identity.accounts, self.records, self.memberships, self.invitations)
+        shared = self.memberships, self.invitations, self.offers
+        return Snapshot(specification, now, self.identity.accounts, self.records, *shared)
 
 
 class MemoryRecords:
@@ -192,6 +197,9 @@ class MemoryRecords:
         for invitation in list(self._state.invitations.values()):
             if account in (invitation.inviter, invitation.account):
                 del self._state.invitations[invitation.id]
+        for offer in list(self._state.offers.values()):
+            if account in (offer.giver, offer.recipient):
+                del self._state.offers[offer.id]
         self._state.identity.forget(account)
         if passing:
             self._state.identity.accounts[tombstone.id] = tombstone
@@ -315,6 +323,70 @@ class MemoryInvitations:
         return None if record is None else self._state.at(self._specification, now).facts(record)
 
 
+class MemoryTransfers:
+    """The `Transfers` port over one state."""
+
+    def __init__(self, specification: Specification, state: State) -> None:
+        """Work on the state itself."""
+        self._specification = specification
+        self._state = state
+
+    async def waiting_for(self, actor: Actor, limit: int, now: datetime) -> Sequence[Offer]:
+        """See the port."""
+        check_session(self._state, actor, now)
+        found = [each for each in self._state.offers.values() if each.recipient == actor.account and each.waits(now)]
+        return sorted(found, key=lambda each: each.id, reverse=True)[:limit]
+
+    async def on_record(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Offer | None:
+        """See the port."""
+        check_session(self._state, actor, now)
+        found = next((each for each in self._state.offers.values() if each.record == record_id), None)
+        there = found is not None and found.waits(now) and self._givable(actor, resource, record_id, now)
+        return found if there else None
+
+    async def get(self, actor: Actor, offer_id: str, now: datetime) -> Offer | None:
+        """See the port."""
+        check_session(self._state, actor, now)
+        found = self._state.offers.get(offer_id)
+        return found if found is not None and found.waits(now) and found.recipient == actor.account else None
+
+    async def put(self, actor: Actor, offer: Offer, now: datetime) -> None:
+        """See the port."""
+        check_session(self._state, actor, now)
+        if offer.giver != actor.account or not self._givable(actor, offer.resource, offer.record, now):
+            raise _changed()
+        for earlier in [each.id for each in self._state.offers.values() if each.record == offer.record]:
+            del self._state.offers[earlier]
+        self._state.offers[offer.id] = offer
+
+    async def withdraw(self, actor: Actor, offer: Offer, now: datetime) -> None:
+        """See the port."""
+        check_session(self._state, actor, now)
+        if offer.id not in self._state.offers or not self._givable(actor, offer.resource, offer.record, now):
+            raise _changed()
+        del self._state.offers[offer.id]
+
+    async def decline(self, actor: Actor, offer: Offer, now: datetime) -> None:
+        """See the port."""
+        if await self.get(actor, offer.id, now) is None:
+            raise _changed()
+        del self._state.offers[offer.id]
+
+    async def accept(self, actor: Actor, offer: Offer, record: Record, now: datetime) -> None:
+        """See the port."""
+        found = await self.get(actor, offer.id, now)
+        stored = self._state.records[offer.resource].get(offer.record)
+        givable = self._givable(Actor(offer.giver), offer.resource, offer.record, now)
+        if found is None or stored != record or not givable:
+            raise _changed()
+        self._state.at(self._specification, now).hand_over(found)
+
+    def _givable(self, actor: Actor, resource: str, record_id: str, now: datetime) -> bool:
+        record = self._state.records[resource].get(record_id)
+        world = self._state.at(self._specification, now)
+        return record is not None and may("transfer", actor, world.facts(record)).allowed
+
+
 class MemoryWork:
     """The `Work` port: a private copy, put in place at commit."""
 
@@ -332,6 +404,7 @@ class MemoryWork:
         self.links = MemoryLinks(self._state.identity)
         self.letters = MemoryLetters(self._state.identity)
         self.invitations = MemoryInvitations(store.specification, self._state)
+        self.transfers = MemoryTransfers(store.specification, self._state)
 
     async def commit(self) -> None:
         """See the port."""
@@ -372,6 +445,11 @@ class MemoryStore:
     def invitations(self) -> MemoryInvitations:
         """See the port."""
         return MemoryInvitations(self.specification, self.state)
+
+    @property
+    def transfers(self) -> MemoryTransfers:
+        """See the port."""
+        return MemoryTransfers(self.specification, self.state)
 
     @property
     def second_factors(self) -> MemorySecondFactors:

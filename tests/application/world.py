@@ -19,6 +19,7 @@ from application.invitations import InvitationUseCases
 from application.ports import Store
 from application.records import RecordUseCases
 from application.sharing import SharingUseCases
+from application.transfers import TransferUseCases
 from domain.account import Account
 from domain.errors import Refusal
 from domain.membership import Membership
@@ -64,6 +65,7 @@ class World:
         sealer = AesSealer(b"a secret for tests, and only for them", "cursors")
         self.records = RecordUseCases(spec, self.store, self.clock, self.ids, sealer)
         self.sharing = SharingUseCases(self.records, self.store, self.clock)
+        self.transfers = TransferUseCases(self.records, self.store, self.clock, self.ids)
         self.postbox = Postbox()
         self.mailing = mailing(self.store, self.clock, self.postbox)
         self.invitations = InvitationUseCases(

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from itertools import product
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -30,7 +31,7 @@ TOKEN, LINK, API_KEY, LETTER = "a" * 64, "b" * 64, "c" * 64, "d" * 64
 SECRET = "the hidden treasure"
 BUILT_IN = (
     *("accounts", "sessions", "refresh_tokens", "memberships", "audit", "signing_keys", "links", "letters"),
-    *("second_factors", "api_keys", "invitations"),
+    *("second_factors", "api_keys", "invitations", "offers"),
 )
 PEOPLE = f"""
 INSERT INTO freehold_accounts (id, email, password_hash, created_at, disabled) VALUES
@@ -67,6 +68,8 @@ INSERT INTO freehold_invitations
 VALUES
   ('{SESSION}', 'notebook', '{PRIVATE}', 'new@example.com', 'viewer', '{MARY}', '{NOW}', '2999-1-1', NULL, '{LETTER}'),
   ('{EVES_SESSION}', 'notebook', '{PRIVATE}', 'j@example.com', 'editor', '{MARY}', '{NOW}', '2999-1-1', '{JOHN}', NULL);
+INSERT INTO freehold_offers (id, resource, record, giver, recipient, created_at, ends_at) VALUES
+  ('{SESSION}', 'notebook', '{PRIVATE}', '{MARY}', '{JOHN}', '{NOW}', '2999-1-1');
 """
 MARKET = f"""
 INSERT INTO listings (owner, id, title, price, state, created_at, updated_at) VALUES
@@ -432,6 +435,45 @@ async def test_an_invitation_is_for_whom_it_is_for_and_for_who_shares(attacker: 
         made.format(NEW, PRIVATE, "viewer", EVE, "NULL"), "UPDATE freehold_invitations SET role = 'editor'"
     )
     assert await attacker.touches(f"UPDATE freehold_invitations SET account = '{EVE}'") == 0
+
+
+async def test_an_offer_is_for_its_recipient_and_for_who_may_hand_over(attacker: Attacker) -> None:
+    """Nobody else finds one, accepts it, or makes one of what is not theirs to give."""
+    made = "INSERT INTO freehold_offers VALUES ('{}', 'notebook', '{}', '{}', '{}', now(), '2999-1-1')"
+    handing = "SELECT * FROM freehold.notebooks_hand_over('{}', '{}')"
+    for account in (EVE, "anonymous", ""):
+        await attacker.be(account, PRIVATE, SESSION)
+        assert await attacker.rows("SELECT * FROM freehold_offers") == []
+        assert await attacker.touches("DELETE FROM freehold_offers") == 0
+        assert await attacker.rows(handing.format(SESSION, PRIVATE)) == []
+        await attacker.refused(f"UPDATE freehold_offers SET recipient = '{EVE}'")
+    await attacker.be(EVE)
+    await attacker.refused(
+        made.format(NEW, PRIVATE, EVE, EVE),
+        made.format(NEW, PRIVATE, MARY, EVE),
+        made.format(NEW, SHARED, EVE, EVE),
+        f"UPDATE notebooks SET owner = '{EVE}'",
+    )
+    await attacker.be(MARY)
+    await attacker.refused(made.format(NEW, SHARED, EVE, EVE), f"UPDATE notebooks SET owner = '{EVE}'")
+    assert await attacker.rows(handing.format(SESSION, PRIVATE)) == [], "the recipient accepts, not the giver"
+    await attacker.be(JOHN)
+    assert await attacker.rows("SELECT id::text FROM freehold_offers") == [(SESSION,)]
+    await attacker.refused(made.format(NEW, PRIVATE, JOHN, JOHN))
+    assert await attacker.rows(handing.format(SESSION, SHARED)) == [], "it is of another record"
+    assert await attacker.rows(handing.format(NEW, PRIVATE)) == []
+    assert await attacker.rows(handing.format(SESSION, PRIVATE)) == [(UUID(PRIVATE),)]
+    assert await attacker.one(f"SELECT owner::text FROM notebooks WHERE id = '{PRIVATE}'") == JOHN
+    assert await attacker.rows(handing.format(SESSION, PRIVATE)) == [], "once"
+
+
+async def test_what_the_giver_may_no_longer_hand_over_is_not_taken(own: Throwaway, postgres_server: Server) -> None:
+    """The function asks the rule in the giver's name, and comes back to the caller's whatever it finds."""
+    postgres_server.execute(f"UPDATE notebooks SET owner = '{EVE}' WHERE id = '{PRIVATE}'", own.name)
+    async with attacking(own) as attacker:
+        await attacker.be(JOHN)
+        assert await attacker.rows(f"SELECT * FROM freehold.notebooks_hand_over('{SESSION}', '{PRIVATE}')") == []
+        assert await attacker.one("SELECT current_setting('app.account')") == JOHN
 
 
 async def test_who_has_the_letter_of_an_invitation_finds_that_one(attacker: Attacker) -> None:

@@ -8,13 +8,12 @@ from sqlalchemy import ColumnElement, Integer, and_, delete, or_, select
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.builtin import InvitationRow, table_of
-from adapters.persistence.sql.connection import Broken, Connection, Prepared, Principal, Row, param
+from adapters.persistence.sql.connection import Connection, Prepared, Principal, Row, param
 from adapters.persistence.sql.dialects import INSTANT, UUID
-from adapters.persistence.sql.identity import alive_statement, instant, session_alive, updating
-from adapters.persistence.sql.records import caller_of, changed, principal
+from adapters.persistence.sql.identity import instant, session_alive, updating
+from adapters.persistence.sql.records import SqlRecords, caller_of, changed, principal
 from adapters.persistence.sql.statements import Statements
 from adapters.persistence.sql.views import stored_time
-from domain.errors import NotAuthenticated
 from domain.invitation import Invitation
 from domain.ownership import Actor
 
@@ -42,16 +41,18 @@ class InvitationStatements:
         nobodys = and_(_INVITATIONS.c.email == param("email"), _INVITATIONS.c.account.is_(None))
         proven = _INVITATIONS.update().where(nobodys).values(account=param("account", UUID))
         self.prove = Prepared(proven, dialect, principal=Principal(presented=("email",), service="mail"))
-        self.alive = Prepared(alive_statement(), dialect)
 
 
 class SqlInvitations:
     """The `Invitations` port."""
 
-    def __init__(self, statements: Statements, invitations: InvitationStatements, connection: Connection) -> None:
-        """Run on this connection."""
+    def __init__(
+        self, statements: Statements, invitations: InvitationStatements, records: SqlRecords, connection: Connection
+    ) -> None:
+        """Run on this connection, on which the records are, too."""
         self._statements = statements
         self._invitations = invitations
+        self._records = records
         self._connection = connection
 
     async def waiting_for(self, actor: Actor, limit: int, now: datetime) -> Sequence[Invitation]:
@@ -71,7 +72,7 @@ class SqlInvitations:
         values = principal(actor, now) | asked
         rows = await self._connection.rows(prepared, values)
         if not rows:
-            await self._check_session(actor, values)
+            await self._records.check_session(actor, values)
         return [_invitation(row) for row in rows]
 
     async def put(self, actor: Actor, invitation: Invitation, now: datetime) -> None:
@@ -91,7 +92,7 @@ class SqlInvitations:
             "hash": invitation.hash,
         }
         values |= principal(actor, now)
-        await self._connection.run(clearing, values)
+        await self._records.run(clearing, values)
         await self._touch(adding, actor, values)
 
     async def answer(self, actor: Actor, invitation: Invitation, token_hash: str | None, now: datetime) -> None:
@@ -115,18 +116,9 @@ class SqlInvitations:
 
     async def _touch(self, prepared: Prepared, actor: Actor, values: dict[str, Any]) -> None:
         """Write one row. Raises `Conflict` where that is not done."""
-        try:
-            touched = await self._connection.run(prepared, values)
-        except Broken as error:
-            raise changed() from error
-        if touched != 1:
-            await self._check_session(actor, values)
+        if await self._records.run(prepared, values) != 1:
+            await self._records.check_session(actor, values)
             raise changed()
-
-    async def _check_session(self, actor: Actor, values: dict[str, Any]) -> None:
-        """Tell apart, where nothing was found, an ended session from nothing."""
-        if actor.session is not None and not await self._connection.rows(self._invitations.alive, values):
-            raise NotAuthenticated
 
 
 def _invitation(row: Row) -> Invitation:

@@ -32,6 +32,7 @@ from adapters.persistence.sql.builtin import (
     LetterRow,
     LinkRow,
     MembershipRow,
+    OfferRow,
     RefreshTokenRow,
     SecondFactorRow,
     SessionRow,
@@ -169,7 +170,7 @@ class Policies:
         self._rules = _InPolicy(type(statements.inside), self._definers, self._tables, Asker.ACCOUNT)
         self.triggers: list[str] = []
         self.policies = [policy for resource in self._resources for policy in self._of(resource)]
-        self.policies += [*self._of_memberships(), *self._of_invitations(), *_BUILT_IN]
+        self.policies += [*self._of_memberships(), *self._of_invitations(), *self._of_offers(), *_BUILT_IN]
         self.grants = [self._granted(resource) for resource in self._resources] + _GRANTED
         self._see_to_limits_and_memberships()
 
@@ -321,6 +322,23 @@ class Policies:
         yield Policy(name, "UPDATE", written, written)
         yield Policy(name, "DELETE", self._text(or_(own, giving, over), table))
 
+    def _of_offers(self) -> Iterator[Policy]:
+        """One is seen, and ended, by its recipient and by whoever may hand the record over."""
+        table, givable = table_of(OfferRow), list[ColumnElement[bool]]()
+        for resource in self._resources:
+            if resource.rule("transfer"):
+                givable.append(and_(table.c.resource == resource.name, self._givable(resource, table)))
+        giving = or_(literal_column("false"), *givable)
+        theirs = self._text(or_(table.c.recipient == ME, giving), table)
+        yield Policy(table.name, "SELECT", theirs)
+        yield Policy(table.name, "INSERT", None, self._text(and_(table.c.giver == ME, giving), table))
+        yield Policy(table.name, "DELETE", theirs)
+
+    def _givable(self, resource: Resource, row: Table) -> ColumnElement[bool]:
+        """Whether the caller may hand a record over."""
+        about = "whether the account may hand the record over"
+        return self._asked(resource, "givable", about, lambda at: self._inside.may("transfer", at), row.c.record)
+
     def _shares(self, resource: Resource, row: Table) -> ColumnElement[bool]:
         """Whether the caller may share a record."""
         about = "whether the account may share the record"
@@ -342,14 +360,14 @@ class Policies:
     # --- what holds whoever writes -------------------------------------------------------
 
     def _see_to_limits_and_memberships(self) -> None:
-        if any(resource.ladder for resource in self._resources):
+        if any(resource.has_people for resource in self._resources):
             record, wording = param("id", UUID), Wording({"id": "OLD.id"})
             ending = (wording.text(delete(table).where(table.c.record == record)) for table in _SHARED)
             body = f"BEGIN {'; '.join(ending)}; RETURN NULL; END"
-            self._definers.trigger("end_memberships", body, "memberships and invitations end with their record")
+            self._definers.trigger("end_memberships", body, "memberships, invitations and offers end with their record")
         for resource in self._resources:
             plural = resource.plural
-            if resource.ladder is not None:
+            if resource.has_people:
                 self._trigger("ended", "AFTER DELETE", plural, "end_memberships")
             if resource.rule("move") and self._statements.shared_below(resource.name):
                 self._end_memberships_of_what_moves(resource)
@@ -416,7 +434,8 @@ _ACCOUNTS, _SESSIONS, _TOKENS = (table_of(row).name for row in (AccountRow, Sess
 _FACTORS, _API_KEYS = (table_of(row).name for row in (SecondFactorRow, ApiKeyRow))
 _AUDIT, _KEYS, _MEMBERS = (table_of(row).name for row in (AuditRow, SigningKeyRow, MembershipRow))
 _LINKS, _LETTERS = (table_of(row).name for row in (LinkRow, LetterRow))
-_INVITATIONS, _SHARED = table_of(InvitationRow).name, (table_of(MembershipRow), table_of(InvitationRow))
+_INVITATIONS, _OFFERS = table_of(InvitationRow).name, table_of(OfferRow).name
+_SHARED = (table_of(MembershipRow), table_of(InvitationRow), table_of(OfferRow))
 _MAIL = f"{_SERVICE} = 'mail'"
 _EXPIRED = f"({_MAIL} AND expires_at <= (SELECT freehold.moment()))"
 _BUILT_IN = [
@@ -459,6 +478,7 @@ _GRANTED = [
     Grants(_MEMBERS, ("SELECT", "INSERT", "DELETE"), ("role", "expires_at")),
     # one that is proven to be an account's, and by what token it is answered: the rest stays as it was made
     Grants(_INVITATIONS, ("SELECT", "INSERT", "DELETE"), ("account", "hash")),
+    Grants(_OFFERS, ("SELECT", "INSERT", "DELETE")),
     # who chose an event's number could take those to come
     Grants(_AUDIT, ("SELECT",), inserted=("kind", "account", "at", "session", "address", "data")),
     Grants(_KEYS, ("SELECT", "INSERT", "DELETE"), ("state", "since")),

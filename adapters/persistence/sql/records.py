@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Integer, and_, delete, or_, select
 from sqlalchemy.engine import Dialect
 
-from adapters.persistence.sql.builtin import InvitationRow, MembershipRow, table_of
+from adapters.persistence.sql.builtin import InvitationRow, MembershipRow, OfferRow, table_of
 from adapters.persistence.sql.connection import Broken, Connection, Prepared, param
 from adapters.persistence.sql.dialects import DOCUMENT, FIRST_ID, INSTANT, UUID, one_of_list
 from adapters.persistence.sql.facts import Footprint, Snapshot, at_ways
@@ -25,7 +25,9 @@ from domain.membership import Membership
 from domain.ownership import Actor, Facts
 from domain.record import Record
 
-_MEMBERS, _INVITATIONS = table_of(MembershipRow), table_of(InvitationRow)
+_MEMBERS = table_of(MembershipRow)
+ABOUT_PEOPLE = (_MEMBERS, table_of(InvitationRow), table_of(OfferRow))
+"""what ends with the record that it is of"""
 
 
 class MembershipStatements:
@@ -46,7 +48,7 @@ class MembershipStatements:
         self.joined = Prepared(newest, dialect)
         self.end_all = [
             Prepared(delete(table).where(one_of_list(table.c.record, param("records", DOCUMENT))), dialect)
-            for table in (_MEMBERS, _INVITATIONS)
+            for table in ABOUT_PEOPLE
         ]
         self.alive = Prepared(alive_statement(), dialect)
         self.staff = Prepared(staff_statement(), dialect)
@@ -72,7 +74,7 @@ class SqlRecords:
         rows = await self._connection.rows(prepared, values)
         if rows:
             return columns.view(rows[0])
-        await self._check_session(actor, values)
+        await self.check_session(actor, values)
         return None
 
     async def page(self, actor: Actor, query: Query, now: datetime) -> Page:
@@ -94,7 +96,7 @@ class SqlRecords:
             values[f"a{i}"] = last
         rows = await self._connection.rows(prepared, values)
         if not rows:
-            await self._check_session(actor, values)
+            await self.check_session(actor, values)
         total = None
         if query.counted:
             counting = self._statements.count(replace(shape, order=(), after=None, limit=None), caller_of(actor))
@@ -121,7 +123,7 @@ class SqlRecords:
         values = principal(actor, now) | {"after": after or FIRST_ID, "limit": limit}
         rows = await self._connection.rows(self._memberships.joined, values)
         if not rows:
-            await self._check_session(actor, values)
+            await self.check_session(actor, values)
         return [Membership(kind, record, str(actor.account), role, _instant(ends)) for kind, record, role, ends in rows]
 
     async def decisions(self, actor: Actor, resource: str, now: datetime) -> dict[str, dict[str, bool]]:
@@ -130,8 +132,8 @@ class SqlRecords:
         rows = await self._connection.rows(prepared, principal(actor, now))
         return {row[0]: dict(zip(names, map(bool, row[1:]), strict=True)) for row in rows}
 
-    async def _check_session(self, actor: Actor, values: dict[str, Any]) -> None:
-        """Tell apart, where nothing was found, an ended session from nothing."""
+    async def check_session(self, actor: Actor, values: dict[str, Any]) -> None:
+        """Tell apart, where nothing was found, an ended session from nothing (`NotAuthenticated`)."""
         if actor.session is not None and not await self._connection.rows(self._memberships.alive, values):
             raise NotAuthenticated
 
@@ -153,7 +155,7 @@ class SqlRecords:
         values["id"] = record_id
         rows = await self._connection.rows(prepared, values)
         if not rows:
-            await self._check_session(actor, values)
+            await self.check_session(actor, values)
             return None
         snapshot = self._snapshot(actor, now)
         record = columns.into(snapshot, rows[0], actor.account)
@@ -225,13 +227,13 @@ class SqlRecords:
         caller, values = caller_of(actor), principal(actor, now)
         record_values = self._statements.records[record.resource].stored(record)
         stored = {f"v_{name}": value for name, value in record_values.items()}
-        if await self._run(self._statements.insert(record.resource, caller), values | stored) != 1:
-            await self._check_session(actor, values)
+        if await self.run(self._statements.insert(record.resource, caller), values | stored) != 1:
+            await self.check_session(actor, values)
             raise changed()
         created = self._statements.created(record.resource, caller)
         if created is not None and not await self._connection.rows(created, values | {"id": record.id}):
             raise changed()
-        await self._check_limit(record.resource, record.owner)
+        await self.check_limit(record.resource, record.owner)
 
     async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
         """See the port."""
@@ -243,7 +245,7 @@ class SqlRecords:
             raise changed()
         values = principal(actor, now) | {f"v_{name}": will[name] for name in (*names, "updated_at")}
         values |= {"id": before.id, "was_owner": was["owner"], "was_updated_at": was["updated_at"]}
-        if await self._run(self._statements.update(after.resource, names, caller_of(actor)), values) != 1:
+        if await self.run(self._statements.update(after.resource, names, caller_of(actor)), values) != 1:
             raise changed()
         if before.parent != after.parent:
             placed = self._statements.placed(after.resource, caller_of(actor))
@@ -252,7 +254,7 @@ class SqlRecords:
             await self._end_memberships(await self._shared(after, following=False))
         if before.owner != after.owner:
             for resource in (after.resource, *self._statements.below(after.resource)):
-                await self._check_limit(resource, after.owner)
+                await self.check_limit(resource, after.owner)
 
     async def obstacles(self, actor: Actor, record: Record, now: datetime) -> tuple[str, ...]:
         """See the port."""
@@ -267,7 +269,7 @@ class SqlRecords:
         """See the port."""
         shared = await self._shared(record, following=True)
         values = principal(actor, now) | {"id": record.id}
-        if await self._run(self._statements.delete(record.resource, caller_of(actor)), values) != 1:
+        if await self.run(self._statements.delete(record.resource, caller_of(actor)), values) != 1:
             raise changed()
         await self._end_memberships(shared)
 
@@ -275,7 +277,7 @@ class SqlRecords:
         """See the port."""
         values = account_values(tombstone) | {"account": account}
         for prepared in self._statements.close_account():
-            await self._run(prepared, values)
+            await self.run(prepared, values)
 
     async def membership(
         self, actor: Actor, resource: str, record_id: str, account: str, now: datetime
@@ -284,7 +286,7 @@ class SqlRecords:
         values = principal(actor, now) | {"resource": resource, "record": record_id, "account": account}
         for role, ends in await self._connection.rows(self._memberships.find, values):
             return Membership(resource, record_id, account, role, _instant(ends))
-        await self._check_session(actor, values)
+        await self.check_session(actor, values)
         return None
 
     async def put_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
@@ -298,19 +300,19 @@ class SqlRecords:
             "expires_at": None if ends is None else stored_time(ends),
         }
         changing, adding = self._statements.put_membership(membership.resource, caller_of(actor))
-        if not await self._run(changing, values) and not await self._run(adding, values):
-            await self._check_session(actor, values)
+        if not await self.run(changing, values) and not await self.run(adding, values):
+            await self.check_session(actor, values)
             raise changed()
 
     async def end_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
         """See the port."""
         values = principal(actor, now) | {"record": membership.record, "account": membership.account}
-        if not await self._run(self._statements.end_membership(membership.resource, caller_of(actor)), values):
-            await self._check_session(actor, values)
+        if not await self.run(self._statements.end_membership(membership.resource, caller_of(actor)), values):
+            await self.check_session(actor, values)
             raise changed()
 
     async def _shared(self, record: Record, following: bool) -> list[str]:
-        """The ids of the records with members, or with invitations, among a record and what goes (or moves) with it.
+        """The ids of the records with members, invitations or an offer among a record and what goes (or moves) with it.
 
         Asked before it goes, for then nothing leads there any more; the memberships end after it, for the right to
         delete it may come from one of them.
@@ -320,9 +322,9 @@ class SqlRecords:
 
     async def _end_memberships(self, records: list[str]) -> None:
         for ending in self._memberships.end_all if records else ():
-            await self._run(ending, {"records": msgspec.json.encode(records).decode()})
+            await self.run(ending, {"records": msgspec.json.encode(records).decode()})
 
-    async def _check_limit(self, resource: str, owner: str) -> None:
+    async def check_limit(self, resource: str, owner: str) -> None:
         """Raise `Conflict` where the owner has more than its limit."""
         limit, counting = self._statements.specification.resources[resource].limit, self._statements.owned(resource)
         if limit is None or counting is None:
@@ -331,7 +333,8 @@ class SqlRecords:
         if owned > limit:
             raise _limit_reached(limit)
 
-    async def _run(self, prepared: Prepared, values: dict[str, Any]) -> int:
+    async def run(self, prepared: Prepared, values: dict[str, Any]) -> int:
+        """Run a write; how many rows it touched. Raises `Conflict` where the database refuses it."""
         self._known = None
         try:
             return await self._connection.run(prepared, values)

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-from adapters.persistence.sql.builtin import InvitationRow, MembershipRow, table_of
+from adapters.persistence.sql.builtin import InvitationRow, MembershipRow, OfferRow, table_of
 from adapters.persistence.sql.closing import ClosingCompiler
 from adapters.persistence.sql.connection import Prepared, Principal, param
 from adapters.persistence.sql.dialects import INSTANT, TEXT, UUID, Step, closure
@@ -40,7 +40,8 @@ from domain.deletion import referring
 from domain.specification.model import Hop, Path, Resource, Through
 
 ID: ColumnElement[str] = param("id", UUID)
-_MEMBERS, _INVITATIONS = table_of(MembershipRow), table_of(InvitationRow)
+RECIPIENT: ColumnElement[str] = param("recipient", UUID)
+_MEMBERS, _INVITATIONS, _OFFERS = table_of(MembershipRow), table_of(InvitationRow), table_of(OfferRow)
 
 
 class Caller:
@@ -99,6 +100,10 @@ class Statements:
         self.invitations = cache(self._invitations)
         self.invite = cache(self._invite)
         self.withdraw = cache(self._withdraw)
+        self.offer_of = cache(self._offer_of)
+        self.put_offer = cache(self._put_offer)
+        self.withdraw_offer = cache(self._withdraw_offer)
+        self.hand_over = cache(self._hand_over)
         self.close_account = cache(self._close_account)
         self.owned = cache(self._owned)
         self.members = cache(self._members)
@@ -382,6 +387,60 @@ class Statements:
         taking = self._on_shared(_INVITATIONS, shared, compiler.may_give(_INVITATIONS.c.role, At(shared, resource)))
         return self._prepare(delete(_INVITATIONS).where(this, taking, self._alive(caller)), "record")
 
+    # --- offers --------------------------------------------------------------------------
+
+    def _offer_of(self, resource: str, caller: Caller) -> Prepared:
+        """The one of a record that the caller may hand over."""
+        compiler, given = self._compilers[caller.asker], self.tables.of[resource].alias()
+        waiting = and_(_OFFERS.c.resource == resource, _OFFERS.c.ends_at > NOW)
+        return self._prepare(
+            select(_OFFERS)
+            .select_from(given.join(_OFFERS, _OFFERS.c.record == given.c.id))
+            .where(given.c.id == ID, waiting, compiler.may("transfer", At(given, resource)), self._alive(caller)),
+            "id",
+        )
+
+    def _put_offer(self, resource: str, caller: Caller) -> tuple[Prepared, Prepared]:
+        """The end of an earlier one, whatever its time; and a new one of the caller's."""
+        given, record = self.tables.of[resource].alias(), param("record", UUID)
+        givable = self._compilers[caller.asker].may("transfer", At(given, resource))
+        here = and_(_OFFERS.c.record == record, self._on_shared(_OFFERS, given, givable), self._alive(caller))
+        values = {column.name: param(column.name, column.type) for column in _OFFERS.c}
+        own = param("giver", UUID) == ME
+        allowed = and_(given.c.id == record, own, givable, self._alive(caller))
+        adding = insert(_OFFERS).from_select(list(values), select(*values.values()).select_from(given).where(allowed))
+        return self._prepare(delete(_OFFERS).where(here), "record"), self._prepare(adding, "record")
+
+    def _withdraw_offer(self, resource: str, caller: Caller) -> Prepared:
+        """The end of one of a record that the caller may hand over."""
+        given, compiler = self.tables.of[resource].alias(), self._compilers[caller.asker]
+        this = and_(_OFFERS.c.id == param("offer", UUID), _OFFERS.c.resource == resource)
+        givable = self._on_shared(_OFFERS, given, compiler.may("transfer", At(given, resource)))
+        return self._prepare(delete(_OFFERS).where(this, givable, self._alive(caller)), "record")
+
+    def _hand_over(self, resource: str) -> tuple[Prepared, ...]:
+        """A record as it was read becomes the recipient's, to whom its caller offers it and may hand it over.
+
+        The keys carry the owner down; roles end, and the offer.
+        """
+        table, rules = self.tables.of[resource], self._compilers[Asker.ACCOUNT]
+        as_read = and_(table.c.owner == param("was_owner"), table.c.updated_at == param("was_updated_at"))
+        this = and_(_OFFERS.c.id == param("offer"), _OFFERS.c.record == ID, _OFFERS.c.resource == resource)
+        mine = and_(_OFFERS.c.giver == ME, _OFFERS.c.recipient == RECIPIENT, _OFFERS.c.ends_at > NOW)
+        offered = exists(select(literal(1)).where(this, mine).correlate_except(_OFFERS))
+        givable = rules.may("transfer", At(table, resource))
+        handing = (
+            update(table).values(owner=RECIPIENT, updated_at=NOW).where(table.c.id == ID, as_read, givable, offered)
+        )
+        members = self._members_of_all(resource, (RECIPIENT, ME, param("was_owner", UUID)))
+        ending = delete(_OFFERS).where(_OFFERS.c.id == param("offer"))
+        return tuple(map(self._prepare, (handing, delete(_MEMBERS).where(members), ending)))
+
+    def _members_of_all(self, resource: str, whose: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
+        """Memberships of some accounts on a record and all below it."""
+        gone = self._gone(resource, following=False)
+        return and_(_MEMBERS.c.record.in_(select(gone.c.id)), _MEMBERS.c.account.in_(whose))
+
     # --- deleting ------------------------------------------------------------------------
 
     def _gone(self, resource: str, following: bool = True) -> Any:
@@ -468,16 +527,17 @@ class Statements:
         return select(self._root_id(above, chain[1:])).where(hop).correlate_except(above).scalar_subquery()
 
     def _shared(self, resource: str, following: bool) -> Prepared | None:
-        """The records with members or invitations among a record and what goes (or moves) with it.
+        """The records with members, invitations or an offer among a record and what goes (or moves) with it.
 
         None where there can be none.
         """
-        if not any(self.specification.resources[name].ladder for name in self._going(resource, following)):
+        if not any(self.specification.resources[name].has_people for name in self._going(resource, following)):
             return None
         gone = self._gone(resource, following)
-        some = (table.c.record.in_(select(gone.c.id)) for table in (_MEMBERS, _INVITATIONS))
-        members, invitations = (select(each.left).where(each) for each in some)
-        return self._prepare(union(members, invitations))
+        tables = (_MEMBERS, _INVITATIONS, _OFFERS)
+        return self._prepare(
+            union(*(select(table.c.record).where(table.c.record.in_(select(gone.c.id))) for table in tables))
+        )
 
     def _close_account(self) -> tuple[Prepared, ...]:
         """Delete an account and what it owns, one after the other; what is kept passes to a tombstone."""
