@@ -13,11 +13,12 @@ from domain.errors import FreeholdError, NotApproved, Problem
 from domain.specification.analysis import Channel, declared_channels
 from domain.specification.approval import Approval, digest
 from domain.specification.asking import Question
+from domain.specification.behaviour import Otherwise, otherwise
 from domain.specification.evolution import Change, changes
 from domain.specification.gains import Change as Right
 from domain.specification.gains import compare
 from domain.specification.model import Specification
-from domain.specification.questions import open_questions, untrue
+from domain.specification.questions import open_questions, review
 
 AGAIN = "Run `freehold plan` to see what differs, and `freehold approve` to approve it."
 
@@ -59,6 +60,8 @@ class Plan:
     """who gains and who loses what; nothing the first time"""
     api: tuple[ApiChange, ...]
     """what clients will notice; nothing the first time"""
+    behaviour: tuple[Otherwise, ...]
+    """what the app does otherwise beside all these; nothing the first time"""
 
     @property
     def nothing(self) -> bool:
@@ -112,10 +115,10 @@ class SpecificationUseCases:
             counts is not None,
             tuple(declared_channels(after)),
             self._edited(before, onto),
-            open_questions(after, former),
-            untrue(after, former),
+            *review(after, former),
             () if former is None else compare(former, after),
             () if former is None else api_changes(self._project.openapi(former), self._project.openapi(after)),
+            () if former is None else otherwise(former, after),
         )
 
     def _counts(

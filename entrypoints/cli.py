@@ -25,7 +25,7 @@ from application.specifications import SpecificationUseCases, Undecided
 from domain.api_key import ACTIONS, LONGEST_LIFE
 from domain.errors import FreeholdError, Refusal, SchemaDiffers, SpecificationInvalid, Unavailable
 from domain.specification.model import Specification
-from domain.specification.questions import open_questions, untrue
+from domain.specification.questions import review
 from domain.values import instant_text
 from entrypoints import asgi, comparing, developing, logs, plans, projects, proving, reports
 from entrypoints.container import Container, openapi_of
@@ -114,7 +114,7 @@ def _check(folder: Path, as_json: bool) -> int:
         _print_invalid(path, error, as_json)
         return FAILED
     former = projects.approved(folder)
-    problems, questions = untrue(specification, former), open_questions(specification, former)
+    questions, problems = review(specification, former)
     if as_json:
         reports.print_json(reports.specification_as_json(path, specification, problems, questions))
     else:

@@ -13,7 +13,9 @@ from application.api_changes import api_changes
 from domain.deviations import Deviation, How
 from domain.errors import FreeholdError, NotApproved, SchemaDiffers
 from domain.specification.approval import Approval, digest
+from domain.specification.behaviour import otherwise
 from domain.specification.evolution import changes
+from domain.specification.gains import compare
 from domain.specification.model import Place, Specification
 from entrypoints.container import Container, openapi_of
 
@@ -68,9 +70,20 @@ def _of_file(
         where = f"{each.resource}.{each.field}" if each.field else each.resource
         said = f"Not approved: {each.text}."
         yield _lock(thing="records", how=How.DIFFERS, where=where, found=said, place=each.place, mend=APPROVE)
+    for right in compare(approved, file):
+        said, place = f"Not approved: {right.text}.", _resource_place(file, right.resource)
+        yield _lock(thing="rights", how=How.DIFFERS, where=right.resource, found=said, place=place, mend=APPROVE)
+    for other in otherwise(approved, file):
+        where = ".".join(filter(None, (other.resource, other.field))) or "freehold.yaml"
+        said = f"Not approved: {other.text}."
+        yield _lock(thing="behaviour", how=How.DIFFERS, where=where, found=said, place=other.place, mend=APPROVE)
     for change in api_changes(openapi_of(approved), openapi_of(file)):
         said, place = f"Not approved: {change}", _place(file, change.where, change.text)
         yield _lock(thing="api", how=How.DIFFERS, where=change.where, found=said, place=place, mend=APPROVE)
+
+
+def _resource_place(file: Specification, name: str) -> Place | None:
+    return file.resources[name].place if name in file.resources else None
 
 
 def _of_database(container: Container, served: Specification, approval: Approval | None) -> Iterator[Deviation]:

@@ -23,7 +23,7 @@ from adapters.http.connection import BoundedProtocol
 from adapters.mail import ConsoleMail
 from adapters.persistence.sql.upkeep import LosesValues
 from domain.errors import FreeholdError, SchemaDiffers, SpecificationInvalid
-from domain.specification.questions import open_questions, untrue
+from domain.specification.questions import review
 from entrypoints import asgi, projects, reports, tour
 from entrypoints.container import Container
 
@@ -201,8 +201,9 @@ def _prepare(folder: Path, ask: bool, console: Console, url: str) -> Container:
         container.public_url.override(providers.Object(container.settings().public_url or url))
     specification, path = container.specification(), folder / reports.FILE
     former = projects.approved(folder)
-    reports.print_places(console, path, untrue(specification, former))
-    reports.print_questions(console, path, open_questions(specification, former))
+    questions, problems = review(specification, former)
+    reports.print_places(console, path, problems)
+    reports.print_questions(console, path, questions)
     database, tables = container.database(), container.tables()
     try:
         changes = projects.bring_up(database, tables, allow_losses=False)

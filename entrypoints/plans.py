@@ -18,6 +18,7 @@ from application.specifications import Approved, Counted, Plan
 from domain.filtering import Operator
 from domain.specification.approval import Approval
 from domain.specification.evolution import Count
+from domain.specification.model import Place
 from domain.values import instant_text
 from entrypoints import reports
 
@@ -28,7 +29,7 @@ _COUNTED = {
     Count.UNFIT: "{} that do not fit",
     Count.ALIKE: "{} that are alike",
     Count.ORPHANED: "{} without one",
-    Count.MEMBERSHIPS: "{} who hold it",
+    Count.MEMBERSHIPS: "held by {}",
     Count.OVER: "{} beyond it",
 }
 
@@ -59,6 +60,16 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
         "counted": plan.counted,
         "gains_and_losses": [each.as_json() for each in plan.rights],
         "api": [{"where": each.where, "text": each.text, "breaking": each.breaking} for each in plan.api],
+        "behaviour": [
+            {
+                "what": each.what,
+                "resource": each.resource,
+                "field": each.field,
+                "line": None if each.place is None else each.place.line,
+                "text": each.text,
+            }
+            for each in plan.behaviour
+        ],
         "channels": [
             {"resource": c.resource, "kind": c.kind, "line": c.place.line, "because": c.because} for c in plan.channels
         ],
@@ -116,11 +127,17 @@ def print_plan(console: Console, path: Path, plan: Plan) -> None:
         say("\nThe API")
     for change in _without_endings(plan.api):
         say(f"  [red]breaking: {escape(str(change))}[/]" if change.breaking else f"  {escape(str(change))}")
+    if plan.behaviour:
+        say("\nWhat else is otherwise")
+    for other in plan.behaviour:
+        say(f"  {escape(other.text)}{_line(other.place)}")
+    if not (plan.before is None or plan.changes or plan.rights or plan.api or plan.behaviour):
+        say("\nNothing that is served changes: what differs is layout, comments, or `examples`.")
     if plan.channels:
         say("\nWhat callers may infer of records that they cannot see")
         for channel in plan.channels:
-            place = f"[dim]line {channel.place.line}[/]"
-            say(f"  {escape(channel.resource)}, {escape(channel.kind)}: {escape(channel.because)} {place}")
+            said = f"{channel.resource}, {channel.kind}: {channel.because}"
+            say(f"  {escape(said)}{_line(channel.place)}")
     say("")
     reports.print_places(console, path, plan.untrue)
     reports.print_questions(console, path, plan.questions)
@@ -137,11 +154,15 @@ def _without_endings(found: Sequence[ApiChange]) -> Iterator[ApiChange]:
 
 def _print_change(say: Callable[[str], None], each: Counted) -> None:
     change = each.change
-    place = "" if change.place is None else f" [dim]line {change.place.line}[/]"
+    place = _line(change.place)
     text = f"{escape(change.text)}{escape(_records(each))}"
     if change.refuses and each.count:
         place += f"\n    [red]The migration will refuse that: put right these records first, such as {each.example}.[/]"
     say(f"  {f'[red]- {text}[/]' if change.destructive else f'+ {text}'}{place}")
+
+
+def _line(place: Place | None) -> str:
+    return "" if place is None else f" [dim]line {place.line}[/]"
 
 
 def _records(each: Counted) -> str:

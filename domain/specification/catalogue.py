@@ -286,13 +286,21 @@ def _self_access(spec: Specification, resource: Resource, asked: dict[tuple[str,
             continue
         said, first, shown = [f"{tick(g.right.action)} of {tick(g.right.resource)}" for g in found], found[0], 3
         more = f" and {len(said) - shown} more" if len(said) > shown else ""
+        may = (
+            f"create {article(resource.name)}"
+            if first.creating
+            else f"write {tick(field.name)} of {tick(resource.name)}"
+        )
+        by = f"what they write into its {tick(field.name)}" if first.creating else "it"
         asks = (
-            f"Whoever may write {tick(field.name)} of {tick(resource.name)} as {tick(first.writing.text)} (line "
-            f"{first.writing.place.line}) can give themselves by it: {', '.join(said[:shown])}{more} "
+            f"Whoever may {may} as {tick(first.writing.text)} (line {first.writing.place.line}) can give themselves by "
+            f"{by}: {', '.join(said[:shown])}{more} "
             f"({tick(first.right.who)}, line {first.right.place.line})."
         )
         lines = []
         for text, who in (("owner", "the owner"), ("engine", "the engine")):
+            if field.required and any(gain.creating for gain in found):
+                break  # others could create no more
             closed = replace(field, write=(plain_grant(text),))
             changed = _with_field(spec, resource, closed)
             opened = openings(changed).get((resource.name, field.name), ())

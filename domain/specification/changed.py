@@ -7,8 +7,8 @@ from typing import Any
 
 from domain.specification import writing
 from domain.specification.asking import Question, Suggestion, ask, field_line
-from domain.specification.model import Field, Kind, Resource, Specification
-from domain.specification.text import tick
+from domain.specification.model import Field, Kind, Ladder, Place, Resource, Specification
+from domain.specification.text import listed, tick
 from domain.values import ValueRefused, accept
 
 SIMILAR = 0.6
@@ -29,7 +29,9 @@ def asked_of_change(before: Specification, after: Specification) -> Iterator[Que
     for resource in after.resources.values():
         former = before.resources.get(_former(resource, before.resources))
         if former is not None:
+            yield from _roles(after, f"{resource.name}.roles", former.ladder, resource.ladder, resource.place)
             yield from _fields(before, after, former, resource, names)
+    yield from _roles(after, "staff", before.staff, after.staff, Place(1, 1))
 
 
 def _former(found: Resource | Field, known: Container[str]) -> str:
@@ -47,6 +49,22 @@ def _likely(resource: Resource, gone: list[Resource], before: Specification, aft
 
     best = max(gone, key=likeness, default=None)
     return best if best is not None and likeness(best) >= SIMILAR else None
+
+
+def _roles(after: Specification, on: str, was: Ladder | None, now: Ladder | None, place: Place) -> Iterator[Question]:
+    """Roles that vanished while others appeared beside them: who has one would lose it."""
+    if was is None or now is None:
+        return
+    gone = [role for role in was.roles if role not in now.roles]
+    new = [role for role in now.roles if role not in was.roles]
+    if gone and new:
+        one, roles = listed(gone, "and"), f"role{'s' * (len(gone) > 1)}"
+        said = (
+            f"The {roles} {one} of {tick(on.removesuffix('.roles'))} vanished, and {listed(new, 'and')} appeared. "
+            f"Whoever has {listed(gone)} loses it, and does not get {listed(new)}: to carry it over, write an UPDATE "
+            "into the revision that `freehold approve` makes (docs/life.md)."
+        )
+        yield ask(after, "Q-RENAMED", now.place or place, on, said)
 
 
 def _shape(spec: Specification, resource: Resource) -> set[tuple[str, str]]:

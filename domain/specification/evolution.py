@@ -5,11 +5,15 @@ tables must follow, with what may be lost and what must be counted in the databa
 affair of the tables: see `gains.py`.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from domain.specification.model import Field, Kind, Ladder, Place, Resource, Specification, Unique
+from domain.values import instant_text
 
 NAMES_ACCOUNT = (Kind.ACCOUNT, Kind.CREATOR, Kind.MEMBER)
 WRITTEN = (Kind.TEXT, Kind.ONE_OF)
@@ -305,11 +309,18 @@ def _added(found: Lineage, now: Resource, field: Field) -> Change:
 def _filled(field: Field) -> str:
     if field.initial is None:
         return "records that are there have no value in it"
-    return f"records that are there get `{_said(field.initial)}`"
+    return f"records that are there get `{said_value(field.initial)}`"
 
 
-def _said(value: object) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+def said_value(value: object) -> str:
+    """A domain value as the file writes it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return instant_text(value)
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return str(value) if isinstance(value, str | int | float | date) else json.dumps(value, ensure_ascii=False)
 
 
 def _of_field(found: Lineage, was: tuple[Resource, Field], now: tuple[Resource, Field]) -> Iterator[Change]:
@@ -334,27 +345,35 @@ def _of_field(found: Lineage, was: tuple[Resource, Field], now: tuple[Resource, 
             text = f"{label} is required now, without a default for records that have no value in it"
             yield Change(What.REQUIRED, name, text, place, field.name, True, Count.EMPTY, refuses=True)
         else:
-            text = f"{label} is required now; records without a value get `{_said(field.initial)}`"
+            text = f"{label} is required now; records without a value get `{said_value(field.initial)}`"
             yield Change(What.REQUIRED, name, text, place, field.name)
     elif field.optional and not former.optional:
         yield Change(What.OPTIONAL, name, f"{label} may be empty now", place, field.name)
     if former.when_gone != field.when_gone and field.kind is Kind.REFERENCE:
-        text = f"{label} has another answer to what becomes of it when its record is deleted"
+        text = f"when the record that {label} names is deleted, {_gone(name, field)}; until now {_gone(name, former)}"
         yield Change(What.WHEN_GONE, name, text, place, field.name)
+
+
+def _gone(name: str, field: Field) -> str:
+    match field.when_gone:
+        case "delete":
+            return f"the `{name}` is deleted, too"
+        case "block":
+            return "that is refused"
+        case "empty":
+            return f"`{field.name}` goes empty"
+    return f"that is refused under the same root record, and `{field.name}` goes empty elsewhere"
 
 
 def _always_fits(old: Field, new: Field) -> bool:
     """Whether every value of the old type is one of the new, and within its bounds."""
     if new.kind is Kind.TEXT:
         return new.length is None
+    if new.kind is Kind.JSON:
+        return True
     free = new.minimum is None and new.maximum is None
-    return (old.kind, new.kind) in (
-        (Kind.TEXT, Kind.JSON),
-        (Kind.ONE_OF, Kind.JSON),
-        (Kind.INTEGER, Kind.JSON),
-        (Kind.YES_NO, Kind.JSON),
-        (Kind.DATE, Kind.TIME),
-    ) or (free and (old.kind, new.kind) in ((Kind.INTEGER, Kind.NUMBER), (Kind.INTEGER, Kind.DECIMAL)))
+    exact = ((Kind.DATE, Kind.TIME), (Kind.INTEGER, Kind.NUMBER), (Kind.INTEGER, Kind.DECIMAL))
+    return free and (old.kind, new.kind) in exact
 
 
 def _bounds(label: str, name: str, old: Field, new: Field, field: Field) -> Iterator[Change]:
@@ -370,15 +389,18 @@ def _bounds(label: str, name: str, old: Field, new: Field, field: Field) -> Iter
     shortest, longest = old.length or (0, None)
     least, most = new.length or (0, None)
     for said, unit, was, now, upper in (
-        ("at least", " characters", shortest, least, False),
-        ("at most", " characters", longest, most, True),
+        ("at least", " character{}", shortest, least, False),
+        ("at most", " character{}", longest, most, True),
         ("at least", "", old.minimum, new.minimum, False),
         ("at most", "", old.maximum, new.maximum, True),
+        ("at most", " digit{} after the point", old.places, new.places, True),
     ):
         if was == now:
             continue
         tighter = was is None or (now is not None and (now < was if upper else now > was))
-        text = f"{said} {now}{unit}" if now is not None else f"no longer {said} {was}{unit}"
+        bound = was if now is None else now
+        text = f"{said} {said_value(bound)}{unit.format('' if bound == 1 else 's')}"
+        text = f"no longer {text}" if now is None else text
         (narrower if tighter and now is not None else wider).append(text)
     if narrower:
         text = f"{label} is narrower: {', '.join(narrower)}"

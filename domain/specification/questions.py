@@ -27,14 +27,23 @@ def questions(spec: Specification, before: Specification | None = None) -> tuple
 
 def open_questions(spec: Specification, before: Specification | None = None) -> tuple[Question, ...]:
     """The questions that are not answered: nothing with one is approved or served."""
-    answered = {(answer.question, answer.on) for answer in _counting(spec, before)}
-    return tuple(q for q in questions(spec, before) if (q.code, q.on) not in answered)
+    return review(spec, before)[0]
 
 
 def untrue(spec: Specification, before: Specification | None = None) -> tuple[Problem, ...]:
     """What the file says of itself and is not so: examples that fail, and answers that answer nothing."""
-    found = (*failures(spec), *unused_answers(spec, before))
-    return tuple(sorted(found, key=lambda problem: (problem.line, problem.column)))
+    return review(spec, before)[1]
+
+
+def review(
+    spec: Specification, before: Specification | None = None
+) -> tuple[tuple[Question, ...], tuple[Problem, ...]]:
+    """The open questions, and what is untrue."""
+    asked = questions(spec, before)
+    answered = {(answer.question, answer.on) for answer in _counting(spec, before)}
+    found = (*failures(spec), *_unused_answers(spec, before, asked))
+    still_open = tuple(q for q in asked if (q.code, q.on) not in answered)
+    return still_open, tuple(sorted(found, key=lambda problem: (problem.line, problem.column)))
 
 
 def unused_answers(spec: Specification, before: Specification | None = None) -> tuple[Problem, ...]:
@@ -42,7 +51,12 @@ def unused_answers(spec: Specification, before: Specification | None = None) -> 
 
     Not told are answers to a change that was approved with them, and without `before` answers to any change.
     """
-    asked = questions(spec, before)
+    return _unused_answers(spec, before, questions(spec, before))
+
+
+def _unused_answers(
+    spec: Specification, before: Specification | None, asked: tuple[Question, ...]
+) -> tuple[Problem, ...]:
     places = {(question.code, question.on) for question in asked}
     counting = _counting(spec, before)
     found = []

@@ -1,8 +1,9 @@
 """Who can grant themselves access: by writing a field that a condition asks for, or their own name into one.
 
-Each finding is a scene in which the domain allows the writing, and afterwards a right that it refused before. The
-person in it is nothing but what lets them write the field, and open its record. No finding is who must be two people at
-once, nor an owner who names themselves, nor a switch that opens something to everybody.
+Each finding is a scene in which the domain allows the writing, and afterwards a right that it refused before; or in
+which it allows to make a record either way, and only one of them gives the right. The person in it is nothing but what
+lets them write the field, and open its record. No finding is who must be two people at once, nor an owner who names
+themselves, nor a switch that opens something to everybody.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from domain.errors import Forbidden
-from domain.judging import judge_change, judge_result
+from domain.judging import judge_change, judge_creation, judge_result
 from domain.ownership import Actor, Facts, decide, holds, may, may_read_field
 from domain.specification.analysis import Right, rights_of
 from domain.specification.model import (
@@ -39,6 +40,8 @@ class Gain:
 
     right: Right
     writing: Grant
+    creating: bool
+    """whether it is written when the record is made, and not by `update`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +82,24 @@ def gains(spec: Specification, resource: Resource, field: Field, asked: Sequence
     """What somebody gains who writes the field, one for each right."""
     if field.by_engine or field.name in resource.steps or not asked:
         return []
-    writers = list(_writers(spec, resource, field))
+    writers = [(*found, _witness) for found in _writers(spec, resource, field, "update")]
+    creators = [(*found, _created) for found in _writers(spec, resource, field, "create")]
     found: dict[tuple[str, str], Gain] = {}
     for opening in asked:
         key = (opening.right.resource, opening.right.action)
-        for grant, writer in writers:
+        for grant, writer, shown in (*writers, *creators):
             if key in found:
                 break
-            naming = not opening.conditions
-            if not (naming and Owner() in writer.who) and _witness(spec, resource, field, opening, grant, writer):
-                found[key] = Gain(opening.right, grant)
+            creating, naming = shown is _created, not opening.conditions
+            owns = Owner() in writer.who or (creating and resource.parent is None)
+            if not (naming and owns) and shown(spec, resource, field, opening, grant, writer):
+                found[key] = Gain(opening.right, grant, creating)
     return list(found.values())
 
 
-def _writers(spec: Specification, resource: Resource, field: Field) -> Iterator[tuple[Grant, Way]]:
-    """The grants of `update` that cover the field, and for each who somebody is that writes it and opens its record."""
-    for grant in resource.rule("update"):
+def _writers(spec: Specification, resource: Resource, field: Field, action: str) -> Iterator[tuple[Grant, Way]]:
+    """The grants that cover the field, and for each who somebody is that writes it and opens its record."""
+    for grant in resource.rule(action):
         if not grant.covers(field.name):
             continue
         written = (NO_MATTER,) if field.write is None else ways(spec, resource.name, field.write)
@@ -117,6 +122,53 @@ def _witness(
         if any(_gained(scene, field, opening, grant, at, there, value) for value in values):
             return True
     return False
+
+
+def _created(
+    spec: Specification, resource: Resource, field: Field, opening: _Opening, grant: Grant, writer: Way
+) -> bool:
+    """Whether somebody may make a record without the right, and by another value of the field one with it."""
+    if (opening.right.resource, opening.right.action) == (resource.name, "create"):
+        return False
+    for opened in (NO_MATTER, *ways(spec, resource.name, resource.rule("open"))):
+        scene = Scene(spec)
+        at = scene.put(opening.right.resource, "it")
+        there = scene.reach(at, opening.path)
+        scene.become((*writer.who, *opened.who), there, YOU)
+        if resource.parent is None:
+            scene.own(there, YOU)
+        for one in resource.fields.values():
+            if one.kind is Kind.CREATOR:
+                scene.set(there, one.name, YOU)
+        if not scene.arrange((*writer.when, *opened.when), there) or not scene.arrange(opening.others, at):
+            continue
+        left_out = scene.values(there, field.name, opening.conditions) if field.required else [field.initial]
+        for before in left_out:
+            scene.set(there, field.name, before)
+            if not _makes(scene, there, field, grant) or _allowed(opening.right, scene.again(at)):
+                continue
+            for value in _values(scene, there, field, opening):
+                scene.set(there, field.name, value)
+                if _makes(scene, there, field, grant) and _allowed(opening.right, scene.again(at)):
+                    return True
+    return False
+
+
+def _makes(scene: Scene, there: Facts, field: Field, grant: Grant) -> bool:
+    """Whether the person may make the record as it is, by this grant, and send the field."""
+    new = scene.again(there)
+    value, (_, *above) = new.record.values[field.name], new.above()
+    if any(new.record.values[name] != new.resource.steps_start(name) for name in new.resource.steps):
+        return False
+    if not decide((grant,), _ME, new) or (above and not may("open", _ME, above[0])):
+        return False
+    if field.kind is Kind.MEMBER and value is not None and not may("open", _ME, scene.reach(new, field.path)):
+        return False
+    try:
+        judge_creation(_ME, new, {field.name: value})
+    except Forbidden:
+        return False
+    return True
 
 
 def _needed_to_open(spec: Specification, resource: Resource, writer: Way) -> Iterator[Way]:

@@ -35,7 +35,9 @@ resources:
     can: {create: signed in, read: [owner, viewer], update: owner, delete: owner, share: owner}
   book:
     owner: shelf
-    fields: {title: text, pages: {type: text, optional: yes}, state: "one of new, read, lost"}
+    fields:
+      {title: text, pages: {type: text, optional: yes}, state: "one of new, read, lost",
+       bought: {type: date, optional: yes}, price: {type: decimal, optional: yes}}
     can: {create: owner, read: whoever can read shelf, update: owner, delete: owner}
 """
 MARY = "00000000-0000-7000-8000-00000000000a"
@@ -117,13 +119,17 @@ ROWS = (
     "INSERT INTO shelves (owner, id, name, created_at, updated_at) "
     f"VALUES ('{MARY}', '{MARY[:-1]}1', 'A', '{NOW}', '{NOW}')",
     *(
-        "INSERT INTO books (owner, id, shelf, title, pages, state, created_at, updated_at) "
-        f"VALUES ('{MARY}', '{MARY[:-1]}{i}', '{MARY[:-1]}1', 'T{i}', {pages}, 'read', '{NOW}', '{NOW}')"
+        "INSERT INTO books (owner, id, shelf, title, pages, state, bought, price, created_at, updated_at) "
+        f"VALUES ('{MARY}', '{MARY[:-1]}{i}', '{MARY[:-1]}1', 'T{i}', {pages}, 'read', '2026-01-0{i}', '1.5{i}', "
+        f"'{NOW}', '{NOW}')"
         for i, pages in ((2, "'12'"), (3, "'34'"), (4, "NULL"))
     ),
     "INSERT INTO freehold_memberships (resource, record, account, role) "
     f"VALUES ('shelf', '{MARY[:-1]}1', '{MARY}', 'viewer')",
+    "INSERT INTO freehold_api_keys (id, account, hash, name, actions, resources, created_at, expires_at) "
+    f"VALUES ('{MARY[:-1]}7', '{MARY}', '{'0' * 64}', 'k', '[\"read\"]', '[\"book\", \"shelf\"]', '{NOW}', '{NOW}')",
 )
+SCOPES = "SELECT resources FROM freehold_api_keys"
 
 
 # --- the way as it should be -----------------------------------------------------------------
@@ -252,6 +258,66 @@ def test_what_would_be_lost_is_counted_and_red_and_goes_when_it_is_approved(fill
     assert execute(filled, "SELECT count(*) FROM books") == [(3,)]
 
 
+def test_api_keys_are_for_the_same_records_as_before_and_for_none_that_come_by_a_name(filled: Path) -> None:
+    """The way of a name: `book` becomes `volume`, and a `book` of another kind comes and goes."""
+    write(filled, *ALTERED)
+    freehold("approve", filled)
+    freehold("migrate", filled)
+    assert execute(filled, SCOPES) == [('["volume","shelf"]',)]
+    end = "  book:\n    owner: account\n    fields: {name: text}\n    can: {create: signed in, read: owner}\n"
+    write(filled, *ALTERED, ("    renamed_from: book\n", ""), (LAST, LAST + end))
+    freehold("approve", filled)
+    freehold("migrate", filled)
+    assert execute(filled, SCOPES) == [('["volume","shelf"]',)]
+    last = (filled / "freehold.yaml").read_text(encoding="utf-8").partition("  volume:\n")[0]
+    (filled / "freehold.yaml").write_text(last, encoding="utf-8")
+    freehold("approve", filled)
+    freehold("migrate", filled)
+    assert execute(filled, SCOPES) == [('["shelf"]',)], "whatever is called `volume` one day is something else"
+
+
+def test_a_role_with_another_name_is_asked_about_and_carried_over_in_the_revision(filled: Path) -> None:
+    changed = ("roles: editor > viewer", "roles: editor > reader"), ("[owner, viewer]", "[owner, reader]")
+    write(filled, *changed)
+    said = freehold("plan", filled, code=2)
+    assert "with the memberships that carry it (held by 1)" in said
+    assert "Q-RENAMED on shelf.roles" in said
+    write(filled, *changed, meant("Q-RENAMED", "shelf.roles"))
+    freehold("approve", filled)
+    (revision,) = (filled / "migrations").glob("0002_*.py")
+    text = revision.read_text(encoding="utf-8")
+    assert "whoever shall be reader instead" in text
+    update = "UPDATE freehold_memberships SET role = 'reader' WHERE resource = 'shelf' AND role = 'viewer'"
+    changed_text = text.replace("def upgrade() -> None:\n", f'def upgrade() -> None:\n    op.execute("{update}")\n', 1)
+    revision.write_text(changed_text, encoding="utf-8")
+    freehold("approve", filled)
+    freehold("migrate", filled)
+    assert execute(filled, "SELECT role FROM freehold_memberships") == [("reader",)]
+
+
+def test_a_migration_tells_what_runs_and_over_how_many_rows(filled: Path) -> None:
+    write(filled, *ALTERED)
+    freehold("approve", filled)
+    told: list[str] = []
+    projects.Container(folder=filled).specifications().migrate(told.append)
+    assert "a copy of freehold.db to freehold.db.before-" in told[0]
+    assert any(each.startswith("3 rows of books: INSERT INTO volumes") for each in told), told
+    assert any(each.startswith("1 row of shelves: INSERT INTO shelves") for each in told), told
+
+
+def test_a_plan_says_what_else_is_otherwise(filled: Path) -> None:
+    write(filled, ("title: text", 'title: {type: text, pattern: "[A-Z].*"}'), ("  book:\n", "  book:\n    keep: yes\n"))
+    plan = json.loads(freehold("plan", filled, "--json", code=2))
+    assert [(each["what"], each["resource"], each["field"]) for each in plan["behaviour"]] == [
+        ("keep", "book", None),
+        ("pattern", "book", "title"),
+    ]
+    assert all(each["line"] and each["text"] in freehold("plan", filled, code=2) for each in plan["behaviour"])
+    write(filled, ("app: trial", "# what is read by people only\napp: trial"))
+    assert "Nothing that is served changes" in freehold("plan", filled)
+    assert "Stored records stay as they are" in freehold("plan", filled)
+
+
 MISFITS: dict[str, tuple[tuple[str, str], str, int]] = {
     "a required field": (("title: text,", "title: text, isbn: text,"), "without a default", 3),
     "a value that is gone": (("new, read, lost", "new, lost"), "loses the value `read`", 3),
@@ -259,6 +325,8 @@ MISFITS: dict[str, tuple[tuple[str, str], str, int]] = {
     "required now": (("{type: text, optional: yes}", "text"), "required now", 1),
     "unique now": (("    owner: shelf\n", "    owner: shelf\n    unique: state per shelf\n"), "must be unique", 3),
     "narrower": (("title: text", "title: {type: text, length: 3 to 9}"), "narrower", 3),
+    "later days": (("{type: date,", "{type: date, min: 2026-01-03,"), "narrower: at least 2026-01-03", 1),
+    "fewer digits": (("{type: decimal,", "{type: decimal, places: 1,"), "narrower: at most 1 digit after", 3),
 }
 
 
@@ -502,6 +570,9 @@ def test_on_postgresql_too_it_is_one_transaction_a_revision(postgres_server: Ser
         projects.settle(folder, place, "Ann")
         for row in ROWS:
             postgres_server.execute(row, database.name)
+        write(folder, MISFITS["later days"][0], MISFITS["fewer digits"][0])
+        plan = json.loads(freehold("plan", folder, "--json", **settings))
+        assert [each["records"] for each in plan["changes"]] == [1, 3]
         write(folder, *ALTERED)
         assert "`book` is now called `volume`" in freehold("plan", folder, **settings)
         freehold("approve", folder, **settings)
@@ -515,6 +586,8 @@ def test_on_postgresql_too_it_is_one_transaction_a_revision(postgres_server: Ser
         freehold("migrate", folder, **settings)
         found = migrating.within(database.migration_url, _volumes)
         assert found == [("T2", 12), ("T3", 34), ("T4", None)]
+        (scope,) = postgres_server.execute(SCOPES, database.name)
+        assert json.loads(scope[0]) == ["volume", "shelf"], "an API key is for the same records as before"
         projects.require_same(place, projects.Container(folder=folder).tables())
     finally:
         postgres_server.drop(database)

@@ -689,6 +689,10 @@ def test_status_names_what_the_file_says_and_nobody_approved(folder: Path) -> No
     (records,) = [each for each in found if each["kind"] == "records_differs"]
     assert (records["where"], records["line"]) == ("note.stars", 27)
     assert all("freehold approve" in each["mend"] for each in found)
+    text = file.read_text().replace("      stars: integer\n", "").replace("app: notes", "app: others")
+    file.write_text(text.replace("      delete: owner\n", "      delete: engine\n", 1))
+    kinds = {each["kind"] for each in told(folder)}
+    assert {"file_differs", "rights_differs", "behaviour_differs"} <= kinds, kinds
 
 
 def test_status_of_what_was_never_approved_or_whose_lock_was_edited(folder: Path) -> None:

@@ -259,3 +259,8 @@ def table_of(row: type[BuiltIn]) -> Table:
     found: Any = row
     table: Table = found.__table__
     return table
+
+
+def naming_resources(also: str = "resource") -> list[Table]:
+    """The tables whose rows belong to a resource by its name, and have a further column."""
+    return [table for table in mapped.metadata.sorted_tables if {"resource", also} <= {*table.c.keys()}]

@@ -4,10 +4,12 @@ A text is only taken for what is written just as Freehold writes it. Nothing is 
 """
 
 from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any
 
 from adapters.persistence.sql.definers import text_literal
 from domain.specification.model import Field, Kind
+from domain.values import instant_text
 
 LARGEST = 2**53 - 1
 _WRITTEN = (Kind.TEXT, Kind.ONE_OF)
@@ -104,16 +106,21 @@ def within_bounds(value: str, field: Field, *, typed: bool) -> str:
             conditions.append(f"{value} IN ({', '.join(map(text_literal, field.values))})")
         case Kind.TEXT if field.length is not None:
             conditions.append(f"length({value}) BETWEEN {field.length[0]} AND {field.length[1]}")
-        case Kind.INTEGER | Kind.NUMBER | Kind.DECIMAL:
+        case Kind.INTEGER | Kind.NUMBER | Kind.DECIMAL | Kind.DATE | Kind.TIME:
             for bound, sign in ((field.minimum, ">="), (field.maximum, "<=")):
                 if bound is not None:
                     conditions.append(
                         _compared(value, sign, bound, embedded_decimal=field.kind is Kind.DECIMAL and not typed)
                     )
+            if field.places is not None:
+                digits = "scale({x})" if typed else "length(substr({x} || '.', instr({x} || '.', '.') + 1))"
+                conditions.append(f"{digits.format(x=value)} <= {field.places + (0 if typed else 1)}")
     return " AND ".join(conditions) or f"{value} IS NOT NULL"
 
 
 def _compared(value: str, sign: str, bound: Any, *, embedded_decimal: bool) -> str:
     if embedded_decimal:
         return f"{value} COLLATE decimal {sign} {text_literal(format(bound, 'f'))}"
+    if isinstance(bound, date):
+        return f"{value} {sign} {text_literal(instant_text(bound) if isinstance(bound, datetime) else str(bound))}"
     return f"{value} {sign} {bound}"

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable, PrimaryKeyConstraint
 from sqlalchemy.sql.expression import ClauseElement
 
-from adapters.persistence.sql.builtin import AccountRow, MembershipRow, table_of
+from adapters.persistence.sql.builtin import AccountRow, ApiKeyRow, MembershipRow, naming_resources, table_of
 from adapters.persistence.sql.casts import cast, within_bounds
 from adapters.persistence.sql.definers import text_literal
 from adapters.persistence.sql.dialects import POSTGRESQL, is_made
@@ -25,10 +25,11 @@ from domain.specification.evolution import Change, Count, Lineage, What, changes
 from domain.specification.model import Field, Kind
 
 LONGEST_ID = 36
-_ASIDE = "freehold_was_"
+ASIDE = "freehold_was_"
 """a table that is made anew, or a column that another one takes the name of, is called so meanwhile"""
 _MEMBERSHIPS = table_of(MembershipRow).name
 _ACCOUNTS = table_of(AccountRow).name
+_KEYS = table_of(ApiKeyRow).name
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def dropped(tables: Tables, dialect: Dialect) -> tuple[Step, ...]:
     """What removes all tables, with everything in them."""
     words = _Words(dialect)
     every = sorted_tables(tables)[::-1]
-    steps = [Run(f"DELETE FROM {_MEMBERSHIPS}")]  # noqa: S608 - a name of ours
+    steps = [Run(f"DELETE FROM {words.quote(table.name)}") for table in naming_resources()]  # noqa: S608 - ours
     if words.typed:
         steps += [Run(words.constraint_dropped(table, key)) for table in every for key in _foreign_keys(table)]
     return (*steps, *(Run(f"DROP TABLE {words.quote(table.name)}") for table in every))
@@ -339,24 +340,65 @@ class _Evolution:
     def _old_name(self, resource: str, column: str) -> tuple[str, str]:
         return self.before.of[resource].name, column
 
-    # --- memberships, and what tables repeat of each other -------------------------------
+    # --- what names resources and roles, and what tables repeat of each other -------------
 
-    def _memberships(self) -> Iterator[str]:
-        """Roles and resources that vanished take them along; others follow their names."""
-        for change in changes_of(self.lineage):
-            roles = ", ".join(map(text_literal, change.roles))
+    def _names(self) -> Iterator[str]:
+        """What names resources and roles that vanished goes, so that nothing comes back with a name; the rest follows.
+
+        Of the scopes of API keys only the names go: their other resources stay.
+        """
+        changes, quote = changes_of(self.lineage), self.quote
+        for change in changes:
+            roles, note = ", ".join(map(text_literal, change.roles)), self._carried_over(change)
             if change.what is What.RESOURCE_DROPPED:
-                yield f"DELETE FROM {_MEMBERSHIPS} WHERE resource = {text_literal(change.resource)}"  # noqa: S608
+                for table in naming_resources():
+                    yield f"DELETE FROM {quote(table.name)} WHERE resource = {text_literal(change.resource)}"  # noqa: S608
             elif change.what is What.ROLES_DROPPED and change.resource == "staff":
-                yield f"UPDATE {_ACCOUNTS} SET staff = NULL WHERE staff IN ({roles})"  # noqa: S608
+                yield f"{note}UPDATE {_ACCOUNTS} SET staff = NULL WHERE staff IN ({roles})"  # noqa: S608
             elif change.what is What.ROLES_DROPPED:
                 old = text_literal(self.lineage.resources[change.resource])
-                yield f"DELETE FROM {_MEMBERSHIPS} WHERE resource = {old} AND role IN ({roles})"  # noqa: S608
+                for table in naming_resources("role"):
+                    those = f"{quote(table.name)} WHERE resource = {old} AND role IN ({roles})"
+                    yield f"{note}DELETE FROM {those}"  # noqa: S608
         renamed = {old: new for new, old in self.lineage.resources.items() if old != new}
+        gone = [change.resource for change in changes if change.what is What.RESOURCE_DROPPED]
         if renamed:
             cases = " ".join(f"WHEN {text_literal(old)} THEN {text_literal(new)}" for old, new in renamed.items())
             those = ", ".join(map(text_literal, renamed))
-            yield f"UPDATE {_MEMBERSHIPS} SET resource = CASE resource {cases} END WHERE resource IN ({those})"  # noqa: S608
+            for table in naming_resources():
+                named = f"resource = CASE resource {cases} END"
+                yield f"UPDATE {quote(table.name)} SET {named} WHERE resource IN ({those})"  # noqa: S608
+        if renamed or gone:
+            yield self._scopes(renamed, gone)
+
+    def _carried_over(self, change: Change) -> str:
+        """A hint for who reads the revision, where a role that vanishes may only have another name."""
+        if change.what is not What.ROLES_DROPPED:
+            return ""
+        if change.resource == "staff":
+            was, now = self.before.specification.staff, self.after.specification.staff
+        else:
+            old = self.lineage.resources[change.resource]
+            was = self.before.specification.resources[old].ladder
+            now = self.after.specification.resources[change.resource].ladder
+        new = [role for role in (() if now is None else now.roles) if was is None or role not in was.roles]
+        return f"-- whoever shall be {' or '.join(new)} instead: write an UPDATE above this\n" if new else ""
+
+    def _scopes(self, renamed: Mapping[str, str], gone: Sequence[str]) -> str:
+        """The resources that API keys are for, a JSON list of names in each."""
+        those = ", ".join(map(text_literal, (*renamed, *gone)))
+        cases = " ".join(f"WHEN {text_literal(old)} THEN {text_literal(new)}" for old, new in renamed.items())
+        name = f"CASE value {cases} ELSE value END" if renamed else "value"
+        stays = f" WHERE value NOT IN ({', '.join(map(text_literal, gone))})" if gone else ""
+        if self.words.typed:
+            each, made = "json_array_elements_text(resources) AS each(value)", f"coalesce(json_agg({name}), '[]')"
+        else:
+            each, made = "json_each(resources)", f"json_group_array({name})"
+        found = f"SELECT 1 FROM {each} WHERE value IN ({those})"  # noqa: S608
+        return (
+            f"UPDATE {_KEYS} SET resources = (SELECT {made} FROM {each}{stays})\n"  # noqa: S608
+            f"WHERE EXISTS ({found})"
+        )
 
     def _copies(self) -> Iterator[str]:
         """New fields that copy take what they copy from as it is now."""
@@ -411,7 +453,7 @@ class _Evolution:
         for old in (*(self.lineage.resources[new] for new in again), *gone):
             was = self.before.of[old]
             yield from self._indexes_dropped(was)
-            aside[old] = f"{_ASIDE}{was.name}"
+            aside[old] = f"{ASIDE}{was.name}"
             yield f"ALTER TABLE {quote(was.name)} RENAME TO {quote(aside[old])}"
         fresh = [new for new in self.after.of if new not in self.lineage.resources]
         for new in (*again, *fresh):
@@ -419,7 +461,7 @@ class _Evolution:
             if new in again:
                 yield self._copied(new, aside)
             yield from (self.words.sql(CreateIndex(index)) for index in ranked(self.after.of[new]))
-        yield from self._memberships()
+        yield from self._names()
         yield from self._copies()
         yield from self._carrying(again)
         yield from (f"DROP TABLE {quote(name)}" for name in aside.values())
@@ -514,7 +556,7 @@ class _Evolution:
             ]
         for _, new, _, now in pairs:
             yield from self._columns_filled(new, now, lambda resource, column: called[resource, column])
-        yield from self._memberships()
+        yield from self._names()
         yield from self._copies()
         yield from self._carrying([new for _, new, was, _ in pairs if unstable[id(was)]])
         for old, new, was, now in pairs:
@@ -547,14 +589,14 @@ class _Evolution:
     def _aside_if_taken(self, old: str) -> str:
         """What a table that goes is called until then."""
         name = self.before.of[old].name
-        return f"{_ASIDE}{name}" if name in {table.name for table in self.after.of.values()} else name
+        return f"{ASIDE}{name}" if name in {table.name for table in self.after.of.values()} else name
 
     def _tables_renamed(self, pairs: Sequence[tuple[Table, Table]], gone: Sequence[Table]) -> Iterator[str]:
         moves = [(was.name, now.name) for was, now in pairs if was.name != now.name]
         taken = {now for _, now in moves}
-        meanwhile = {was: f"{_ASIDE}{was}" if was in taken else was for was, _ in moves}
+        meanwhile = {was: f"{ASIDE}{was}" if was in taken else was for was, _ in moves}
         for name in (*(table.name for table in gone), *meanwhile):
-            aside = f"{_ASIDE}{name}"
+            aside = f"{ASIDE}{name}"
             if name in {table.name for table in self.after.of.values()} or meanwhile.get(name) == aside:
                 yield f"ALTER TABLE {self.quote(name)} RENAME TO {self.quote(aside)}"
                 yield from self._key_renamed(aside, name, aside)
@@ -577,7 +619,7 @@ class _Evolution:
         for name in was.c.keys():  # noqa: SIM118
             wanted = later.get(name)
             in_the_way = name in now.c and wanted != name
-            meanwhile[name] = f"{_ASIDE}{name}"[:63] if in_the_way else name
+            meanwhile[name] = f"{ASIDE}{name}"[:63] if in_the_way else name
             if in_the_way:
                 yield f"ALTER TABLE {quote(now.name)} RENAME COLUMN {quote(name)} TO {quote(meanwhile[name])}"
             called[old, name] = (now.name, wanted or meanwhile[name])

@@ -6,6 +6,7 @@ one transaction, which ends by comparing the tables with the specification.
 """
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -254,8 +255,12 @@ class Upkeep:
             connection.execute(_TEXT.update().values(revision=approval.revision))
 
     def _run(self, connection: Connection, revision: str, last: Tables | None, tell: Tell) -> None:
+        rows = _Rows(connection)
+
         def told(_: Any, cursor: Any, statement: str, *others: Any) -> None:
-            tell(" ".join(statement.split())[:100])
+            if statement != _ESTIMATE:
+                plain = " ".join(_COMMENT.sub("", statement).split())
+                tell(f"{rows.of(plain)}{plain[:100]}")
 
         event.listen(connection, "before_cursor_execute", told)
         if self._typed:
@@ -332,6 +337,39 @@ class Upkeep:
             return False
         wall = SecondWall(tables, self._moment)
         return any(not each.harmless for each in deviations_of(connection, wall, self.database.role))
+
+
+_COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
+_LONG = re.compile(r'(?:INSERT INTO .* FROM|UPDATE|ALTER TABLE|CREATE (?:UNIQUE )?INDEX \S+ ON) "?(\w+)"?')
+"""statements that take the longer the more rows a table has"""
+_ESTIMATE = "SELECT reltuples FROM pg_class WHERE oid = to_regclass($1)"
+
+
+class _Rows:
+    """How many rows a statement has before it: counted in SQLite, where that is quick, else as PostgreSQL estimates."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._known = connection, dict[str, int]()
+
+    def of(self, statement: str) -> str:
+        """`3 rows of books: `; empty where it is about no table, or about none that is known."""
+        found = _LONG.match(statement)
+        if found is None:
+            return ""
+        table = found[1]
+        if table not in self._known:
+            self._known[table] = self._count(table)
+        count, shown = self._known[table], table.removeprefix(evolving.ASIDE)
+        return f"{count:,} row{'' if count == 1 else 's'} of {shown}: " if count > 0 else ""
+
+    def _count(self, table: str) -> int:
+        driven = self._connection.connection.driver_connection
+        try:
+            if isinstance(driven, sqlite3.Connection):
+                return int(driven.execute(f'SELECT count(*) FROM "{table}"').fetchone()[0])  # noqa: S608 - a name
+            return int(self._connection.exec_driver_sql(_ESTIMATE, (table,)).scalar() or 0)
+        except sqlite3.Error:
+            return 0
 
 
 def _tables(source: str) -> Tables | None:

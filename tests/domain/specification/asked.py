@@ -59,6 +59,9 @@ ASKED: list[tuple[str, str, str, str]] = [
     (team("{title: {type: text, optional: yes, read: [owner, chief, helper when done is yes]}, ⟦done: yes/no}", "{create: owner, read: [owner, helper], update: helper only done}"), "Q-SELF-ACCESS", "note.done", "`read of title` of `note`"),
     (team("{title: text, ⟦reader: {type: account, optional: yes}, secret: {type: text, optional: yes, read: [owner, reader], write: owner}}", "{create: owner, read: [owner, helper], update: helper}"), "Q-SELF-ACCESS", "note.reader", "`read of secret` of `note`"),
     (team(can="{create: [owner, helper when team.open is yes], read: [owner, helper]}").replace("open: yes/no", "⟦open: yes/no"), "Q-SELF-ACCESS", "team.open", "`create` of `note`"),
+    (root("{title: text, ⟦proven: yes/no}", "{create: signed in, read: owner, delete: owner when proven is yes}"), "Q-SELF-ACCESS", "note.proven", "create a `note` as `signed in` (line 6) can give themselves by what they write into its `proven`: `delete` of `note`"),
+    (team("{title: text, ⟦checker: {type: account, optional: yes}}", "{create: [owner, helper], read: [owner, helper], delete: [owner, checker]}"), "Q-SELF-ACCESS", "note.checker", "create a `note` as `helper`"),
+    (team("{title: text, ⟦checker: account}", "{create: [owner, helper], read: [owner, helper], delete: [owner, checker]}"), "Q-SELF-ACCESS", "note.checker", "create a `note` as `helper`"),
     # --- strangers ---
     (root("{⟦bio: text}", "{create: signed in, read: anyone}"), "Q-PUBLIC-PERSONAL", "note.bio", "anybody without an account can read it"),
     (root("{⟦home_address: text}", "{create: signed in, read: owner, open: signed in}"), "Q-PUBLIC-PERSONAL", "note.home_address", "whoever has an account can read it"),
@@ -91,6 +94,8 @@ CHANGES: list[tuple[str, str, str, str, str]] = [
     (root("{title: text, body: text}"), root("{title_text: text, ⟦titel: text, about_it: text}").replace("title_text: text, ", "").replace("about_it: text", "body: text"), "Q-RENAMED", "note.titel", "`title` of `note` vanished"),
     (root("{title: text, size: integer, day: date}"), root("{title: text, size: integer, day: date}").replace("  note:", "  ⟦memo:"), "Q-RENAMED", "memo", "`note` vanished"),
     (root(), root().replace("  note:", "  ⟦notes:\n    plural: notes"), "Q-RENAMED", "notes", "`note` vanished"),
+    (team(), team().replace("helper", "aide").replace("roles: ", "roles: ⟦"), "Q-RENAMED", "team.roles", "`aide` appeared"),
+    (f"staff: clerk\n{root()}", f"staff: ⟦agent\n{root()}", "Q-RENAMED", "staff", "The role `clerk` of `staff` vanished"),
     (root("{size: integer}"), root("{⟦size: text}"), "Q-TYPE-CHANGED", "note.size", "of type `integer`, and now is `text`"),
     (root("{size: integer}"), root("{⟦length: {type: text, renamed_from: size}}"), "Q-TYPE-CHANGED", "note.length", "of type `integer`"),
 ]  # fmt: skip
@@ -115,6 +120,11 @@ UNASKED: list[str] = [
     root(rest="roles: {ladder: follower, join: open}", can="{create: signed in, read: signed in, members: owner}"),
     # roles are given through the team
     team(rest="roles: lead > guest", can="{create: owner, read: [owner, guest], share: chief}"),
+    # made by who may not write it, with a value that gives it anyway, at the first of its steps, or as what one owns anyway
+    root("{title: text, proven: {type: yes/no, write: engine}}", "{create: signed in, read: owner, delete: owner when proven is yes}"),
+    root("{title: text, draft: {type: yes/no, default: yes}}", "{create: signed in, read: owner, delete: owner when draft is yes}"),
+    root('{title: text, state: "one of new, proven"}', "{create: signed in, read: owner, delete: owner when state is proven}", "steps: {state: {new -> proven: engine}}"),
+    root("{title: text, checker: {type: account, optional: yes}}", "{create: signed in, read: [owner, checker], delete: [owner, checker]}"),
     # a switch that opens something to everybody is no access for oneself
     root("{title: text, shown: yes/no}", "{create: signed in, read: [owner, anyone when shown is yes], update: owner}"),
     # who could do it before gains nothing
@@ -158,6 +168,8 @@ CALM_CHANGES: list[tuple[str, str]] = [
     (root(), root("{title: text, size: {type: integer, optional: yes}}")),
     (root(), root("{title: text, author: creator}")),
     (root(), root("{headline: {type: text, renamed_from: title}}")),
+    (team(), team().replace("chief > helper", "lead > chief > helper")),
+    (team(), team().replace("chief > helper", "helper").replace("[owner, chief]", "owner")),
     (root(), root(rest="renamed_from: memo")),
     (root(), root().replace("  note:", "  memo:\n    renamed_from: note")),
     (root(), root("{size: {type: integer, default: 1}}")),  # another type: something else
