@@ -127,14 +127,15 @@ class AccountUseCases:
             link = registration or await self._mailing.find(work, token, Kind.CHANGE, now)
             if link is None:
                 raise _not_valid("token")
+            # the account first, as whoever makes its links invalid does
+            before = None if registration is not None else await self._usable(work, link)
             await self._use(work, link, "token")
-            if registration is not None:
+            if before is None:
                 account = Account(self._ids.new(), link.email, str(link.password_hash), now)
                 await work.accounts.add(account)
                 await work.invitations.prove(link.email, account.id)
                 await work.audit.add(Event.of("registered", account.id, now, address=device.address))
             else:
-                before = await self._usable(work, link)
                 await work.accounts.save(before.with_email(link.email))
                 await work.invitations.prove(link.email, before.id)
                 await work.links.forget(before.id)
@@ -149,8 +150,8 @@ class AccountUseCases:
             raise _not_valid(field)
 
     async def _usable(self, work: Work, link: Link) -> Account:
-        """The account of a link. Raises `Invalid` where it is disabled."""
-        account = await work.accounts.get(str(link.account))
+        """The account of a link, which stays as it is. Raises `Invalid` where it is disabled."""
+        account = await work.accounts.held(str(link.account))
         if account is None or account.disabled:
             raise _not_valid("token")
         return account
@@ -214,8 +215,8 @@ class AccountUseCases:
             link = await self._mailing.find(work, token, Kind.RESET, now)
             if link is None:
                 raise _not_valid("token")
-            await self._use(work, link, "token")
             account = await self._usable(work, link)
+            await self._use(work, link, "token")
             await work.accounts.save(account.with_password(password_hash))
             await self._sessions.end(work, Actor(account.id), Scope.ALL, now)
             await self._password_changed(work, account, now)
@@ -263,7 +264,7 @@ class AccountUseCases:
 
     async def still(self, work: Work, actor: Actor, found: Account, now: datetime) -> Account:
         """The account as it is now. Raises `NotAuthenticated` where the session ended, `Conflict` (`changed`)."""
-        account = await work.accounts.get(found.id)
+        account = await work.accounts.held(found.id)
         session = await work.sessions.get(str(actor.session))
         if account is None or session is None or not session.alive(now):
             raise NotAuthenticated
@@ -347,7 +348,8 @@ class AccountUseCases:
 
     async def _named(self, work: Work, email: str) -> Account:
         (email,) = accepted(email=(accept_email, email))
-        account = await work.accounts.by_email(email)
+        found = await work.accounts.by_email(email)
+        account = None if found is None else await work.accounts.held(found.id)
         if account is None:
             raise NotFound("There is no account with this address.")
         return account

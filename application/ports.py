@@ -296,6 +296,9 @@ class Accounts(AccountsRead, Protocol):
     async def add(self, account: Account) -> None:
         """Store a new account, without a staff role. Raises `Conflict` (`email_taken`) where the address is taken."""
 
+    async def held(self, account_id: str) -> Account | None:
+        """The account, or None; it stays as it is until the work ends, and its new sessions wait for that."""
+
     async def save(self, account: Account) -> None:
         """Store what an account changes of itself: address and password. Raises `Conflict` like `add`."""
 
@@ -323,7 +326,7 @@ class Sessions(SessionsRead, Protocol):
     """
 
     async def add(self, session: Session) -> None:
-        """Store a new session."""
+        """Store a new session. Raises `Conflict` where its account is gone."""
 
     async def save(self, session: Session) -> None:
         """Store a changed session."""
@@ -336,6 +339,12 @@ class Sessions(SessionsRead, Protocol):
 
     async def save_token(self, token: RefreshToken) -> None:
         """Store that a refresh token was used. Raises `Conflict` where it was before: that happens once."""
+
+    async def clean(self, now: datetime, most: int) -> bool:
+        """Delete tokens of sessions that are past their absolute end, and such sessions without tokens.
+
+        At most so many of either at once; whether there was something to delete.
+        """
 
 
 class SecondFactorsRead(Protocol):
@@ -381,7 +390,7 @@ class ApiKeys(ApiKeysRead, Protocol):
         """Store a new key."""
 
     async def save(self, key: ApiKey) -> None:
-        """Store what changes of a key: its last use, and that it was revoked."""
+        """Store what changes of a key: its last use, and that it was revoked; one that is revoked stays so."""
 
 
 class AuditRead(Protocol):

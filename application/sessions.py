@@ -13,7 +13,7 @@ from application.ports import Clock, Ids, Passwords, Sealer, Store, Successors, 
 from application.throttles import Device, Throttles
 from domain.account import Account, accept_email, presented_password
 from domain.audit import Event
-from domain.errors import FieldError, Forbidden, Invalid, NotAuthenticated, NotFound, SecondFactorRequired
+from domain.errors import Conflict, FieldError, Forbidden, Invalid, NotAuthenticated, NotFound, SecondFactorRequired
 from domain.mail import Kind
 from domain.ownership import Actor
 from domain.second_factor import SecondFactor
@@ -23,6 +23,8 @@ from domain.values import ValueRefused
 REFRESH_TOKEN_BYTES = 32
 LONGEST_REFRESH_TOKEN = 128
 """characters of a presented one; ours have 43"""
+CLEANED = 500
+"""sessions and tokens that are deleted in one unit of work, for which others wait"""
 CHALLENGE_LIFE = timedelta(minutes=5)
 LONGEST_CHALLENGE = 1024
 _CHALLENGE = b"challenge"
@@ -119,7 +121,10 @@ class SessionUseCases:
                 # the same for an unknown address, a wrong password and a disabled account
                 raise _wrong_credentials()
             if renewed is not None:
-                account = account.with_password(renewed)
+                held = await work.accounts.held(account.id)
+                if held is None or held.password_hash != account.password_hash:
+                    return None
+                account = held.with_password(renewed)
                 await work.accounts.save(account)
             factor = await work.second_factors.get(account.id)
             if factor is not None and factor.confirmed_at is not None:
@@ -150,7 +155,10 @@ class SessionUseCases:
         """
         session = Session.start(self._ids.new(), account.id, device.name, device.address, now)
         refresh_token = _new_token()
-        await work.sessions.add(session)
+        try:
+            await work.sessions.add(session)
+        except Conflict as error:
+            raise _wrong_credentials() from error
         present = await work.accounts.get(account.id)
         if present is None or present.disabled or present.password_hash != account.password_hash:
             raise _wrong_credentials()
@@ -158,9 +166,10 @@ class SessionUseCases:
         answer = self._answer(account, session, refresh_token, now)
         return replace(answer, device_token=self._throttles.device_token(account.email))
 
-    async def refresh(self, refresh_token: str, device: Device) -> SignedIn:
+    async def refresh(self, refresh_token: str, device: Device, said_of: str | None = None) -> SignedIn:
         """New tokens for an old refresh token. Raises `NotAuthenticated`; reuse has then ended the session.
 
+        `said_of`: the account whose it is said to be; another's is refused, and stays as it is.
         Raises `TooManyRequests` before it looks at what was used before.
         """
         await self._throttles.refreshing(device.address)
@@ -180,6 +189,8 @@ class SessionUseCases:
             session = None if token is None else await work.sessions.get(token.session)
             account = None if session is None else await work.accounts.get(session.account)
             if token is None or session is None or account is None or account.disabled:
+                raise refused
+            if said_of not in (None, account.id):
                 raise refused
             successor = None if token.successor is None else await work.sessions.token(token.successor)
             concealed = self._successors.conceal(refresh_token, fresh)
@@ -223,6 +234,10 @@ class SessionUseCases:
         await self.require(actor)
         now = self._clock.now()
         async with self._store.work() as work:
+            # as it is now: of an account that is gone there is nothing to tell
+            session = await work.sessions.get(str(actor.session))
+            if session is None or not session.alive(now):
+                raise NotAuthenticated
             await self.end(work, actor, scope, now)
             await work.audit.add(Event.of("logout", actor.account, now, actor.session, scope=scope.value))
             await work.commit()
@@ -246,6 +261,16 @@ class SessionUseCases:
             await work.sessions.save(session.revoke(now))
             await work.audit.add(Event.of("session_revoked", actor.account, now, actor.session, revoked=session.id))
             await work.commit()
+
+    async def clean(self) -> bool:
+        """Forget some of what is past its absolute end; whether there was something. Raises `Unavailable`.
+
+        Until then a token that was used must be known, so that its reuse is noticed.
+        """
+        async with self._store.work() as work:
+            found = await work.sessions.clean(self._clock.now(), CLEANED)
+            await work.commit()
+        return found
 
     def _answer(self, account: Account, session: Session, refresh_token: str, now: datetime) -> SignedIn:
         access_token = self._tokens.issue(account.id, session.id, now)

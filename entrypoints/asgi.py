@@ -7,23 +7,28 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from dependency_injector import providers
 from fastapi import FastAPI
 
 from adapters.http.metrics import install
+from adapters.limits import of_workers
 from adapters.mail import deliver_all
 from entrypoints import logs
 from entrypoints.container import Container
+from entrypoints.tidying import tidy
 
 YOUNG = 10_000
 """objects that are made before garbage is looked for among them"""
 PROJECT = "FREEHOLD_PROJECT"
 """how a worker process learns which folder it serves"""
+COUNTERS = "FREEHOLD_COUNTERS"
+"""and in which file the workers count together, where no server counts"""
 
 
 def create_app(container: Container) -> FastAPI:
     """The app: it loads its keys at start, and closes store and counters at the end.
 
-    Beside requests it sends mail, and looks for deviations.
+    Beside requests it sends mail, looks for deviations, and forgets what is over.
     """
     app: FastAPI = container.app()
     store, tokens, clock = container.store(), container.tokens(), container.clock()
@@ -38,7 +43,7 @@ def create_app(container: Container) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await tokens.load(store, clock.now())
         app.openapi()
-        beside = [asyncio.create_task(watch.run())]
+        beside = [asyncio.create_task(watch.run()), asyncio.create_task(tidy(container.sessions()))]
         if mailing.on:
             beside.append(asyncio.create_task(deliver_all(mailing)))
         yield
@@ -56,7 +61,10 @@ def create_app(container: Container) -> FastAPI:
 def from_environment() -> FastAPI:
     """For workers: the project named by the environment."""
     logs.configure()
-    app = create_app(Container(folder=Path(os.environ[PROJECT])))
+    container = Container(folder=Path(os.environ[PROJECT]))
+    if container.settings().redis_url is None:
+        container.counters.override(providers.Singleton(of_workers, Path(os.environ[COUNTERS])))
+    app = create_app(container)
     settle()
     return app
 

@@ -18,7 +18,7 @@ from adapters.http.clients import Clients
 from adapters.http.credentials import credentials_router
 from adapters.http.identity import Identity
 from adapters.http.metrics import Metrics
-from adapters.limits import LimitsCounters, SharedCounters, in_memory
+from adapters.limits import LimitsCounters, SharedCounters, in_memory, on_server
 from adapters.mail import SmtpMail
 from adapters.one_time_codes import Totp
 from adapters.passwords import PasslibPasswords
@@ -98,7 +98,7 @@ def _allowed_origins(settings: Settings) -> tuple[str, ...]:
 
 
 def _counters(settings: Settings) -> LimitsCounters | SharedCounters:
-    return in_memory() if settings.redis_url is None else SharedCounters(settings.redis_url.get_secret_value())
+    return in_memory() if settings.redis_url is None else on_server(settings.redis_url.get_secret_value())
 
 
 def _throttles(settings: Settings, counters: Counters, clock: Clock, devices: Sealer) -> Throttles:

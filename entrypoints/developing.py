@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from multiprocessing import resource_tracker
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import typer
@@ -103,7 +104,9 @@ def serve_with_workers(container: Container, host: str, port: int, listening: so
     os.environ[asgi.PROJECT] = str(container.folder().resolve())
     options = server_options(container, host, port)
     config = uvicorn.Config("entrypoints.asgi:from_environment", factory=True, workers=workers, **options)
-    Workers(config, [listening]).run()
+    with TemporaryDirectory(prefix="freehold-") as shared:
+        os.environ[asgi.COUNTERS] = str(Path(shared) / "counters")
+        Workers(config, [listening]).run()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -19,7 +19,7 @@ from adapters.http.cookies import (
 )
 from adapters.http.errors import PROBLEM, GrantRefused
 from adapters.http.identity import Identity
-from adapters.http.messages import read_object, read_text
+from adapters.http.messages import JSON_TYPES, PATCH_TYPES, read_object, read_text
 from adapters.http.openapi import BEARER, GrantProblem, Problem, Responses, of_service, problems
 from adapters.http.schemas import INSTANT, UUID, check
 from application.accounts import AccountUseCases
@@ -271,6 +271,12 @@ def auth_router(
         name = device_of(request.headers.get("user-agent"))
         return Device(name, clients.address(request.scope), request.cookies.get(DEVICE_COOKIE))
 
+    async def ask_for_address(request: Request, actor: Actor, types: tuple[bytes, ...] = JSON_TYPES) -> MailAnswer:
+        await sessions.require(actor)
+        body = await read_body(request, EmailChange, types)
+        await accounts.change_email(actor, body["email"], body["password"], device(request))
+        return MailAnswer()
+
     @router.post(
         "/auth/register",
         operation_id="register",
@@ -313,10 +319,7 @@ def auth_router(
         openapi_extra=reads(EmailChange) | signed_in,
     )
     async def change_email(request: Request, actor: Annotated[Actor, Depends(identity)]) -> MailAnswer:
-        await sessions.require(actor)
-        body = await read_body(request, EmailChange)
-        await accounts.change_email(actor, body["email"], body["password"], device(request))
-        return MailAnswer()
+        return await ask_for_address(request, actor)
 
     @router.post(
         "/auth/password/forgot",
@@ -389,7 +392,8 @@ def auth_router(
             return _signed_in(request, response, await sessions.refresh(body["refresh_token"], device(request)))
         require_own_page(request)
         require_one_account(request, await identity.account(request))
-        return _signed_in(request, response, await sessions.refresh(cookie.token, device(request)), cookie=True)
+        found = await sessions.refresh(cookie.token, device(request), cookie.account)
+        return _signed_in(request, response, found, cookie=True)
 
     @router.post(
         "/auth/token",
@@ -461,7 +465,7 @@ def auth_router(
         scope = Scope(body.get("scope", "current"))
         if by_cookie is not None:
             # it counts as it does for a refresh: one that was stolen and used before ends its session, and no other
-            found = await sessions.refresh(by_cookie.token, device(request))
+            found = await sessions.refresh(by_cookie.token, device(request), by_cookie.account)
             actor = Actor(found.account.id, found.session)
             if scope is Scope.OTHERS:
                 keep(response, found.account.id, found.refresh_token)
@@ -480,6 +484,17 @@ def auth_router(
         response.headers["cache-control"] = "no-store"
         account = AccountAnswer.of(await accounts.me(actor))
         return MeAnswer(**account.model_dump(), mfa=await second_factors.confirmed(actor))
+
+    @router.patch(
+        "/auth/me",
+        operation_id="change_me",
+        summary="Ask for another address; a link that is mailed there confirms it",
+        status_code=202,
+        responses=problems(401, 403, 409, *body_errors),
+        openapi_extra=reads(EmailChange, types=PATCH_TYPES) | signed_in,
+    )
+    async def change_me(request: Request, actor: Annotated[Actor, Depends(identity)]) -> MailAnswer:
+        return await ask_for_address(request, actor, PATCH_TYPES)
 
     @router.delete(
         "/auth/me",
@@ -565,16 +580,17 @@ BODIES: list[type[BaseModel]] = [
 """the bodies' models, which OpenAPI names by reference"""
 
 
-async def read_body(request: Request, model: type[Body]) -> dict[str, Any]:
+async def read_body(request: Request, model: type[Body], types: tuple[bytes, ...] = JSON_TYPES) -> dict[str, Any]:
     """A strict JSON object that fits the model."""
-    found = await read_object(request.scope, request.receive)
+    found = await read_object(request.scope, request.receive, types)
     check(model, found)
     return found
 
 
-def reads(model: type[Body], required: bool = True) -> dict[str, Any]:
+def reads(model: type[Body], required: bool = True, types: tuple[bytes, ...] = JSON_TYPES) -> dict[str, Any]:
     """What OpenAPI says of a body."""
-    return {"requestBody": {"required": required, "content": {"application/json": {"schema": of_service(model)}}}}
+    content = {kind.decode(): {"schema": of_service(model)} for kind in types}
+    return {"requestBody": {"required": required, "content": content}}
 
 
 def _has_body(request: Request) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from application.ports import SigningKey
 from domain.account import Account
@@ -90,6 +91,10 @@ class MemoryAccounts:
         """See the port."""
         await self.save(account)
 
+    async def held(self, account_id: str) -> Account | None:
+        """See the port."""
+        return await self.get(account_id)
+
     async def save(self, account: Account) -> None:
         """See the port."""
         other = await self.by_email(account.email)
@@ -123,6 +128,8 @@ class MemorySessions:
 
     async def add(self, session: Session) -> None:
         """See the port."""
+        if session.account not in self._state.accounts:
+            raise Conflict("The account is gone.", code="changed")
         self._state.sessions[session.id] = session
 
     async def save(self, session: Session) -> None:
@@ -142,6 +149,19 @@ class MemorySessions:
         if self._state.tokens[token.hash].used_at is not None:
             raise Conflict("This refresh token was used in the meantime.", code="changed")
         self._state.tokens[token.hash] = token
+
+    async def clean(self, now: datetime, most: int) -> bool:
+        """See the port."""
+        old = [session for session in self._state.sessions.values() if session.absolute_end <= now]
+        theirs = {session.id for session in old}
+        tokens = [token.hash for token in self._state.tokens.values() if token.session in theirs][:most]
+        for token in tokens:
+            del self._state.tokens[token]
+        held = {token.session for token in self._state.tokens.values()}
+        sessions = [session.id for session in old if session.id not in held][:most]
+        for session in sessions:
+            del self._state.sessions[session]
+        return bool(tokens or sessions)
 
 
 class MemorySecondFactors:
@@ -199,7 +219,8 @@ class MemoryApiKeys:
 
     async def save(self, key: ApiKey) -> None:
         """See the port."""
-        self._state.api_keys[key.id] = key
+        ended = self._state.api_keys[key.id].revoked_at
+        self._state.api_keys[key.id] = replace(key, revoked_at=ended or key.revoked_at)
 
 
 class MemoryAudit:

@@ -278,6 +278,31 @@ async def test_another_address_needs_the_password_and_is_announced_at_the_old_on
     assert post.out.mails[-1].to == MARY
 
 
+async def test_an_account_changes_nothing_of_itself_but_its_address_and_that_by_a_link(posts: Posts) -> None:
+    post = await posts()
+    mary, right = await post.bearer(), {"email": BOB, "password": PASSWORD}
+
+    async def patch(body: dict[str, Any], **headers: str) -> tuple[int, list[str]]:
+        answer = await post.api.call(None, "PATCH", "/auth/me", json=body, headers=mary | headers)
+        return answer.status_code, [error["field"] for error in answer.json().get("errors", [])]
+
+    before = (await post.api.get(None, "/auth/me", headers=mary)).json()
+    for name in ("id", "staff", "disabled", "created_at", "mfa", "password_hash", "name"):
+        assert await patch(right | {name: "x"}) == (422, [name])
+    assert await patch({}) == (422, ["email", "password"])
+    assert await patch({"email": BOB}) == (422, ["password"])
+    assert await patch(right | {"password": "wrong horse"}) == (422, ["password"])
+    assert await patch(right, **{"content-type": "text/plain"}) == (415, [])
+    assert (await post.api.call(None, "PATCH", "/auth/me", json=right)).status_code == 401
+    for content_type in ("application/json", "application/merge-patch+json"):
+        assert await patch(right, **{"content-type": content_type}) == (202, [])
+    assert (await post.api.get(None, "/auth/me", headers=mary)).json() == before, "not before it is confirmed"
+    await post.sent()
+    token = next(mail for mail in post.out.mails if mail.to == BOB).text.partition("#token=")[2].split()[0]
+    assert (await post.ask("email/verify", token=token)).status_code == 204
+    assert (await post.api.get(None, "/auth/me", headers=mary)).json() == before | {"email": BOB}
+
+
 async def test_asking_for_an_address_that_is_taken_looks_the_same(posts: Posts) -> None:
     post = await posts()
     assert (await post.ask("register", email=BOB, password=PASSWORD)).status_code == 201

@@ -328,6 +328,23 @@ async def test_sessions_and_tokens_of_others_need_their_whole_name(attacker: Att
         assert await attacker.rows("SELECT hash FROM freehold_refresh_tokens") == []
 
 
+async def test_sessions_and_tokens_are_deleted_where_they_are_over_and_by_the_service_alone(attacker: Attacker) -> None:
+    deletions = ("DELETE FROM freehold_refresh_tokens", "DELETE FROM freehold_sessions")
+    for account, shown, service, now in (
+        (EVE, "", "", "2027-01-01"),
+        (MARY, SESSION, "", "2027-01-01"),
+        (MARY, TOKEN, "mail", "2027-01-01"),
+        ("", "", "sessions", "2026-12-31 23:59:59"),
+    ):
+        await attacker.be(account, shown, service=service, now=now)
+        assert [await attacker.touches(sql) for sql in deletions] == [0, 0]
+    await attacker.be("", service="sessions")
+    assert await attacker.rows("SELECT * FROM freehold_sessions") == [], "the service sees none that still counts"
+    assert await attacker.rows("SELECT * FROM freehold_refresh_tokens") == []
+    await attacker.be("", service="sessions", now="2027-01-01")
+    assert [await attacker.touches(sql) for sql in deletions] == [1, 2]
+
+
 async def test_an_id_that_is_shown_opens_only_what_its_caller_may_open(attacker: Attacker) -> None:
     await attacker.be(EVE, HIDDEN, BY_LINK)
     assert {row[0] for row in await attacker.rows("SELECT id::text FROM notes")} == {BY_LINK, PUBLIC}

@@ -1,27 +1,36 @@
-"""The `Counters` port in memory, and on a real server; and what happens when that server goes away and comes back."""
+"""The `Counters` port in memory, in a file of several processes, and on a real server that goes away and comes back."""
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from adapters.limits import PATIENCE, PAUSE, BoundedMemory, SharedCounters, in_memory
+from adapters.limits import PATIENCE, PAUSE, BoundedMemory, WorkersFile, in_memory, of_workers, on_server
 from application.ports import Counters
+from tests.serving import PROJECT
 from tests.valkey import Server
 
 
-@pytest.fixture(params=["memory", "server"])
-async def counters(request: pytest.FixtureRequest) -> AsyncIterator[Counters]:
+@pytest.fixture(params=["memory", "file", "server"])
+async def counters(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Counters]:
     """Each adapter in turn."""
     if request.param == "memory":
         yield in_memory()
         return
+    if request.param == "file":
+        file = of_workers(tmp_path / "counters")
+        yield file
+        assert (tmp_path / "counters").exists(), "it was the file that counted"
+        await file.close()
+        return
     server: Server = request.getfixturevalue("valkey_server")
-    found = SharedCounters(server.url)
+    found = on_server(server.url)
     yield found
     assert server.client().dbsize() > 0, "it was the server that counted"
     await found.close()
@@ -76,6 +85,42 @@ async def test_memory_is_bounded_and_each_step_costs_the_same() -> None:
     assert await memory.get_expiry("b") == clock.now + 5
 
 
+async def test_a_file_is_bounded(tmp_path: Path) -> None:
+    clock = SimpleNamespace(now=1000.0)
+    file = WorkersFile(tmp_path / "counters", lambda: clock.now, largest=3)
+    for key in "abcdef":
+        await file.incr(key, 10)
+    assert [await file.get(key) for key in "abcdef"] == [0, 0, 0, 1, 1, 1], "those that came first make room"
+    clock.now += 10
+    assert await file.incr("f", 5) == 1
+    assert await file.get_expiry("f") == clock.now + 5
+    file.close()
+
+
+async def test_processes_with_one_file_count_together(tmp_path: Path) -> None:
+    """Also where they begin at the same moment."""
+    code = (
+        "import asyncio, sys, pathlib; from adapters.limits import of_workers\n"
+        "async def count():\n"
+        "    counters = of_workers(pathlib.Path(sys.argv[1]))\n"
+        "    print(*[await counters.add('a', 1, 600) for _ in range(300)])\n"
+        "asyncio.run(count())"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "counters")]
+    processes = [
+        await asyncio.create_subprocess_exec(*command, cwd=PROJECT, stdout=asyncio.subprocess.PIPE) for _ in range(3)
+    ]
+    said = [(await process.communicate())[0] for process in processes]
+    assert sorted(int(number) for numbers in said for number in numbers.split()) == list(range(1, 901))
+
+
+async def test_a_file_that_cannot_be_used_is_done_without(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    counters = of_workers(tmp_path / "no folder" / "counters")
+    assert [await counters.add("a", 1, 60) for _ in range(3)] == [1, 2, 3]
+    assert changes(caplog) == ["away"]
+    await counters.close()
+
+
 # --- the server goes away ------------------------------------------------------------------
 
 
@@ -93,7 +138,7 @@ async def test_a_server_that_is_killed_is_done_without_and_used_again_when_it_is
     valkey_server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "freehold.limits")
-    counters = SharedCounters(valkey_server.url)
+    counters = on_server(valkey_server.url)
     assert await counters.add("a", 7, 60) == 7
     valkey_server.kill()
     found = await asyncio.gather(*(counters.add("a", 1, 60) for _ in range(50)))
@@ -115,7 +160,7 @@ async def test_a_server_that_hangs_holds_up_one_request_and_not_for_long(
     valkey_server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "freehold.limits")
-    counters = SharedCounters(valkey_server.url)
+    counters = on_server(valkey_server.url)
     await counters.add("a", 1, 60)
     valkey_server.hang()
     number, seconds = await answered(counters, "a")
@@ -129,7 +174,7 @@ async def test_a_server_that_hangs_holds_up_one_request_and_not_for_long(
 
 
 async def test_a_server_that_was_never_there_is_done_without(caplog: pytest.LogCaptureFixture) -> None:
-    counters = SharedCounters("redis://:a-password@127.0.0.1:1/0")
+    counters = on_server("redis://:a-password@127.0.0.1:1/0")
     assert [await counters.add("a", 1, 60) for _ in range(3)] == [1, 2, 3]
     assert await counters.left("a") in (59, 60)
     assert changes(caplog) == ["away"]

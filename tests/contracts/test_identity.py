@@ -29,7 +29,7 @@ from domain.errors import Conflict, NotAuthenticated, Unavailable
 from domain.second_factor import SecondFactor
 from domain.session import ABSOLUTE, IDLE, RefreshToken, Session
 from entrypoints import projects
-from tests.conftest import CHOSEN, tables_of
+from tests.conftest import CHOSEN, Worlds, tables_of
 from tests.doubles import (
     START,
     PlainPasswords,
@@ -96,6 +96,8 @@ async def test_accounts_are_found_by_id_and_address(store: Store) -> None:
             assert await accounts.get(IDS.new()) is None
             assert await accounts.by_email("nobody@example.com") is None
             assert await accounts.by_email("") is None
+        assert await work.accounts.held(MARY.id) == MARY
+        assert await work.accounts.held(IDS.new()) is None
 
 
 async def test_an_address_is_taken_once(store: Store) -> None:
@@ -179,6 +181,69 @@ async def test_a_refresh_token_is_used_once(store: Store) -> None:
         assert await work.sessions.token(TOKEN.hash) == SPENT
 
 
+async def test_sessions_past_their_absolute_end_are_deleted_with_their_tokens_a_part_at_a_time(
+    any_world: Worlds,
+) -> None:
+    world = any_world(NOTES)
+    world.clock.at = START + ABSOLUTE
+    old = [replace(SESSION, id=IDS.new()) for _ in range(2)]
+    kept = replace(SESSION, id=IDS.new(), absolute_end=START + ABSOLUTE + SECOND, revoked_at=START)
+    async with world.store.work() as work:
+        await work.accounts.add(BOB)
+        for session in (*old, kept):
+            await work.sessions.add(session)
+        for number, session in enumerate((old[0], old[0], old[0], kept)):
+            await work.sessions.add_token(session.first_token(str(number) * 64))
+        await work.commit()
+
+    async def left() -> tuple[set[str], list[str]]:
+        async with world.store.work() as work:
+            tokens = [await work.sessions.token(str(number) * 64) for number in range(4)]
+        return {s.id for s in await world.store.sessions.of_account(BOB.id)}, [t.session for t in tokens if t]
+
+    async def clean(most: int) -> bool:
+        async with world.store.work() as work:
+            found = await work.sessions.clean(START + ABSOLUTE, most)
+            await work.commit()
+        return found
+
+    assert await clean(2)
+    assert await left() == ({old[0].id, kept.id}, [old[0].id, kept.id]), "no more at once, and sessions after tokens"
+    assert await clean(2)
+    assert await left() == ({kept.id}, [kept.id])
+    assert not await clean(2)
+    assert await left() == ({kept.id}, [kept.id]), "one that was revoked is kept until then, too"
+
+
+async def test_several_at_once_delete_what_is_over(any_world: Worlds) -> None:
+    world = any_world(NOTES)
+    world.clock.at = START + ABSOLUTE
+    async with world.store.work() as work:
+        await work.accounts.add(BOB)
+        for number in range(40):
+            session = replace(SESSION, id=IDS.new())
+            await work.sessions.add(session)
+            await work.sessions.add_token(session.first_token(f"{number:064}"))
+        await work.commit()
+
+    async def clean() -> None:
+        more = True
+        while more:
+            async with world.store.work() as work:
+                more = await work.sessions.clean(START + ABSOLUTE, 7)
+                await work.commit()
+
+    await asyncio.gather(*(clean() for _ in range(4)))
+    assert await world.store.sessions.of_account(BOB.id) == []
+
+
+async def test_a_session_needs_its_account(store: Store) -> None:
+    await fill(store)
+    async with store.work() as work:
+        with pytest.raises(Conflict):
+            await work.sessions.add(replace(SESSION, id=IDS.new(), account=IDS.new()))
+
+
 # --- second factors and API keys -----------------------------------------------------------
 
 
@@ -238,6 +303,11 @@ async def test_api_keys_are_found_by_hash_and_listed_newest_first(store: Store) 
         await work.api_keys.save(used)
         await work.commit()
     assert await store.api_keys.by_hash(API_KEY.hash) == used
+    async with store.work() as work:
+        await work.api_keys.save(replace(used, last_used_at=START + 2 * SECOND, revoked_at=None))
+        await work.commit()
+    again = await store.api_keys.by_hash(API_KEY.hash)
+    assert again == replace(used, last_used_at=START + 2 * SECOND), "what was revoked stays so"
 
 
 async def test_keys_of_no_account_are_the_engines_and_only_its_owner_makes_them(store: Store) -> None:

@@ -34,11 +34,12 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     with ExitStack() as stack:
         log = stack.enter_context((tmp_path / "server.log").open("ab"))
 
-        def start(**settings: str) -> str:
+        def start(*options: str, **settings: str) -> str:
             with socket.socket() as free:
                 free.bind(("127.0.0.1", 0))
                 port = free.getsockname()[1]
             command = [sys.executable, "-m", "entrypoints.cli", "serve", str(tmp_path), "--port", str(port)]
+            command += options
             environment = {**os.environ, **{f"FREEHOLD_{name.upper()}": value for name, value in settings.items()}}
             server = subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=log, stderr=log)  # noqa: S603
             stack.callback(server.wait, 20)
@@ -65,18 +66,24 @@ async def signed_in(client: httpx.AsyncClient, url: str) -> dict[str, str]:
 
 async def test_two_servers_hold_one_limit_together(serve: Serve, valkey_server: Server) -> None:
     shared: dict[str, Any] = {"redis_url": valkey_server.url, "requests_per_minute": "40"}
-    urls = [serve(**shared), serve(**shared)]
-    async with httpx.AsyncClient() as client:
+    await hold_one_limit([serve(**shared), serve(**shared)])
+
+
+async def test_two_workers_hold_one_limit_together(serve: Serve) -> None:
+    """Each request is on a connection of its own, so that it reaches any of them."""
+    await hold_one_limit([serve("--workers", "2", requests_per_minute="40")])
+
+
+async def hold_one_limit(urls: list[str]) -> None:
+    async with httpx.AsyncClient(headers={"connection": "close"}, timeout=60) as client:
         token = await signed_in(client, urls[0])
-        guesses = [
-            client.post(f"{urls[n % 2]}/auth/login", json={**MARY, "email": "bob@example.com"}) for n in range(30)
-        ]
-        statuses = [answer.status_code for answer in await asyncio.gather(*guesses)]
+        ask = [client.post(f"{url}/auth/login", json={**MARY, "email": "bob@example.com"}) for url in 30 * urls][:30]
+        statuses = [answer.status_code for answer in await asyncio.gather(*ask)]
         assert (statuses.count(401), statuses.count(429)) == (HEARD_AT_ONCE, 30 - HEARD_AT_ONCE)
         for _ in range(2):
             window = time.time() // REQUESTS_SECONDS
-            asked = [client.get(f"{urls[n % 2]}/v1/notes", headers=token) for n in range(60)]
-            statuses = [answer.status_code for answer in await asyncio.gather(*asked)]
+            ask = [client.get(f"{url}/v1/notes", headers=token) for url in 60 * urls][:60]
+            statuses = [answer.status_code for answer in await asyncio.gather(*ask)]
             if time.time() // REQUESTS_SECONDS == window:
                 break
         assert (statuses.count(200), statuses.count(429)) == (40, 20)

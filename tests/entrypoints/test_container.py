@@ -1,6 +1,9 @@
 """The container: every provider works, and the store is one of them."""
 
+import asyncio
+import json
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +14,14 @@ from fastapi import FastAPI
 
 from adapters.persistence.memory import MemoryStore
 from adapters.persistence.sql.sqlite import SqliteStore
-from domain.errors import SchemaDiffers
-from entrypoints import asgi, projects
+from domain.account import Account
+from domain.errors import SchemaDiffers, Unavailable
+from domain.session import Session
+from entrypoints import asgi, projects, tidying
 from entrypoints.container import Container
 from entrypoints.settings import RateLimits, Settings, SignUp
+from tests import logs
+from tests.doubles import START
 
 TEXT = """\
 app: trial
@@ -122,3 +129,36 @@ def test_the_secret_is_made_once_and_for_its_owner_only(folder: Path) -> None:
     assert Container(folder=folder).secret() == first
     assert len(first) >= 32
     assert (folder / ".freehold-secret").stat().st_mode & 0o077 == 0
+
+
+async def test_what_is_over_is_forgotten_beside_serving(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also after the database was away, and after a defect: neither ends it."""
+    container = brought_up(folder)
+    for name in ("FIRST", "BETWEEN", "BREATH"):
+        monkeypatch.setattr(tidying, name, 0)
+    sessions = container.sessions()
+    right, wrong = sessions.clean, iter((Unavailable(), ZeroDivisionError()))
+    forgotten = asyncio.Event()
+
+    async def clean() -> bool:
+        for error in wrong:
+            raise error
+        found = await right()
+        if not found:
+            forgotten.set()
+        return found
+
+    monkeypatch.setattr(sessions, "clean", clean)
+    account, long_ago = Account(container.ids().new(), "mary@example.com", "!", START), START - timedelta(days=9000)
+    session = Session.start(container.ids().new(), account.id, "", "", long_ago)
+    async with container.store().work() as work:
+        await work.accounts.add(account)
+        await work.sessions.add(session)
+        await work.sessions.add_token(session.first_token("0" * 64))
+        await work.commit()
+    app = asgi.create_app(container)
+    async with app.router.lifespan_context(app):
+        await asyncio.wait_for(forgotten.wait(), 30)
+        assert await container.store().sessions.get(session.id) is None
+    told = [json.loads(line) for line in logs.current.lines]
+    assert [line["level"] for line in told if line["logger"] == "freehold.tidying"] == ["warning", "error"]

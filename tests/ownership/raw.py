@@ -36,8 +36,11 @@ from tests.postgres import APPLICATION
 MEMBERS = table_of(MembershipRow).name
 UNSAID = object()
 """the domain does not say it in these words"""
-SERVICES = ("", "audit", "signing keys", "mail")
-DELETED = ("freehold_signing_keys", "freehold_links", "freehold_letters", "freehold_second_factors")
+SERVICES = ("", "audit", "signing keys", "mail", "sessions")
+DELETED = (
+    *("freehold_sessions", "freehold_refresh_tokens"),
+    *("freehold_signing_keys", "freehold_links", "freehold_letters", "freehold_second_factors"),
+)
 """the built-in tables, but for memberships, of which the application deletes rows"""
 
 
@@ -495,16 +498,27 @@ class Questions:
             yield f"INSERT INTO {name} ({columns}) VALUES ({values})"  # noqa: S608
 
 
+OVER = NEW[:-1] + "e"
+"""a session at whose end it is"""
 TOKEN = "f" * 64
 """the hash of a refresh token, of a link and of an API key"""
 
 
 def built_in_rows(world: World) -> Iterator[str]:
-    """What a world has none of: tokens, events, keys of both kinds, links, one expired, a letter, a second factor."""
+    """What a world has none of: tokens, events, keys of both kinds, a letter, a second factor; what is over."""
     at, (account, *_), (session, *_) = stored_time(NOW), world.state.identity.accounts, world.state.identity.sessions
     yield (
         "INSERT INTO freehold_refresh_tokens (hash, session, created_at) "  # noqa: S608
         f"VALUES ('{TOKEN}', '{session}', '{at}'), ('{'e' * 64}', '{session}', '{at}')"
+    )
+    yield (
+        "INSERT INTO freehold_sessions "  # noqa: S608
+        "(id, account, created_at, last_used_at, idle_end, absolute_end, device, address) "
+        f"VALUES ('{OVER}', '{account}', '{at}', '{at}', '{at}', '{at}', '', '')"
+    )
+    yield (
+        "INSERT INTO freehold_refresh_tokens (hash, session, created_at) "  # noqa: S608
+        f"VALUES ('{'c' * 64}', '{OVER}', '{at}')"
     )
     yield f"INSERT INTO freehold_audit (kind, account, at, data) VALUES ('x', '{account}', '{at}', '{{}}')"  # noqa: S608
     yield f"INSERT INTO freehold_audit (kind, account, at, data) VALUES ('x', NULL, '{at}', '{{}}')"  # noqa: S608

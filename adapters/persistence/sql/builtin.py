@@ -56,6 +56,7 @@ class SessionRow(BuiltIn, table=True):
         *checks("length(id) = 36", None, name="id"),
         *_instants("created_at", "last_used_at", "idle_end", "absolute_end", "revoked_at"),
         Index(None, "account", "id"),
+        Index(None, "absolute_end"),
     )
 
     id: str = Field(primary_key=True, sa_type=UUID)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
+    func,
     insert,
     literal,
     select,
@@ -109,6 +110,12 @@ class IdentityStatements:
         self.add_token = ready(inserting(_TOKENS), Principal(presented=("session",)))
         spend = updating(_TOKENS, "used_at", "successor", "concealed")
         self.spend_token = ready(spend.where(_TOKENS.c.used_at.is_(None)), shown)
+        over, most = _SESSIONS.c.absolute_end <= param("now", INSTANT), param("most", Integer())
+        theirs = select(_TOKENS.c.hash).where(_TOKENS.c.session.in_(select(_SESSIONS.c.id).where(over))).limit(most)
+        self.clean_tokens = ready(delete(_TOKENS).where(_TOKENS.c.hash.in_(theirs)), Principal(service="sessions"))
+        has_tokens = exists().where(_TOKENS.c.session == _SESSIONS.c.id)
+        bare = select(_SESSIONS.c.id).where(over, ~has_tokens).limit(most)
+        self.clean_sessions = ready(delete(_SESSIONS).where(_SESSIONS.c.id.in_(bare)), Principal(service="sessions"))
         mine = Principal("key")
         self.second_factor = held(select(_FACTORS).where(_FACTORS.c.account == key), mine)
         self.add_second_factor = ready(inserting(_FACTORS), Principal("account"))
@@ -121,7 +128,8 @@ class IdentityStatements:
         self.api_keys_of_engine = ready(newest.where(_API_KEYS.c.account.is_(None)), Principal())
         self.add_api_key = ready(inserting(_API_KEYS), Principal("account"))
         # a key of the engine is its holder's to use
-        used = updating(_API_KEYS, "last_used_at", "revoked_at")
+        ended = func.coalesce(_API_KEYS.c.revoked_at, param("revoked_at", INSTANT))
+        used = updating(_API_KEYS, "last_used_at").values(revoked_at=ended)
         self.save_api_key = ready(used, Principal("account", presented=("hash",)))
         self.add_event = ready(inserting(_AUDIT, without="id"), Principal("account", service="audit"))
         events = select(_AUDIT).where(_AUDIT.c.account == key, _AUDIT.c.id < param("before", WHOLE))
@@ -176,19 +184,24 @@ class SqlAccounts:
         """See the port."""
         await self._write(self._statements.add_account, account_values(account))
 
+    async def held(self, account_id: str) -> Account | None:
+        """See the port."""
+        await self._hold(account_id)
+        return await self.get(account_id)
+
     async def save(self, account: Account) -> None:
         """See the port."""
-        await self._hold(account)
+        await self._hold(account.id)
         await self._write(self._statements.save_account, account_values(account) | {"key": account.id})
 
     async def appoint(self, account: Account) -> None:
         """See the port."""
-        await self._hold(account)
+        await self._hold(account.id)
         await self._connection.run(self._statements.appoint_account, account_values(account) | {"key": account.id})
 
-    async def _hold(self, account: Account) -> None:
+    async def _hold(self, account_id: str) -> None:
         """Let sessions that begin meanwhile wait: they come before, and are seen, or see what was decided."""
-        await self._connection.rows(self._statements.held_account, {"key": account.id})
+        await self._connection.rows(self._statements.held_account, {"key": account_id})
 
     async def _write(self, prepared: Prepared, values: dict[str, Any]) -> None:
         try:
@@ -225,7 +238,10 @@ class SqlSessions:
             "device": session.device,
             "address": session.address,
         }
-        await self._connection.run(self._statements.add_session, values | _changing(session))
+        try:
+            await self._connection.run(self._statements.add_session, values | _changing(session))
+        except Broken as error:
+            raise Conflict("The account is gone.", code="changed") from error
 
     async def save(self, session: Session) -> None:
         """See the port."""
@@ -245,6 +261,12 @@ class SqlSessions:
         """See the port."""
         if await self._connection.run(self._statements.spend_token, {"key": token.hash} | _use(token)) != 1:
             raise Conflict("This refresh token was used in the meantime.", code="changed")
+
+    async def clean(self, now: datetime, most: int) -> bool:
+        """See the port."""
+        values = {"now": stored_time(now), "most": most}
+        tokens = await self._connection.run(self._statements.clean_tokens, values)
+        return await self._connection.run(self._statements.clean_sessions, values) + tokens > 0
 
 
 class SqlSecondFactors:

@@ -438,13 +438,21 @@ _INVITATIONS, _OFFERS = table_of(InvitationRow).name, table_of(OfferRow).name
 _SHARED = (table_of(MembershipRow), table_of(InvitationRow), table_of(OfferRow))
 _MAIL = f"{_SERVICE} = 'mail'"
 _EXPIRED = f"({_MAIL} AND expires_at <= (SELECT freehold.moment()))"
+_OVER = "absolute_end <= (SELECT freehold.moment())"
+_PAST = f"({_SERVICE} = 'sessions' AND {_OVER})"
+_OF_PAST = f"({_SERVICE} = 'sessions' AND session IN (SELECT id FROM {_SESSIONS} WHERE {_OVER}))"  # noqa: S608
 _BUILT_IN = [
     # whoever signs in shows an address; whoever shares shows an id
     *_both(_ACCOUNTS, f"id = {_CALLER} OR email = {SHOWN} OR CAST(id AS text) = {SHOWN}", "SELECT"),
     *_both(_ACCOUNTS, f"id = {_CALLER}", "INSERT", "UPDATE"),
-    *_both(_SESSIONS, f"account = {_CALLER} OR CAST(id AS text) = {SHOWN}", "SELECT", "UPDATE"),
+    *_both(_SESSIONS, f"account = {_CALLER} OR CAST(id AS text) = {SHOWN} OR {_PAST}", "SELECT"),
+    *_both(_SESSIONS, f"account = {_CALLER} OR CAST(id AS text) = {SHOWN}", "UPDATE"),
     *_both(_SESSIONS, f"account = {_CALLER}", "INSERT"),
-    *_both(_TOKENS, f"hash = {SHOWN} OR CAST(session AS text) = {SHOWN}", "SELECT", "INSERT", "UPDATE"),
+    *_both(_TOKENS, f"hash = {SHOWN} OR CAST(session AS text) = {SHOWN} OR {_OF_PAST}", "SELECT"),
+    *_both(_TOKENS, f"hash = {SHOWN} OR CAST(session AS text) = {SHOWN}", "INSERT", "UPDATE"),
+    # what is over goes, and nothing else of them
+    *_both(_SESSIONS, _PAST, "DELETE"),
+    *_both(_TOKENS, _OF_PAST, "DELETE"),
     *_both(_FACTORS, f"account = {_CALLER}", "SELECT", "INSERT", "UPDATE", "DELETE"),
     *_both(_API_KEYS, f"account = {_CALLER} OR hash = {SHOWN}", "SELECT"),
     *_both(_API_KEYS, f"account = {_CALLER}", "INSERT"),
@@ -471,8 +479,8 @@ _GRANTED = [
         ("email", "password_hash"),
         ("id", "email", "password_hash", "created_at", "disabled"),
     ),
-    Grants(_SESSIONS, ("SELECT", "INSERT"), ("last_used_at", "idle_end", "revoked_at")),
-    Grants(_TOKENS, ("SELECT", "INSERT"), ("used_at", "successor", "concealed")),
+    Grants(_SESSIONS, ("SELECT", "INSERT", "DELETE"), ("last_used_at", "idle_end", "revoked_at")),
+    Grants(_TOKENS, ("SELECT", "INSERT", "DELETE"), ("used_at", "successor", "concealed")),
     Grants(_FACTORS, ("SELECT", "INSERT", "DELETE"), ("confirmed_at", "last_step", "recovery")),
     Grants(_API_KEYS, ("SELECT", "INSERT"), ("last_used_at", "revoked_at")),
     Grants(_MEMBERS, ("SELECT", "INSERT", "DELETE"), ("role", "expires_at")),
