@@ -13,6 +13,7 @@ from application.records import LARGEST_LIMIT, RecordUseCases
 from application.sessions import accepted
 from application.sharing import SharingUseCases, acting_account, expiry, within_cap
 from application.throttles import Throttles
+from application.units import unit
 from domain.account import accept_email
 from domain.audit import Event
 from domain.errors import Conflict, Forbidden, NotFound
@@ -48,7 +49,14 @@ class InvitationUseCases:
     # --- by who shares -------------------------------------------------------------------
 
     async def invite(
-        self, actor: Actor, resource: str, record_id: str, email: str, role: str, expires_at: datetime | None
+        self,
+        actor: Actor,
+        resource: str,
+        record_id: str,
+        email: str,
+        role: str,
+        expires_at: datetime | None,
+        within: Work | None = None,
     ) -> Invitation:
         """Have a role wait for an address, in place of an earlier invitation; a letter goes there where mail is on.
 
@@ -60,7 +68,7 @@ class InvitationUseCases:
         (email,) = accepted(email=(accept_email, email))
         await self._throttles.inviting(actor, email)
         now = self._clock.now()
-        async with self._store.work() as work:
+        async with unit(self._store, within) as work:
             facts, ladder = await self._sharing.opened(work, actor, resource, record_id, now)
             cap = sharing_cap(actor, facts)
             within_cap(ladder, role, cap)
@@ -80,7 +88,6 @@ class InvitationUseCases:
             await work.invitations.put(actor, invitation, now)
             await self._mailing.post(work, Kind.SHARED, email, now, letter_id=invitation.id)
             await _note(work, "invitation_made", actor, invitation, now)
-            await work.commit()
         return invitation
 
     async def list(self, actor: Actor, resource: str, record_id: str) -> Sequence[Invitation]:
@@ -119,42 +126,43 @@ class InvitationUseCases:
         found = await self._store.invitations.waiting_for(actor, LARGEST_LIMIT, self._clock.now())
         return [each for each in found if self._served(each) and _covered(actor, each)]
 
-    async def accept(self, actor: Actor, invitation_id: str, token: str | None = None) -> Membership:
+    async def accept(
+        self, actor: Actor, invitation_id: str, token: str | None = None, within: Work | None = None
+    ) -> Membership:
         """Become a member. The token is that of the letter, for an account that the invitation is not for.
 
         Raises `NotFound`; `Conflict`: `already_a_member`, or `invitation_lapsed` where the inviter could not give this
         role now, whatever the reason. That invitation is gone then.
         """
         account, now = acting_account(actor), self._clock.now()
-        async with self._store.work() as work:
+        async with unit(self._store, within) as work:
             invitation = await self._mine(work, actor, invitation_id, token, now)
             by = Actor(invitation.inviter)
             inviter = await work.accounts.get(invitation.inviter)
             facts = await work.records.load(by, invitation.resource, invitation.record, now)
             await work.invitations.answer(actor, invitation, _hashed(token), now)
-            if inviter is None or inviter.disabled or facts is None or not may_give(by, facts, invitation.role):
-                await work.commit()
-                raise Conflict("This invitation does not hold any more.", code="invitation_lapsed")
-            ladder = facts.resource.ladder
-            assert ladder is not None, "a role that may be given is of a ladder"
-            record = facts.record
-            if await work.records.membership(actor, record.resource, record.id, account, now) is not None:
-                raise Conflict("This account is a member already.", code="already_a_member")
-            membership = invitation.membership(ladder, account, now)
-            await work.records.put_membership(by, membership, now)
-            await _note(work, "invitation_accepted", actor, invitation, now)
-            await work.commit()
-        return membership
+            holds = inviter is not None and not inviter.disabled
+            if holds and facts is not None and may_give(by, facts, invitation.role):
+                ladder, record = facts.resource.ladder, facts.record
+                assert ladder is not None, "a role that may be given is of a ladder"
+                if await work.records.membership(actor, record.resource, record.id, account, now) is not None:
+                    raise Conflict("This account is a member already.", code="already_a_member")
+                membership = invitation.membership(ladder, account, now)
+                await work.records.put_membership(by, membership, now)
+                await _note(work, "invitation_accepted", actor, invitation, now)
+                return membership
+        raise Conflict("This invitation does not hold any more.", code="invitation_lapsed")
 
-    async def decline(self, actor: Actor, invitation_id: str, token: str | None = None) -> None:
+    async def decline(
+        self, actor: Actor, invitation_id: str, token: str | None = None, within: Work | None = None
+    ) -> None:
         """End an invitation that the actor could accept. Raises `NotFound`."""
         acting_account(actor)
         now = self._clock.now()
-        async with self._store.work() as work:
+        async with unit(self._store, within) as work:
             invitation = await self._mine(work, actor, invitation_id, token, now)
             await work.invitations.answer(actor, invitation, _hashed(token), now)
             await _note(work, "invitation_declined", actor, invitation, now)
-            await work.commit()
 
     async def _mine(self, work: Work, actor: Actor, invitation_id: str, token: str | None, now: datetime) -> Invitation:
         """Raises `NotFound` where it is not the actor's to answer, `Forbidden` (`out_of_scope`) for a key."""

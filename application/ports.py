@@ -486,6 +486,19 @@ class Letters(LettersRead, Protocol):
         """Delete the letters of the account that carry a link."""
 
 
+class IdempotencyKeys(Protocol):
+    """Answers to writes that are done once, kept with them: under a name, the hash of a caller and its key."""
+
+    async def find(self, actor: Actor, name: str, now: datetime) -> str | None:
+        """The answer that is kept for the actor, sealed. None where there is none (any more) or its session ended."""
+
+    async def keep(self, actor: Actor, name: str, sealed: str, until: datetime, now: datetime) -> None:
+        """Keep an answer. Raises `Conflict` (`idempotency_in_progress`) where one is kept already."""
+
+    async def clean(self, now: datetime, most: int) -> int:
+        """Delete what has expired, so much at most; how many there were."""
+
+
 class Work(Protocol):
     """One unit of work: all of it is kept at `commit`, none of it otherwise.
 
@@ -535,6 +548,10 @@ class Work(Protocol):
     @property
     def transfers(self) -> Transfers:
         """Offers to hand records over."""
+
+    @property
+    def idempotency_keys(self) -> IdempotencyKeys:
+        """Answers to writes that are done once."""
 
     async def commit(self) -> None:
         """Keep everything, durably, before returning. Raises `Unavailable` where that fails; then nothing is kept."""
@@ -627,8 +644,12 @@ class Store(Protocol):
     def plain(self) -> PlainWrites | None:
         """Where one step is faster than a unit of work."""
 
-    def work(self) -> AbstractAsyncContextManager[Work]:
-        """A unit of work; leaving it without `commit` undoes it."""
+    def work(self, alone: str | None = None) -> AbstractAsyncContextManager[Work]:
+        """A unit of work; leaving it without `commit` undoes it.
+
+        Of those that are `alone` under one name (64 hexadecimal digits) there is one at a time, in all processes:
+        entering another one raises `Conflict` (`idempotency_in_progress`) at once. It sees what the last one committed.
+        """
 
     def instant(self) -> AbstractAsyncContextManager[Instant]:
         """The database as it is when it is first asked: what others commit meanwhile is not seen."""

@@ -1,4 +1,7 @@
-"""Records: create, read, list, change, delete. Each use case takes the actor first and commits itself."""
+"""Records: create, read, list, change, delete. Each use case takes the actor first.
+
+A write commits itself; `within` the work of somebody else, it is a part of that.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from application.ports import Clock, Filter, Ids, Query, Sealer, Sort, Store, View, Work
+from application.units import unit
 from domain.audit import Event
 from domain.errors import (
     Conflict,
@@ -114,7 +118,7 @@ class RecordUseCases:
             raise Malformed("This cursor is not of this list and caller.", code="bad_cursor")
         return tuple(json.loads(plain))
 
-    async def create(self, actor: Actor, resource: str, body: Mapping[str, Any]) -> View:
+    async def create(self, actor: Actor, resource: str, body: Mapping[str, Any], within: Work | None = None) -> View:
         """Create a record; answers it as the actor sees it.
 
         Raises `Invalid` for wrong values and for a parent or references that the actor may not use, `Forbidden`
@@ -125,13 +129,13 @@ class RecordUseCases:
         given = accept_new(model, body)
         now = self._clock.now()
         parent_id = None if model.parent is None else str(given.pop(model.parent))
-        if self._store.plain and actor.account and self._plain.creates(model, body, given):
+        if self._store.plain and within is None and actor.account and self._plain.creates(model, body, given):
             owner = account = actor.account
             record = create(model, self._ids.new(), owner, parent_id, given, account, lambda _: None, now)
             seen = await self._store.plain.add(actor, record, now)
             if seen is not None:
                 return seen
-        async with self._store.work() as work:
+        async with unit(self._store, within) as work:
             records = work.records
             targets = await self._targets(work, actor, model, given, parent_id, now)
             parent = None if model.parent is None else targets[model.parent].record
@@ -150,7 +154,6 @@ class RecordUseCases:
             judge_creation(actor, facts, body)
             await _check_accounts(work, facts, set(given), None, now)
             await records.add(actor, record, now)
-            await work.commit()
         return view(actor, facts)
 
     async def update(
@@ -160,6 +163,7 @@ class RecordUseCases:
         record_id: str,
         body: Mapping[str, Any],
         expected: Expectation | None = None,
+        within: Work | None = None,
     ) -> View | None:
         """Change a record; answers it as the actor sees it afterwards, None where it can no longer open it.
 
@@ -170,11 +174,12 @@ class RecordUseCases:
         given = accept_changes(model, body)
         _require_expected(model, expected)
         now = self._clock.now()
-        if self._store.plain and actor.account and expected is None and self._plain.changes(model, given):
+        plain = within is None and expected is None and self._plain.changes(model, given)
+        if self._store.plain and actor.account and plain:
             seen = await self._store.plain.change(actor, resource, record_id, given, now)
             if seen is not None:
                 return seen
-        async with self._store.work() as work:
+        async with unit(self._store, within) as work:
             records = work.records
             old = await records.load(actor, resource, record_id, now)
             if old is None:
@@ -192,15 +197,21 @@ class RecordUseCases:
             moved = model.parent if change.moves_to is not None else None
             await _check_accounts(work, new, set(change.fields), moved, now)
             await records.save(actor, old.record, record, now)
-            await work.commit()
         return view(actor, new) if may("open", actor, new) else None
 
-    async def delete(self, actor: Actor, resource: str, record_id: str, expected: Expectation | None = None) -> None:
+    async def delete(
+        self,
+        actor: Actor,
+        resource: str,
+        record_id: str,
+        expected: Expectation | None = None,
+        within: Work | None = None,
+    ) -> None:
         """Delete a record and all below it. Raises `Conflict` (code `blocked`) where something must stay."""
         self.admit(actor, resource, "delete")
         _require_expected(self.specification.resources[resource], expected)
         now = self._clock.now()
-        async with self._store.work() as work:
+        async with unit(self._store, within) as work:
             records = work.records
             facts = await records.load(actor, resource, record_id, now)
             if facts is None:
@@ -212,7 +223,6 @@ class RecordUseCases:
             await records.remove(actor, facts.record, now)
             for event in _deletions(actor, facts.record, now):
                 await work.audit.add(event)
-            await work.commit()
 
     async def _targets(
         self,

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from application.ports import Clock, Store, Work
 from application.records import RecordUseCases
+from application.units import unit
 from domain.audit import Event
 from domain.errors import Conflict, FieldError, Forbidden, Invalid, NotAuthenticated, NotFound
 from domain.judging import sharing_cap
@@ -35,12 +36,19 @@ class SharingUseCases:
         return found
 
     async def add(
-        self, actor: Actor, resource: str, record_id: str, account: str, role: str, expires_at: datetime | None
+        self,
+        actor: Actor,
+        resource: str,
+        record_id: str,
+        account: str,
+        role: str,
+        expires_at: datetime | None,
+        within: Work | None = None,
     ) -> Membership:
         """Give an account a role. Raises `Forbidden` above the actor's cap, `Conflict` for a present member."""
         self.admit_sharer(actor, resource)
         now = self._clock.now()
-        async with self._store.work() as work:
+        async with unit(self._store, within) as work:
             facts, ladder = await self.opened(work, actor, resource, record_id, now)
             within_cap(ladder, role, sharing_cap(actor, facts))
             ends = expiry(ladder, expires_at, now)
@@ -48,13 +56,13 @@ class SharingUseCases:
                 raise Invalid(errors=(FieldError("account", "not_found", "There is no such account."),))
             return await self._store_new(work, actor, facts, account, role, ends, now)
 
-    async def join(self, actor: Actor, resource: str, record_id: str) -> Membership:
+    async def join(self, actor: Actor, resource: str, record_id: str, within: Work | None = None) -> Membership:
         """Take the weakest role of a ladder with `join: open`. Raises `Invalid` where joining is not open."""
         if actor.account is None:
             raise NotAuthenticated
         self.admit_sharer(actor, resource)
         now = self._clock.now()
-        async with self._store.work() as work:
+        async with unit(self._store, within) as work:
             facts, ladder = await self.opened(work, actor, resource, record_id, now)
             if not ladder.join_open:
                 missing = ("account", "role")
@@ -146,7 +154,6 @@ class SharingUseCases:
         await work.records.put_membership(actor, membership, now)
         joined = actor.account == account
         await _note(work, "member_joined" if joined else "member_added", actor, membership, now)
-        await work.commit()
         return membership
 
 

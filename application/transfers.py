@@ -10,6 +10,7 @@ from datetime import datetime
 from application.ports import Clock, Ids, Store, Work
 from application.records import LARGEST_LIMIT, RecordUseCases
 from application.sharing import acting_account
+from application.units import unit
 from domain.audit import Event
 from domain.errors import Conflict, FieldError, Forbidden, Invalid, NotFound
 from domain.offer import Offer
@@ -33,11 +34,13 @@ class TransferUseCases:
         self._records.admit(actor, resource, "transfer")
         acting_account(actor)
 
-    async def offer(self, actor: Actor, resource: str, record_id: str, account: str) -> Offer:
+    async def offer(
+        self, actor: Actor, resource: str, record_id: str, account: str, within: Work | None = None
+    ) -> Offer:
         """Offer a record, in place of an earlier offer. Raises `Invalid` for the owner, and for the actor itself."""
         self.admit_giver(actor, resource)
         now = self._clock.now()
-        async with self._store.work() as work:
+        async with unit(self._store, within) as work:
             facts = await self._givable(work, actor, resource, record_id, now)
             if account in (actor.account, facts.record.owner):
                 message = "This must be another account than your own and the owner's."
@@ -45,7 +48,6 @@ class TransferUseCases:
             offer = Offer.of(self._ids.new(), resource, record_id, str(actor.account), account, now)
             await work.transfers.put(actor, offer, now)
             await _note(work, "transfer_offered", actor, offer, facts.record.owner, now)
-            await work.commit()
         return offer
 
     async def offered(self, actor: Actor, resource: str, record_id: str) -> Offer:
@@ -89,7 +91,7 @@ class TransferUseCases:
         found = await self._store.transfers.waiting_for(actor, LARGEST_LIMIT, self._clock.now())
         return [each for each in found if self._served(each) and _covered(actor, each)]
 
-    async def accept(self, actor: Actor, offer_id: str) -> Offer:
+    async def accept(self, actor: Actor, offer_id: str, within: Work | None = None) -> Offer:
         """Own the record and all below it, from now on.
 
         Raises `NotFound`; `Conflict`: `not_unique`, `limit_reached`, or `offer_lapsed` where the giver could not hand
@@ -97,29 +99,27 @@ class TransferUseCases:
         """
         acting_account(actor)
         now = self._clock.now()
-        async with self._store.work() as work:
+        async with unit(self._store, within) as work:
             offer = await self._mine(work, actor, offer_id, now)
             by = Actor(offer.giver)
             giver = await work.accounts.get(offer.giver)
             facts = await work.records.load(by, offer.resource, offer.record, now)
-            if giver is None or giver.disabled or facts is None or not may("transfer", by, facts):
-                await work.transfers.decline(actor, offer, now)
-                await work.commit()
-                raise Conflict("This offer does not hold any more.", code="offer_lapsed")
-            await work.transfers.accept(actor, offer, facts.record, now)
-            await _note(work, "transfer_accepted", actor, offer, facts.record.owner, now)
-            await work.commit()
-        return offer
+            holds = giver is not None and not giver.disabled
+            if holds and facts is not None and may("transfer", by, facts):
+                await work.transfers.accept(actor, offer, facts.record, now)
+                await _note(work, "transfer_accepted", actor, offer, facts.record.owner, now)
+                return offer
+            await work.transfers.decline(actor, offer, now)
+        raise Conflict("This offer does not hold any more.", code="offer_lapsed")
 
-    async def decline(self, actor: Actor, offer_id: str) -> None:
+    async def decline(self, actor: Actor, offer_id: str, within: Work | None = None) -> None:
         """End an offer that is made to the actor. Raises `NotFound`."""
         acting_account(actor)
         now = self._clock.now()
-        async with self._store.work() as work:
+        async with unit(self._store, within) as work:
             offer = await self._mine(work, actor, offer_id, now)
             await work.transfers.decline(actor, offer, now)
             await _note(work, "transfer_declined", actor, offer, offer.giver, now)
-            await work.commit()
 
     async def _mine(self, work: Work, actor: Actor, offer_id: str, now: datetime) -> Offer:
         """Raises `NotFound` where it is not made to the actor, `Forbidden` (`out_of_scope`) for a key."""

@@ -170,3 +170,8 @@ class Unavailable(Refusal):
         """So many seconds should pass before the next try."""
         super().__init__(detail)
         self.wait = wait
+
+
+def in_progress() -> Conflict:
+    """The refusal of a request while the very same is being answered."""
+    return Conflict("A request with this `Idempotency-Key` is being answered.", code="idempotency_in_progress")

@@ -16,6 +16,7 @@ from adapters.http.app import build_app
 from adapters.http.auth import auth_router
 from adapters.http.clients import Clients
 from adapters.http.credentials import credentials_router
+from adapters.http.idempotency import Idempotent
 from adapters.http.identity import Identity
 from adapters.http.metrics import Metrics
 from adapters.limits import LimitsCounters, SharedCounters, in_memory, on_server
@@ -37,6 +38,7 @@ from adapters.tokens import JwtTokens
 from application.accounts import AccountUseCases, SignUp
 from application.api_keys import ApiKeyUseCases
 from application.history import HistoryUseCases
+from application.idempotency import Idempotency
 from application.invitations import InvitationUseCases
 from application.mailing import Mailing
 from application.ports import Clock, Counters, Sealer
@@ -204,6 +206,8 @@ class Container(containers.DeclarativeContainer):
     sharing = providers.Singleton(SharingUseCases, records, store, clock)
     invitations = providers.Singleton(InvitationUseCases, records, sharing, store, clock, ids, mailing, throttles)
     transfers = providers.Singleton(TransferUseCases, records, store, clock, ids)
+    answers = providers.Singleton(AesSealer, secret, "answers")
+    idempotency = providers.Singleton(Idempotency, store, clock, answers)
     sessions = providers.Singleton(
         SessionUseCases, store, clock, ids, passwords, tokens, successors, throttles, mailing, challenges
     )
@@ -231,6 +235,7 @@ class Container(containers.DeclarativeContainer):
     identity = providers.Singleton(Identity, tokens, clock, clients, throttles, keys)
     auth = providers.Singleton(auth_router, identity, accounts, sessions, tokens, clients, clock, second_factors)
     credentials = providers.Singleton(credentials_router, identity, second_factors, keys, history)
+    idempotent = providers.Singleton(Idempotent, idempotency)
     metrics = providers.Singleton(_metrics, settings)
     watch = providers.Singleton(_watch, settings, store, database, tables, metrics, clock)
     ready = providers.Callable(_ready, watch)
@@ -244,6 +249,7 @@ class Container(containers.DeclarativeContainer):
         sharing,
         invitations,
         transfers,
+        idempotent,
         ready,
         allowed_origins,
     )

@@ -12,6 +12,7 @@ from adapters.http import errors, openapi
 from adapters.http.auth import BODIES
 from adapters.http.browsers import POLICY, STRICTEST, Origins, protective
 from adapters.http.credentials import CREDENTIAL_BODIES
+from adapters.http.idempotency import Idempotent
 from adapters.http.identity import Identity
 from adapters.http.invitations import INVITATION_ANSWERS, AnsweringHandlers, InvitationHandlers
 from adapters.http.members import MemberHandlers, MemberModels, member_models
@@ -48,6 +49,7 @@ def build_app(
     sharing: SharingUseCases,
     invitations: InvitationUseCases,
     transfers: TransferUseCases,
+    idempotent: Idempotent,
     ready: Callable[[], Awaitable[bool]],
     allowed_origins: Collection[str] = (),
 ) -> FastAPI:
@@ -68,7 +70,7 @@ def build_app(
     shared: dict[str, MemberModels] = {}
     for name, resource in specification.resources.items():
         router = app.router
-        handlers = RecordHandlers(specification, resource, resources[name], records)
+        handlers = RecordHandlers(specification, resource, resources[name], records, idempotent)
         operations = Operations(resource, names)
         many, one = handlers.path, f"{handlers.path}/{{id}}"
         add_route(router, identity, "GET", one, handlers.get, operations.get())
@@ -80,7 +82,7 @@ def build_app(
         add_route(router, identity, "HEAD", many, handlers.list, None)
         if resource.ladder is not None:
             shared[name] = member_models(resource, names)
-            members = MemberHandlers(specification, resource, shared[name], sharing, invitations)
+            members = MemberHandlers(specification, resource, shared[name], sharing, invitations, idempotent)
             add_route(router, identity, "GET", members.path, members.list, operations.list_members())
             add_route(router, identity, "POST", members.path, members.add, operations.add_member())
             member = f"{members.path}/{{account}}"
@@ -91,7 +93,7 @@ def build_app(
             invitation = f"{waiting.path}/{{invitation}}"
             add_route(router, identity, "DELETE", invitation, waiting.withdraw, operations.withdraw_invitation())
         if resource.rule("transfer"):
-            offers = OfferHandlers(specification, resource, transfers)
+            offers = OfferHandlers(specification, resource, transfers, idempotent)
             said = operations.offer_transfer(SentTransferAnswer, TransferCreate)
             add_route(router, identity, "POST", offers.path, offers.offer, said)
             add_route(router, identity, "GET", offers.path, offers.offered, operations.get_transfer(SentTransferAnswer))
@@ -99,12 +101,12 @@ def build_app(
     named = [*BODIES, *CREDENTIAL_BODIES]
     if shared:
         named += INVITATION_ANSWERS
-        mine = AnsweringHandlers(specification, invitations)
+        mine = AnsweringHandlers(specification, invitations, idempotent)
         for method, path, handler, operation in mine.routes():
             add_route(app.router, identity, method, path, handler, operation)
     if any(resource.rule("transfer") for resource in specification.resources.values()):
         named += TRANSFER_ANSWERS
-        for method, path, handler, operation in TakingHandlers(specification, transfers).routes():
+        for method, path, handler, operation in TakingHandlers(specification, transfers, idempotent).routes():
             add_route(app.router, identity, method, path, handler, operation)
     app.router.routes.extend([*auth.routes, *credentials.routes, *service_router(specification, ready).routes])
     openapi_route(app, encode)

@@ -60,6 +60,6 @@ class Origins:
             return None
         return (
             (b"access-control-allow-methods", b"GET, HEAD, POST, PATCH, DELETE"),
-            (b"access-control-allow-headers", b"Authorization, Content-Type, If-Match, If-None-Match"),
+            (b"access-control-allow-headers", b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match"),
             (b"access-control-max-age", b"600"),
         )

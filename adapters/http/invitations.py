@@ -7,12 +7,14 @@ from pydantic import BaseModel
 from starlette.types import Receive, Scope
 
 from adapters.http.auth import Body, Id, Instant, LinkToken
+from adapters.http.idempotency import Idempotent
 from adapters.http.members import MaybeInstant, sent, shown_end
 from adapters.http.messages import Answer, encode, header, read_object
 from adapters.http.openapi import answering, of_caller
 from adapters.http.records import Handler, record_id
 from adapters.http.schemas import check
 from application.invitations import InvitationUseCases
+from application.ports import Work
 from domain.invitation import Invitation
 from domain.ownership import Actor
 from domain.specification.model import Resource, Specification
@@ -82,9 +84,10 @@ class InvitationHandlers:
 class AnsweringHandlers:
     """What the routes of one's own invitations do."""
 
-    def __init__(self, specification: Specification, invitations: InvitationUseCases) -> None:
+    def __init__(self, specification: Specification, invitations: InvitationUseCases, idempotent: Idempotent) -> None:
         """Resolve everything that is the same for each request."""
         self._invitations = invitations
+        self._idempotent = idempotent
         self._path = f"/v{specification.major}/invitations"
 
     def routes(self) -> Iterator[tuple[str, str, Handler, dict[str, Any]]]:
@@ -104,17 +107,25 @@ class AnsweringHandlers:
 
     async def _accept(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
         """Become a member."""
-        token = await _token(scope, receive)
-        membership = await self._invitations.accept(actor, record_id(scope), token)
-        said = {"resource": membership.resource, "record": membership.record, "account": membership.account}
-        ends = {"role": membership.role, "expires_at": shown_end(membership.expires_at)}
-        return Answer(200, encode(said | ends))
+        body = await _use(scope, receive)
+
+        async def write(within: Work | None) -> Answer:
+            membership = await self._invitations.accept(actor, record_id(scope), body.get("token"), within)
+            said = {"resource": membership.resource, "record": membership.record, "account": membership.account}
+            ends = {"role": membership.role, "expires_at": shown_end(membership.expires_at)}
+            return Answer(200, encode(said | ends))
+
+        return await self._idempotent(actor, scope, body, write)
 
     async def _decline(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
         """Do without."""
-        token = await _token(scope, receive)
-        await self._invitations.decline(actor, record_id(scope), token)
-        return Answer(204)
+        body = await _use(scope, receive)
+
+        async def write(within: Work | None) -> Answer:
+            await self._invitations.decline(actor, record_id(scope), body.get("token"), within)
+            return Answer(204)
+
+        return await self._idempotent(actor, scope, body, write)
 
 
 def _received(invitation: Invitation) -> dict[str, Any]:
@@ -128,12 +139,11 @@ def _received(invitation: Invitation) -> dict[str, Any]:
     }
 
 
-async def _token(scope: Scope, receive: Receive) -> str | None:
-    """The token of a body, which may be left out."""
+async def _use(scope: Scope, receive: Receive) -> dict[str, Any]:
+    """The body, which may be left out."""
     announced = header(scope, b"transfer-encoding") is not None or (header(scope, b"content-length") or b"0") != b"0"
     if not announced:
-        return None
+        return {}
     body = await read_object(scope, receive)
     check(InvitationUse, body)
-    token: str = body["token"]
-    return token
+    return body

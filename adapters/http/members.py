@@ -10,11 +10,13 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema, crea
 from pydantic_core import PydanticCustomError
 from starlette.types import Receive, Scope
 
+from adapters.http.idempotency import Idempotent
 from adapters.http.messages import PATCH_TYPES, Answer, encode, one_error, read_object
 from adapters.http.names import Names, What
 from adapters.http.records import record_id
 from adapters.http.schemas import COMPONENT, INSTANT, UUID, Schema, check, nullable
 from application.invitations import InvitationUseCases
+from application.ports import Work
 from application.sharing import SharingUseCases
 from domain.errors import FieldError, Invalid, NotFound
 from domain.invitation import Invitation
@@ -147,12 +149,14 @@ class MemberHandlers:
         models: MemberModels,
         sharing: SharingUseCases,
         invitations: InvitationUseCases,
+        idempotent: Idempotent,
     ) -> None:
         """Resolve everything that is the same for each request."""
         self._name = resource.name
         self._models = models
         self._sharing = sharing
         self._invitations = invitations
+        self._idempotent = idempotent
         self.path = f"/v{specification.major}/{resource.plural}/{{id}}/members"
 
     async def list(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
@@ -164,10 +168,16 @@ class MemberHandlers:
         """Give a role, now or by an invitation; or join."""
         self._sharing.admit_sharer(actor, self._name)
         body = await read_object(scope, receive)
+
+        async def write(within: Work | None) -> Answer:
+            return await self._add(actor, record_id(scope), body, within)
+
+        return await self._idempotent(actor, scope, body, write)
+
+    async def _add(self, actor: Actor, record: str, body: dict[str, Any], within: Work | None) -> Answer:
         check(self._models.create, body)
         if not body:
-            added = await self._sharing.join(actor, self._name, record_id(scope))
-            return Answer(201, encode(_shown(added)))
+            return Answer(201, encode(_shown(await self._sharing.join(actor, self._name, record, within))))
         whom = "email" if "email" in body else "account"
         missing = [name for name in (whom, "role") if name not in body]
         if missing:
@@ -177,10 +187,10 @@ class MemberHandlers:
         expires = None if "expires_at" not in body else accept(EXPIRY, body["expires_at"])
         if whom == "email":
             email, role = body["email"], body["role"]
-            invitation = await self._invitations.invite(actor, self._name, record_id(scope), email, role, expires)
+            invitation = await self._invitations.invite(actor, self._name, record, email, role, expires, within)
             return Answer(202, encode(sent(invitation)))
         account = accept_id(body["account"])
-        added = await self._sharing.add(actor, self._name, record_id(scope), account, body["role"], expires)
+        added = await self._sharing.add(actor, self._name, record, account, body["role"], expires, within)
         return Answer(201, encode(_shown(added)))
 
     async def change(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:

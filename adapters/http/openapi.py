@@ -11,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from adapters.http.cookies import REFRESH_COOKIE
 from adapters.http.errors import PROBLEM
+from adapters.http.idempotency import HEADER, LONGEST_KEY
 from adapters.http.members import MemberModels
 from adapters.http.names import COMPONENTS, Basic, Names, What
 from adapters.http.schemas import COMPONENT, UUID, ResourceModels, Schema
@@ -128,7 +129,7 @@ class Operations:
             Basic.CREATE,
             f"Create a {self._words(self._one)}",
             created | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
-            [],
+            [IDEMPOTENCY],
             ("application/json",),
             What.CREATE,
             status=201,
@@ -192,7 +193,7 @@ class Operations:
             _response(201, self._json("The membership.", What.MEMBER))
             | _response(202, self._json(invited, What.INVITATION))
             | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
-            [_path_parameter("id")],
+            [_path_parameter("id"), IDEMPOTENCY],
             ("application/json",),
             What.NEW_MEMBER,
             status=201,
@@ -247,7 +248,7 @@ class Operations:
             f"Offer a {self._words(self._one)} to another account",
             _response(202, _of_service("The offer, whether or not there is such an account.", answer))
             | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
-            [_path_parameter("id")],
+            [_path_parameter("id"), IDEMPOTENCY],
             ("application/json",),
             body,
             status=202,
@@ -337,14 +338,14 @@ def answering(
         "summary": summary,
         "tags": [tag],
         "status": status,
-        "responses": _response(status, done) | problems(401, 403, 404, 409, 429, 503),
-        "parameters": [_path_parameter("id")],
+        "responses": _response(status, done) | problems(400, 401, 403, 404, 409, 422, 429, 503),
+        "parameters": [_path_parameter("id"), IDEMPOTENCY],
         "security": [BEARER],
     }
     if body is not None:
         content = {"application/json": {"schema": of_service(body)}}
         found["requestBody"] = {"required": False, "content": content}
-        found["responses"] |= problems(400, 413, 415, 422)
+        found["responses"] |= problems(413, 415)
     return found
 
 
@@ -358,6 +359,10 @@ def _path_parameter(name: str) -> Schema:
 
 def _header_parameter(name: str, about: str) -> Schema:
     return {"name": name, "in": "header", "required": False, "description": about, "schema": {"type": "string"}}
+
+
+IDEMPOTENCY = _header_parameter(HEADER, "Sent again with the same key within 24 hours, the request is done once.")
+IDEMPOTENCY["schema"] = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"}
 
 
 def install(

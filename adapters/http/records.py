@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute, APIRouter
 from starlette.types import Receive, Scope, Send
 
 from adapters.http.errors import PROBLEM, Header, refusal, request_id
+from adapters.http.idempotency import Idempotent
 from adapters.http.identity import Identity
 from adapters.http.listing import ListParameters
 from adapters.http.messages import (
@@ -26,6 +27,7 @@ from adapters.http.messages import (
     unchanged,
 )
 from adapters.http.schemas import ResourceModels, check
+from application.ports import Work
 from application.records import RecordUseCases
 from domain.errors import Refusal, Unavailable
 from domain.ownership import Actor
@@ -110,12 +112,18 @@ class RecordHandlers:
     """What the routes of one resource do."""
 
     def __init__(
-        self, specification: Specification, resource: Resource, models: ResourceModels, records: RecordUseCases
+        self,
+        specification: Specification,
+        resource: Resource,
+        models: ResourceModels,
+        records: RecordUseCases,
+        idempotent: Idempotent,
     ) -> None:
         """Resolve everything that is the same for each request."""
         self._name = resource.name
         self._models = models
         self._records = records
+        self._idempotent = idempotent
         self._by_engine = {*ENGINE_FIELDS, *(f.name for f in resource.fields.values() if f.by_engine)}
         self.parameters = ListParameters(specification, resource)
         self.path = f"/v{specification.major}/{resource.plural}"
@@ -140,11 +148,15 @@ class RecordHandlers:
         """Create a record."""
         self._records.admit(actor, self._name, "create")
         body = await read_object(scope, receive)
-        check(self._models.create, body, self._by_engine)
-        seen = await self._records.create(actor, self._name, body)
-        answer = encode(seen)
-        location = f"{self.path}/{seen['id']}".encode()
-        return Answer(201, answer, ((b"location", location), (b"etag", etag(answer))))
+
+        async def write(within: Work | None) -> Answer:
+            check(self._models.create, body, self._by_engine)
+            seen = await self._records.create(actor, self._name, body, within)
+            answer = encode(seen)
+            location = f"{self.path}/{seen['id']}".encode()
+            return Answer(201, answer, ((b"location", location), (b"etag", etag(answer))))
+
+        return await self._idempotent(actor, scope, body, write)
 
     async def get(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
         """Answer one record."""

@@ -7,11 +7,13 @@ from pydantic import BaseModel
 from starlette.types import Receive, Scope
 
 from adapters.http.auth import Body, Id, Instant
+from adapters.http.idempotency import Idempotent
 from adapters.http.members import AccountId
 from adapters.http.messages import Answer, encode, read_object
 from adapters.http.openapi import answering, of_caller
 from adapters.http.records import Handler, record_id
 from adapters.http.schemas import check
+from application.ports import Work
 from application.transfers import TransferUseCases
 from domain.offer import Offer
 from domain.ownership import Actor
@@ -52,10 +54,13 @@ TRANSFER_ANSWERS: list[type[BaseModel]] = [TransferCreate, TransferAnswer, SentT
 class OfferHandlers:
     """What the routes of offering one resource's records do."""
 
-    def __init__(self, specification: Specification, resource: Resource, transfers: TransferUseCases) -> None:
+    def __init__(
+        self, specification: Specification, resource: Resource, transfers: TransferUseCases, idempotent: Idempotent
+    ) -> None:
         """Resolve everything that is the same for each request."""
         self._name = resource.name
         self._transfers = transfers
+        self._idempotent = idempotent
         self.path = f"/v{specification.major}/{resource.plural}/{{id}}/transfer"
 
     async def offer(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
@@ -63,8 +68,13 @@ class OfferHandlers:
         self._transfers.admit_giver(actor, self._name)
         body = await read_object(scope, receive)
         check(TransferCreate, body)
-        offer = await self._transfers.offer(actor, self._name, record_id(scope), accept_id(body["account"]))
-        return Answer(202, encode(_sent(offer)))
+
+        async def write(within: Work | None) -> Answer:
+            account = accept_id(body["account"])
+            offer = await self._transfers.offer(actor, self._name, record_id(scope), account, within)
+            return Answer(202, encode(_sent(offer)))
+
+        return await self._idempotent(actor, scope, body, write)
 
     async def offered(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
         """Answer the open offer of a record."""
@@ -79,9 +89,10 @@ class OfferHandlers:
 class TakingHandlers:
     """What the routes of what is offered to oneself do."""
 
-    def __init__(self, specification: Specification, transfers: TransferUseCases) -> None:
+    def __init__(self, specification: Specification, transfers: TransferUseCases, idempotent: Idempotent) -> None:
         """Resolve everything that is the same for each request."""
         self._transfers = transfers
+        self._idempotent = idempotent
         self._path = f"/v{specification.major}/transfers"
 
     def routes(self) -> Iterator[tuple[str, str, Handler, dict[str, Any]]]:
@@ -100,12 +111,20 @@ class TakingHandlers:
 
     async def _accept(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
         """Own the record."""
-        return Answer(200, encode(_received(await self._transfers.accept(actor, record_id(scope)))))
+
+        async def write(within: Work | None) -> Answer:
+            return Answer(200, encode(_received(await self._transfers.accept(actor, record_id(scope), within))))
+
+        return await self._idempotent(actor, scope, {}, write)
 
     async def _decline(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
         """Do without."""
-        await self._transfers.decline(actor, record_id(scope))
-        return Answer(204)
+
+        async def write(within: Work | None) -> Answer:
+            await self._transfers.decline(actor, record_id(scope), within)
+            return Answer(204)
+
+        return await self._idempotent(actor, scope, {}, write)
 
 
 def _received(offer: Offer) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from adapters.persistence.memory_identity import (
     MemoryAccounts,
     MemoryApiKeys,
     MemoryAudit,
+    MemoryIdempotencyKeys,
     MemorySecondFactors,
     MemorySessions,
     MemorySigningKeys,
@@ -21,7 +22,7 @@ from adapters.persistence.memory_mail import MemoryLetters, MemoryLinks
 from application.ports import SORTED_CHARACTERS, Filter, Page, Query, Sort, View
 from domain.account import Account
 from domain.deletion import closing, obstacles
-from domain.errors import Conflict, NotAuthenticated
+from domain.errors import Conflict, NotAuthenticated, in_progress
 from domain.filtering import passes
 from domain.invitation import Invitation
 from domain.judging import may_add, may_end_membership, may_give, may_invite, may_put_membership, may_store
@@ -405,6 +406,7 @@ class MemoryWork:
         self.letters = MemoryLetters(self._state.identity)
         self.invitations = MemoryInvitations(store.specification, self._state)
         self.transfers = MemoryTransfers(store.specification, self._state)
+        self.idempotency_keys = MemoryIdempotencyKeys(self._state.identity)
 
     async def commit(self) -> None:
         """See the port."""
@@ -419,6 +421,7 @@ class MemoryStore:
         self.specification = specification
         self.state = State(IdentityState(), {name: {} for name in specification.resources})
         self._writing = asyncio.Lock()
+        self._alone: set[str] = set()
         self.plain = None
 
     @property
@@ -467,10 +470,17 @@ class MemoryStore:
         return MemoryAudit(self.state.identity)
 
     @asynccontextmanager
-    async def work(self) -> AsyncIterator[MemoryWork]:
+    async def work(self, alone: str | None = None) -> AsyncIterator[MemoryWork]:
         """See the port."""
-        async with self._writing:
-            yield MemoryWork(self)
+        if alone in self._alone:
+            raise in_progress()
+        names = set() if alone is None else {alone}
+        self._alone |= names
+        try:
+            async with self._writing:
+                yield MemoryWork(self)
+        finally:
+            self._alone -= names
 
     @asynccontextmanager
     async def instant(self) -> AsyncIterator[MemoryWork]:

@@ -1,4 +1,4 @@
-"""Accounts, sessions, second factors, API keys, the audit log and the signing keys in plain Python."""
+"""Accounts, sessions, second factors, API keys, the audit log, signing keys and kept answers in plain Python."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -8,10 +8,20 @@ from application.ports import SigningKey
 from domain.account import Account
 from domain.api_key import ApiKey
 from domain.audit import Event
-from domain.errors import Conflict
+from domain.errors import Conflict, in_progress
 from domain.mail import Letter, Link
+from domain.ownership import Actor
 from domain.second_factor import SecondFactor
 from domain.session import RefreshToken, Session
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """The answer to a write that is done once."""
+
+    account: str | None
+    sealed: str
+    expires_at: datetime
 
 
 @dataclass
@@ -36,6 +46,9 @@ class IdentityState:
     api_keys: dict[str, ApiKey] = field(default_factory=dict)
     """by id"""
 
+    answers: dict[str, KeptAnswer] = field(default_factory=dict)
+    """to writes that are done once, by name"""
+
     def copy(self) -> "IdentityState":
         """An independent state; the values themselves never change."""
         return IdentityState(
@@ -48,6 +61,7 @@ class IdentityState:
             dict(self.letters),
             dict(self.second_factors),
             dict(self.api_keys),
+            dict(self.answers),
         )
 
     def forget(self, account: str) -> None:
@@ -61,9 +75,9 @@ class IdentityState:
             del self.sessions[session]
         for token in [token for token in self.tokens.values() if token.session in ended]:
             del self.tokens[token.hash]
-        for mail in (self.links, self.letters):
-            for key in [key for key, each in mail.items() if each.account == account]:
-                del mail[key]
+        for of_account in (self.links, self.letters, self.answers):
+            for key in [key for key, each in of_account.items() if each.account == account]:
+                del of_account[key]
         self.events[:] = [replace(event, account=None) if event.account == account else event for event in self.events]
 
 
@@ -266,3 +280,33 @@ class MemorySigningKeys:
     async def remove(self, kid: str) -> None:
         """See the port."""
         self._state.keys.pop(kid, None)
+
+
+class MemoryIdempotencyKeys:
+    """The `IdempotencyKeys` port."""
+
+    def __init__(self, state: IdentityState) -> None:
+        """Work on the state itself."""
+        self._state = state
+
+    async def find(self, actor: Actor, name: str, now: datetime) -> str | None:
+        """See the port."""
+        found = self._state.answers.get(name)
+        if found is None or found.expires_at <= now or found.account != actor.account:
+            return None
+        session = None if actor.session is None else self._state.sessions.get(actor.session)
+        return found.sealed if actor.session is None or (session is not None and session.alive(now)) else None
+
+    async def keep(self, actor: Actor, name: str, sealed: str, until: datetime, now: datetime) -> None:
+        """See the port."""
+        present = self._state.answers.get(name)
+        if present is not None and present.expires_at > now:
+            raise in_progress()
+        self._state.answers[name] = KeptAnswer(actor.account, sealed, until)
+
+    async def clean(self, now: datetime, most: int) -> int:
+        """See the port."""
+        expired = [name for name, each in self._state.answers.items() if each.expires_at <= now][:most]
+        for name in expired:
+            del self._state.answers[name]
+        return len(expired)

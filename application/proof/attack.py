@@ -110,7 +110,8 @@ class Attack:
         expected = self._oracle.expect(attempt)
         # what a change shows of it is compared field by field, and may be more than could be seen before
         before = self._secrets(attempt)
-        secrets = () if expected.effect is not None else before
+        # and so may what it was answered before
+        secrets = () if expected.effect is not None or expected.again else before
         hidden = self._oracle.hides(attempt)
         await learn_work(self._checker, self._target, attempt, hidden and expected.status == 404)
         answer = await self._target.send(attempt)

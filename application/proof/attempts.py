@@ -27,6 +27,8 @@ class Verb(StrEnum):
     """a method that is not offered"""
 
 
+POSTING = (Verb.CREATE, Verb.ADD_MEMBER, Verb.JOIN)
+"""what an `idempotency-key` counts for"""
 READING = (Verb.LIST, Verb.GET, Verb.HEAD, Verb.MEMBERS)
 
 
@@ -50,7 +52,12 @@ class Attempt:
     stolen: bool = False
     """whether that cursor was given to somebody else"""
     headers: tuple[tuple[str, str], ...] = ()
-    """conditions: `if-match`, `if-none-match`"""
+    """conditions: `if-match`, `if-none-match`; `idempotency-key`"""
+
+    @property
+    def key(self) -> str | None:
+        """The key under which this is done once."""
+        return dict(self.headers).get("idempotency-key") if self.verb in POSTING else None
 
     def by(self, who: str | None) -> "Attempt":
         """The same by somebody else."""

@@ -4,8 +4,10 @@ Nothing of the use cases or the adapters is used here, not even their table of s
 not be broken alike in the judge.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from application.proof import lists
@@ -49,6 +51,9 @@ NEW = "ffffffff-ffff-4fff-bfff-ffffffffffff"
 """stands for the id that a creation will be answered with"""
 _EXPIRY = Field("expires_at", Kind.TIME, Place(0, 0))
 
+REMEMBERED = timedelta(hours=24)
+"""how long an answer is given again to who sends the same with the same key"""
+
 Effect = Callable[[Mapping[str, Any] | None], None]
 """makes the snapshot what it is afterwards, given the answer's JSON object"""
 
@@ -67,6 +72,8 @@ class Expected:
     body: Any = None
     """the JSON of a success; None where it has no body"""
     effect: Effect | None = field(default=None, compare=False)
+    again: bool = False
+    """whether it is what its caller was answered before, to the letter, whatever has become of it"""
 
     @property
     def refused(self) -> bool:
@@ -92,16 +99,42 @@ class Oracle:
         """Effects change this very snapshot."""
         self.snapshot = snapshot
         self.specification = snapshot.specification
+        self._answered: dict[tuple[str | None, str], tuple[str, Expected, datetime]] = {}
 
     def expect(self, attempt: Attempt) -> Expected:
         """What the attempt must be answered with."""
         actor = ANONYMOUS if attempt.who is None else Actor(attempt.who)
         try:
+            if attempt.key is not None:
+                return self._once(attempt, actor, attempt.key)
             return self._answers[attempt.verb](self, attempt, actor)
         except Refusal as refusal:
             fields = frozenset(error.field for error in refusal.errors)
             codes = frozenset((error.field, error.code) for error in refusal.errors)
             return Expected(STATUS[type(refusal)], refusal.code, fields, codes)
+
+    def _once(self, attempt: Attempt, actor: Actor, key: str) -> Expected:
+        """The same again is answered the same, another message is refused; what others sent with the key is nothing."""
+        self._admit(actor, attempt.resource, "create" if attempt.verb is Verb.CREATE else "share")
+        if actor.account is None:
+            raise NotAuthenticated(code="idempotency_needs_account")
+        sent = json.dumps(
+            [attempt.verb is Verb.CREATE, attempt.resource, attempt.record, attempt.body or {}], sort_keys=True
+        )
+        message, answered, at = self._answered.get((attempt.who, key), ("", None, self.snapshot.now))
+        if answered is not None and self.snapshot.now < at + REMEMBERED:
+            if message != sent:
+                raise Invalid(code="idempotency_key_reused")
+            return answered
+        expected = self._answers[attempt.verb](self, attempt, actor)
+
+        def effect(body: Mapping[str, Any] | None) -> None:
+            assert expected.effect is not None, "what is posted writes"
+            expected.effect(body)
+            again = replace(expected, body=body, effect=None, again=True)
+            self._answered[attempt.who, key] = sent, again, self.snapshot.now
+
+        return replace(expected, effect=effect)
 
     # --- reading -----------------------------------------------------------------------------
 

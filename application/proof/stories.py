@@ -115,7 +115,7 @@ class Teller:
         hidden = oracle.hides(last)
         await learn_work(checker, self._laboratory, last, hidden and expected.status == 404)
         answer = await self._laboratory.send(last)
-        secrets = () if expected.effect is not None else secrets_of(snapshot, actor)
+        secrets = () if expected.effect is not None or expected.again else secrets_of(snapshot, actor)
         difference = checker.check(last, expected, answer, secrets, hidden)
         if difference is None or not _same_sort(difference, story.difference):
             return None
@@ -340,7 +340,7 @@ def did(snapshot: Snapshot, attempt: Attempt) -> str:
         case Verb.HEAD:
             return f"{who} asks for the head of {what}"
         case Verb.CREATE:
-            return f"{who} creates {a(attempt.resource)}" + (f" ({sent})" if sent else "")
+            return f"{who} creates {a(attempt.resource)}" + (f" ({sent})" if sent else "") + conditions
         case Verb.UPDATE:
             return f"{who} changes {what} ({sent or 'nothing'}){conditions}"
         case Verb.DELETE:
@@ -348,9 +348,9 @@ def did(snapshot: Snapshot, attempt: Attempt) -> str:
         case Verb.MEMBERS:
             return f"{who} lists the members of {what}"
         case Verb.ADD_MEMBER:
-            return f"{who} makes {member} {role} of {what}"
+            return f"{who} makes {member} {role} of {what}{conditions}"
         case Verb.JOIN:
-            return f"{who} joins {what}"
+            return f"{who} joins {what}{conditions}"
         case Verb.CHANGE_MEMBER:
             return f"{who} changes the role of {member} in {what} to {role}"
         case Verb.REPLACE:

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from application.proof import lists
-from application.proof.attempts import Attempt, Verb
+from application.proof.attempts import POSTING, Attempt, Verb
 from application.proof.oracle import NEW, Oracle
 from application.proof.worlds import DAY, Draw
 from domain.deletion import obstacles
@@ -21,6 +21,10 @@ from domain.values import instant_text, to_json
 NEVER = "00000000-0000-7000-8000-000000000000"
 """an id that no record and no account has"""
 OTHER = "00000000-0000-7000-8000-000000000001"
+KEYED = 0.2
+"""how often what can have an `Idempotency-Key` has one"""
+KEYS = 3
+"""in one world, for everybody"""
 ENGINE_VALUES: Mapping[str, Any] = {
     "id": NEVER,
     "created_at": "2026-01-01T00:00:00Z",
@@ -38,6 +42,7 @@ class Tries:
         self._snapshot = draw.snapshot
         self._specification = draw.snapshot.specification
         self._oracle = Oracle(draw.snapshot)
+        self._keys = tuple(f"{random.getrandbits(64):x}" for _ in range(KEYS))
 
     @property
     def everybody(self) -> list[str | None]:
@@ -166,8 +171,17 @@ class Tries:
             who = self._random.choice(self.everybody)
             resource = self._random.choice(list(self._specification.resources.values()))
             attempt = self._random.choice(makers)(who, resource)
-            if attempt is not None:
+            if attempt is not None and attempt.verb in POSTING and self._random.random() < KEYED:
+                yield from self._keyed(attempt)
+            elif attempt is not None:
                 yield attempt
+
+    def _keyed(self, attempt: Attempt) -> Iterator[Attempt]:
+        """With a key that others use, too: once, again, and by somebody else, to whom it must say nothing."""
+        keyed = replace(attempt, headers=(("idempotency-key", self._random.choice(self._keys)),))
+        yield keyed
+        yield keyed
+        yield keyed.by(self._random.choice(self.everybody))
 
     def fitting(self) -> Iterator[Attempt]:
         """What chance seldom finds: allowed steps and moves, deletions that are blocked, values that are taken."""

@@ -31,7 +31,7 @@ TOKEN, LINK, API_KEY, LETTER = "a" * 64, "b" * 64, "c" * 64, "d" * 64
 SECRET = "the hidden treasure"
 BUILT_IN = (
     *("accounts", "sessions", "refresh_tokens", "memberships", "audit", "signing_keys", "links", "letters"),
-    *("second_factors", "api_keys", "invitations", "offers"),
+    *("second_factors", "api_keys", "invitations", "offers", "idempotency_keys"),
 )
 PEOPLE = f"""
 INSERT INTO freehold_accounts (id, email, password_hash, created_at, disabled) VALUES
@@ -52,6 +52,8 @@ INSERT INTO freehold_letters (id, kind, email, created_at, due_at, account, atte
 INSERT INTO freehold_second_factors (account, secret_sealed, last_step, recovery) VALUES ('{MARY}', 'sealed', 0, '[]');
 INSERT INTO freehold_api_keys (id, account, hash, name, actions, resources, created_at, expires_at)
   VALUES ('{SESSION}', '{MARY}', '{API_KEY}', 'backup', '["read"]', '["note"]', '{NOW}', '2999-01-01');
+INSERT INTO freehold_idempotency_keys (hash, account, answer_sealed, expires_at)
+  VALUES ('{LINK}', '{MARY}', 'sealed', '2999-01-01'), ('{API_KEY}', NULL, 'sealed', '2999-01-01');
 """
 NOTES = f"""
 INSERT INTO notebooks (owner, id, title, archived, created_at, updated_at) VALUES
@@ -511,6 +513,27 @@ async def test_the_service_sees_one_invitation_or_address_at_a_time(attacker: At
             "UPDATE freehold_invitations SET role = 'editor'", "UPDATE freehold_invitations SET email = 'x'"
         )
         assert await attacker.touches("DELETE FROM freehold_invitations") == 0
+
+
+async def test_what_was_answered_is_its_accounts_and_stays(attacker: Attacker) -> None:
+    """Neither another's answer nor the engine's is found by its hash; what counts is forgotten by nobody."""
+    row = "INSERT INTO freehold_idempotency_keys VALUES ('{}', {}, '', '2999-01-01')"
+    for account in (EVE, "anonymous", ""):
+        for shown in ("", "%", LINK, API_KEY, MARY, SESSION):
+            await attacker.be(account, shown)
+            assert await attacker.rows("SELECT * FROM freehold_idempotency_keys") == []
+            assert await attacker.touches("DELETE FROM freehold_idempotency_keys") == 0
+            await attacker.refused(row.format(TOKEN, f"'{MARY}'"), row.format(TOKEN, "NULL"))
+    await attacker.be("", service="keys")
+    assert await attacker.rows("SELECT * FROM freehold_idempotency_keys") == [], "the service sees none that counts"
+    await attacker.be(MARY)
+    assert await attacker.rows("SELECT hash FROM freehold_idempotency_keys") == [(LINK,)]
+    assert await attacker.touches("DELETE FROM freehold_idempotency_keys") == 0
+    await attacker.refused(
+        "UPDATE freehold_idempotency_keys SET answer_sealed = ''",
+        "UPDATE freehold_idempotency_keys SET expires_at = now()",
+        f"UPDATE freehold_idempotency_keys SET account = '{EVE}'",
+    )
 
 
 async def test_nobody_makes_a_key_of_the_engine_or_acts_as_it_without_one(attacker: Attacker) -> None:

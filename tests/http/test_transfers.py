@@ -33,6 +33,25 @@ async def test_the_life_of_an_offer(any_api: Apis) -> None:
     assert (await api.call(bob, "DELETE", path)).status_code == 404
 
 
+async def test_what_is_sent_again_is_done_once(any_api: Apis) -> None:
+    api = await any_api(example("notes"))
+    mary, bob = await api.people("mary", "bob")
+    path = f"notebooks/{await api.make(mary, 'notebooks', title='Secret')}"
+    for sent, below in (
+        ({"account": bob.account}, "transfer"),
+        ({"email": "bob@example.com", "role": "viewer"}, "members"),
+    ):
+        headers = {"idempotency-key": f"one {below}"}
+        answers = [await api.call(mary, "POST", f"{path}/{below}", json=sent, headers=headers) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [202, 202]
+        assert answers[0].content == answers[1].content
+    for kind in ("invitations", "transfers"):
+        (waiting,) = (await api.get(bob, kind)).json()["items"]
+        headers = {"idempotency-key": f"another {kind}"}
+        for _ in range(2):
+            assert (await api.call(bob, "POST", f"{kind}/{waiting['id']}/accept", headers=headers)).status_code == 200
+
+
 async def test_what_is_wrong_with_a_body_is_said(one_api: Apis) -> None:
     api = await one_api(example("notes"))
     mary, bob = await api.people("mary", "bob")

@@ -36,10 +36,11 @@ from tests.postgres import APPLICATION
 MEMBERS = table_of(MembershipRow).name
 UNSAID = object()
 """the domain does not say it in these words"""
-SERVICES = ("", "audit", "signing keys", "mail", "sessions")
+SERVICES = ("", "audit", "signing keys", "mail", "sessions", "keys")
 DELETED = (
     *("freehold_sessions", "freehold_refresh_tokens"),
     *("freehold_signing_keys", "freehold_links", "freehold_letters", "freehold_second_factors"),
+    "freehold_idempotency_keys",
 )
 """the built-in tables, but for memberships, of which the application deletes rows"""
 
@@ -416,7 +417,7 @@ class Questions:
         """Everybody, with everything shown that a row is found by, for each service."""
         raw, keys = self._raw, {
             "freehold_refresh_tokens": "hash", "freehold_signing_keys": "kid", "freehold_links": "hash",
-            "freehold_second_factors": "account"
+            "freehold_second_factors": "account", "freehold_idempotency_keys": "hash"
         }  # fmt: skip
         identity = self._world.state.identity
         shown = [
@@ -429,6 +430,7 @@ class Questions:
         ]
         callers: list[tuple[Actor | None, str, str]] = [(None, "", service) for service in SERVICES]
         callers += [(actor, each, "") for actor in self._world.everybody[:3] for each in shown]
+        callers += [(actor, "", "") for actor in self._world.everybody if actor.engine]
         for actor, each, service in callers:
             for name in mapped.metadata.tables:
                 if name == MEMBERS:
@@ -481,6 +483,10 @@ class Questions:
                 "freehold_links": (
                     "hash, purpose, email, expires_at, account",
                     f"'{'b' * 64}', 'reset', 'x@example.org', '{at}', {who}",
+                ),
+                "freehold_idempotency_keys": (
+                    "hash, account, answer_sealed, expires_at",
+                    f"'{'b' * 64}', {who}, '', '{at}'",
                 ),
                 "freehold_second_factors": (
                     "account, secret_sealed, last_step, recovery",
@@ -535,6 +541,11 @@ def built_in_rows(world: World) -> Iterator[str]:
         "INSERT INTO freehold_links (hash, purpose, email, expires_at, account) "  # noqa: S608
         f"VALUES ('{TOKEN}', 'registration', '', '{later}', NULL), "
         f"('{'e' * 64}', 'reset', '', '{later}', '{account}'), ('{'d' * 64}', 'registration', '', '{at}', NULL)"
+    )
+    yield (
+        "INSERT INTO freehold_idempotency_keys (hash, account, answer_sealed, expires_at) "  # noqa: S608
+        f"VALUES ('{'e' * 64}', '{account}', '', '{later}'), ('{'d' * 64}', '{account}', '', '{at}'), "
+        f"('{'c' * 64}', NULL, '', '{later}'), ('{'b' * 63}a', NULL, '', '{at}')"
     )
     yield (
         "INSERT INTO freehold_letters (id, kind, email, created_at, due_at, account, attempts) "  # noqa: S608

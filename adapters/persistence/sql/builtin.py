@@ -255,6 +255,18 @@ class LetterRow(BuiltIn, table=True):
     attempts: int
 
 
+class IdempotencyKeyRow(BuiltIn, table=True):
+    """The answer of a write that is done once, by the hash of caller and key; without an account, the engine's."""
+
+    __tablename__ = "freehold_idempotency_keys"
+    __table_args__ = (CheckConstraint("length(hash) = 64", name="hash"), *_instants("expires_at"))
+
+    hash: str = Field(primary_key=True, sa_type=String(64))
+    account: str | None = Field(foreign_key="freehold_accounts.id", ondelete="CASCADE", index=True, sa_type=UUID)
+    answer_sealed: str = Field(sa_type=TEXT)
+    expires_at: str = Field(index=True, sa_type=INSTANT)
+
+
 def table_of(row: type[BuiltIn]) -> Table:
     """The table of a class."""
     found: Any = row

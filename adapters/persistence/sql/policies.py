@@ -28,6 +28,7 @@ from adapters.persistence.sql.builtin import (
     AccountRow,
     ApiKeyRow,
     AuditRow,
+    IdempotencyKeyRow,
     InvitationRow,
     LetterRow,
     LinkRow,
@@ -436,8 +437,11 @@ _AUDIT, _KEYS, _MEMBERS = (table_of(row).name for row in (AuditRow, SigningKeyRo
 _LINKS, _LETTERS = (table_of(row).name for row in (LinkRow, LetterRow))
 _INVITATIONS, _OFFERS = table_of(InvitationRow).name, table_of(OfferRow).name
 _SHARED = (table_of(MembershipRow), table_of(InvitationRow), table_of(OfferRow))
+_ONCE = table_of(IdempotencyKeyRow).name
 _MAIL = f"{_SERVICE} = 'mail'"
 _EXPIRED = f"({_MAIL} AND expires_at <= (SELECT freehold.moment()))"
+_ANSWERED = f"(account = {_CALLER} OR (account IS NULL AND (SELECT freehold.engine())))"
+_FORGOTTEN = "expires_at <= (SELECT freehold.moment())"
 _OVER = "absolute_end <= (SELECT freehold.moment())"
 _PAST = f"({_SERVICE} = 'sessions' AND {_OVER})"
 _OF_PAST = f"({_SERVICE} = 'sessions' AND session IN (SELECT id FROM {_SESSIONS} WHERE {_OVER}))"  # noqa: S608
@@ -470,6 +474,10 @@ _BUILT_IN = [
     *_both(_LINKS, f"hash = {SHOWN} OR account = {_CALLER} OR {_EXPIRED}", "SELECT", "DELETE"),
     *_both(_LINKS, _MAIL, "INSERT"),
     *_both(_LETTERS, _MAIL, "SELECT", "INSERT", "UPDATE", "DELETE"),
+    # what was answered stays as it is until its time is over; then the service forgets it, too
+    *_both(_ONCE, f"{_ANSWERED} OR ({_SERVICE} = 'keys' AND {_FORGOTTEN})", "SELECT"),
+    *_both(_ONCE, _ANSWERED, "INSERT"),
+    *_both(_ONCE, f"{_FORGOTTEN} AND ({_ANSWERED} OR {_SERVICE} = 'keys')", "DELETE"),
 ]
 _GRANTED = [
     # neither staff roles nor whether an account is disabled: those are the operator's
@@ -492,4 +500,5 @@ _GRANTED = [
     Grants(_KEYS, ("SELECT", "INSERT", "DELETE"), ("state", "since")),
     Grants(_LINKS, ("SELECT", "INSERT", "DELETE")),
     Grants(_LETTERS, ("SELECT", "INSERT", "DELETE"), ("due_at", "attempts")),
+    Grants(_ONCE, ("SELECT", "INSERT", "DELETE")),
 ]

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.engine import Dialect
 
 from adapters.persistence.sql.connection import Broken, Prepared, Row
+from adapters.persistence.sql.idempotency import IdempotencyStatements, SqlIdempotencyKeys
 from adapters.persistence.sql.identity import (
     IdentityStatements,
     SqlAccounts,
@@ -35,7 +36,7 @@ from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.transfers import SqlTransfers, TransferStatements
 from adapters.persistence.sql.views import ViewColumns, to_stored
 from application.ports import View
-from domain.errors import Unavailable
+from domain.errors import Unavailable, in_progress
 from domain.ownership import Actor
 from domain.record import Record
 from domain.values import UUID_PATTERN
@@ -314,6 +315,7 @@ class PostgresWork:
         self.letters = SqlLetters(store.mail, turn)
         self.invitations = SqlInvitations(store.statements, store.invitation_statements, self.records, turn)
         self.transfers = SqlTransfers(store.statements, store.transfer_statements, self.records, turn)
+        self.idempotency_keys = SqlIdempotencyKeys(store.idempotency, turn)
 
     async def commit(self) -> None:
         """See the port."""
@@ -335,6 +337,7 @@ class PostgresStore:
         self.mail = MailStatements(DIALECT)
         self.invitation_statements = InvitationStatements(DIALECT)
         self.transfer_statements = TransferStatements(DIALECT)
+        self.idempotency = IdempotencyStatements(DIALECT)
         self._pool = Pool(url, limits or Limits())
         self._single = Single(self._pool, tells_time)
         self._works: set[Turn] = set()
@@ -356,9 +359,15 @@ class PostgresStore:
         self.audit = SqlAudit(self.identity, self._single)
 
     @asynccontextmanager
-    async def work(self) -> AsyncIterator[PostgresWork]:
-        """See the port."""
-        async with self._taking(Turn(self._pool, self._tells_time)) as work:
+    async def work(self, alone: str | None = None) -> AsyncIterator[PostgresWork]:
+        """See the port. The lock ends with the transaction, when others see what it wrote."""
+        turn = Turn(self._pool, self._tells_time)
+        async with self._taking(turn) as work:
+            if alone is not None:
+                number = int(alone[:16], 16) - 2**63
+                ((free,),) = await turn.rows(self.idempotency.claim, {"number": number})
+                if not free:
+                    raise in_progress()
             yield work
 
     @asynccontextmanager

@@ -13,9 +13,9 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from adapters.persistence.sql.connection import Broken, Prepared, Row
 from adapters.persistence.sql.dialects import DECIMAL_COLLATION
 from adapters.persistence.sql.filling import emptying, filling
+from adapters.persistence.sql.idempotency import IdempotencyStatements, SqlIdempotencyKeys
 from adapters.persistence.sql.identity import (
     IdentityStatements,
     SqlAccounts,
@@ -40,7 +41,7 @@ from adapters.persistence.sql.records import MembershipStatements, SqlRecords
 from adapters.persistence.sql.statements import Statements
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.transfers import SqlTransfers, TransferStatements
-from domain.errors import SchemaDiffers, Unavailable
+from domain.errors import SchemaDiffers, Unavailable, in_progress
 from domain.session import Session
 from domain.snapshot import Snapshot
 
@@ -180,6 +181,8 @@ class Writer:
         """Open the connection and the lock file beside the database."""
         self._connection = connect(path)
         self._lock_file = os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT, 0o600)
+        self._alone_file = os.open(f"{path}-alone", os.O_RDWR | os.O_CREAT, 0o600)
+        self._alone: set[str] = set()
         self._thread = ThreadPoolExecutor(1, "freehold-writer")
         self._turn = asyncio.Lock()
         self._open = False
@@ -203,6 +206,27 @@ class Writer:
                 self._undo()
                 self._flush()
                 self._turn.release()
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Around a turn of which there is one at a time. Raises `Conflict` at once where there is one.
+
+        Within a process by its name, between processes by a lock on one byte of a file of its own, at the place that
+        the name says: it is gone with its process, and nothing is ever written there.
+        """
+        place = int(name[:15], 16)
+        if name in self._alone:
+            raise in_progress()
+        try:
+            fcntl.lockf(self._alone_file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
+        except (BlockingIOError, PermissionError) as error:
+            raise in_progress() from error
+        self._alone.add(name)
+        try:
+            yield
+        finally:
+            self._alone.discard(name)
+            fcntl.lockf(self._alone_file, fcntl.LOCK_UN, 1, place)
 
     def keep(self) -> asyncio.Future[None]:
         """Let go of the turn with the work inside the transaction; the future is done when it is durable.
@@ -295,6 +319,7 @@ class Writer:
         self._thread.shutdown()
         self._connection.close()
         os.close(self._lock_file)
+        os.close(self._alone_file)
 
 
 class Turn:
@@ -355,6 +380,7 @@ class SqliteWork:
         self.letters = SqlLetters(store.mail, turn)
         self.invitations = SqlInvitations(store.statements, store.invitation_statements, self.records, turn)
         self.transfers = SqlTransfers(store.statements, store.transfer_statements, self.records, turn)
+        self.idempotency_keys = SqlIdempotencyKeys(store.idempotency, turn)
 
     async def commit(self) -> None:
         """See the port."""
@@ -375,6 +401,7 @@ class SqliteStore:
         self.mail = MailStatements(DIALECT)
         self.invitation_statements = InvitationStatements(DIALECT)
         self.transfer_statements = TransferStatements(DIALECT)
+        self.idempotency = IdempotencyStatements(DIALECT)
         self._writer = Writer(path)
         self._reader = Reader(path)
         for resource, prepared in self.statements.most_asked():
@@ -391,10 +418,11 @@ class SqliteStore:
         self.audit = SqlAudit(self.identity, self._reader)
 
     @asynccontextmanager
-    async def work(self) -> AsyncIterator[SqliteWork]:
+    async def work(self, alone: str | None = None) -> AsyncIterator[SqliteWork]:
         """See the port."""
-        async with self._writer.turn() as turn:
-            yield SqliteWork(self, turn)
+        with nullcontext() if alone is None else self._writer.alone(alone):
+            async with self._writer.turn() as turn:
+                yield SqliteWork(self, turn)
 
     @asynccontextmanager
     async def instant(self) -> AsyncIterator[SqliteWork]:
