@@ -111,6 +111,7 @@ class ApiKeyUseCases:
         await self._sessions.require(actor)
         now = self._clock.now()
         async with self._store.work() as work:
+            await work.accounts.held(str(actor.account))
             mine = await work.api_keys.of_account(str(actor.account))
             key = next((key for key in mine if key.id == key_id and key.alive(now)), None)
             if key is None:

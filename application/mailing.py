@@ -158,9 +158,11 @@ class Mailing:
         return mail, None
 
     async def _account(self, work: Work, letter: Letter) -> Account | None:
+        """It stays until the work ends: its link is added in there."""
         if letter.account is not None:
-            return await work.accounts.get(letter.account)
-        return await work.accounts.by_email(letter.email)
+            return await work.accounts.held(letter.account)
+        found = await work.accounts.by_email(letter.email)
+        return None if found is None else await work.accounts.held(found.id)
 
 
 def token_hash(token: str) -> str:

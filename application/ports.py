@@ -404,7 +404,7 @@ class Audit(AuditRead, Protocol):
     """The log is append-only: nothing changes an event or deletes it."""
 
     async def add(self, event: Event) -> None:
-        """Append an event."""
+        """Append an event. Raises `Conflict` where its account is gone."""
 
 
 @dataclass(frozen=True, slots=True)

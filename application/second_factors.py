@@ -83,6 +83,7 @@ class SecondFactorUseCases:
         recovery = [_recovery_code() for _ in range(RECOVERY_CODES)]
         async with self._throttles.asking_again(actor), self._store.work() as work:
             now = self._clock.now()
+            await work.accounts.held(str(actor.account))
             session = await work.sessions.get(str(actor.session))
             if session is None or not session.alive(now):
                 raise NotAuthenticated
@@ -126,7 +127,7 @@ class SecondFactorUseCases:
             raise _ended()
         async with self._throttles.signing_in_as(found.email, device), self._store.work() as work:
             now = self._clock.now()
-            account = await work.accounts.get(found.id)
+            account = await work.accounts.held(found.id)
             factor = await work.second_factors.get(found.id)
             if account is None or account.disabled or account.password_hash != opened.password_hash:
                 raise _ended()

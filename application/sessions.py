@@ -116,7 +116,10 @@ class SessionUseCases:
                 return None
             if account is None or account.disabled or not right:
                 known = None if account is None else account.id
-                await work.audit.add(Event.of("login_failed", known, now, address=device.address))
+                try:
+                    await work.audit.add(Event.of("login_failed", known, now, address=device.address))
+                except Conflict:
+                    return None
                 await work.commit()
                 # the same for an unknown address, a wrong password and a disabled account
                 raise _wrong_credentials()
@@ -234,7 +237,8 @@ class SessionUseCases:
         await self.require(actor)
         now = self._clock.now()
         async with self._store.work() as work:
-            # as it is now: of an account that is gone there is nothing to tell
+            # the account first, as whoever deletes it does; of one that is gone there is nothing to tell
+            await work.accounts.held(str(actor.account))
             session = await work.sessions.get(str(actor.session))
             if session is None or not session.alive(now):
                 raise NotAuthenticated
@@ -255,6 +259,7 @@ class SessionUseCases:
         await self.require(actor)
         now = self._clock.now()
         async with self._store.work() as work:
+            await work.accounts.held(str(actor.account))
             session = await work.sessions.get(session_id)
             if session is None or session.account != actor.account or not session.alive(now):
                 raise NotFound

@@ -56,7 +56,8 @@ def accept_email(text: str) -> str:
     email = normalize("NFC", normalize("NFC", accept_text(text).strip()).lower())
     if len(email) > LONGEST_EMAIL:
         raise ValueRefused("length", f"This must have at most {LONGEST_EMAIL} characters.")
-    if not re.fullmatch(EMAIL_PATTERN, email) or not _SPECIAL.isdisjoint(email):
+    # what nobody sees would make another account of an address that looks the same
+    if not re.fullmatch(EMAIL_PATTERN, email) or not _SPECIAL.isdisjoint(email) or not email.isprintable():
         raise ValueRefused("not_an_email", "This must be an e-mail address.")
     return email
 

@@ -143,7 +143,7 @@ class MemorySessions:
     async def add(self, session: Session) -> None:
         """See the port."""
         if session.account not in self._state.accounts:
-            raise Conflict("The account is gone.", code="changed")
+            raise _gone()
         self._state.sessions[session.id] = session
 
     async def save(self, session: Session) -> None:
@@ -246,6 +246,8 @@ class MemoryAudit:
 
     async def add(self, event: Event) -> None:
         """See the port."""
+        if event.account is not None and event.account not in self._state.accounts:
+            raise _gone()
         self._state.events.append(replace(event, number=len(self._state.events) + 1))
 
     async def of_account(self, account_id: str, limit: int, before: int | None = None) -> Sequence[Event]:
@@ -310,3 +312,7 @@ class MemoryIdempotencyKeys:
         for name in expired:
             del self._state.answers[name]
         return len(expired)
+
+
+def _gone() -> Conflict:
+    return Conflict("The account is gone.", code="changed")

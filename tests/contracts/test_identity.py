@@ -237,11 +237,14 @@ async def test_several_at_once_delete_what_is_over(any_world: Worlds) -> None:
     assert await world.store.sessions.of_account(BOB.id) == []
 
 
-async def test_a_session_needs_its_account(store: Store) -> None:
+async def test_sessions_and_events_need_their_account(store: Store) -> None:
     await fill(store)
     async with store.work() as work:
         with pytest.raises(Conflict):
             await work.sessions.add(replace(SESSION, id=IDS.new(), account=IDS.new()))
+    async with store.work() as work:
+        with pytest.raises(Conflict):
+            await work.audit.add(Event.of("login", IDS.new(), START))
 
 
 # --- second factors and API keys -----------------------------------------------------------

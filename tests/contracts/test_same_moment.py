@@ -9,19 +9,34 @@ from typing import Any
 import pytest
 
 from adapters.clock import UuidV7
+from adapters.one_time_codes import Totp
 from adapters.persistence.sql.postgres import PostgresStore
 from adapters.sealing import TokenSuccessors
 from application.accounts import AccountUseCases, SignUp
 from application.api_keys import ApiKeyUseCases
+from application.mailing import Attempt
 from application.ports import Store, Work
-from application.sessions import SessionUseCases
+from application.second_factors import SecondFactorUseCases
+from application.sessions import Scope, SessionUseCases
 from application.throttles import Device
 from domain.account import Account
 from domain.api_key import ApiKey
-from domain.errors import NotAuthenticated
+from domain.errors import NotAuthenticated, NotFound
 from domain.mail import LINK_LIFETIME, Kind, Link
+from domain.ownership import Actor
+from domain.second_factor import SecondFactor
 from tests.conftest import PostgresDatabase, tables_of
-from tests.doubles import START, PlainPasswords, PlainTokens, SetClock, challenges, mailing, no_throttles, notes
+from tests.doubles import (
+    START,
+    PlainPasswords,
+    PlainTokens,
+    Postbox,
+    SetClock,
+    challenges,
+    mailing,
+    no_throttles,
+    notes,
+)
 
 IDS = UuidV7()
 NOTES = notes()
@@ -84,26 +99,69 @@ async def test_a_key_that_is_used_while_it_is_revoked_stays_revoked(postgres_sto
     assert await postgres_store.api_keys.by_hash(key.hash) == key.revoke(START).use(START)
 
 
-async def test_whoever_signs_in_while_the_account_is_deleted_is_refused(postgres_store: PostgresStore) -> None:
+def delete(work: Work) -> Awaitable[None]:
+    return work.records.close_account(BOB.id, Account.tombstone(IDS.new(), START), START)
+
+
+@pytest.mark.parametrize("password", ["stone soup", "wrong"])
+async def test_whoever_signs_in_while_the_account_is_deleted_is_refused(
+    postgres_store: PostgresStore, password: str
+) -> None:
+    async with postgres_store.work() as work:
+        await work.accounts.add(BOB.with_password("new stone soup"))
+        await work.commit()
+    signing_in = _sessions(postgres_store).login(BOB.email, password, NOWHERE)
+    with pytest.raises(NotAuthenticated):
+        await while_it_changes(postgres_store, delete, signing_in)
+
+
+async def test_what_a_session_does_while_its_account_is_deleted_is_refused(postgres_store: PostgresStore) -> None:
+    """None of it holds what the deletion waits for."""
+    store, bob = postgres_store, BOB.with_password("new stone soup")
+    key = ApiKey(IDS.new(), BOB.id, "a" * 64, "", ("read",), ("note",), START, START + LINK_LIFETIME)
+    async with store.work() as work:
+        await work.accounts.add(bob)
+        me = Actor(BOB.id, (await _sessions(store).start(work, bob, NOWHERE, START)).session)
+        await work.api_keys.add(key)
+        await work.second_factors.add(SecondFactor(BOB.id, "sealed"))
+        await work.commit()
+    asked = (
+        _sessions(store).logout(me, Scope.ALL),
+        _sessions(store).revoke(me, str(me.session)),
+        _keys(store).revoke(me, key.id),
+        _factors(store).confirm(me, "123456"),
+        _accounts(store).change_password(me, "stone soup", "another soup"),
+    )
+    tasks: list[asyncio.Future[Any]] = []
+    async with store.work() as work:
+        await delete(work)
+        tasks += map(asyncio.ensure_future, asked)
+        done, _ = await asyncio.wait(tasks, timeout=1)
+        assert not done, "they wait"
+        await work.commit()
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(end) for end in ends] == [NotAuthenticated, NotFound, NotFound, NotAuthenticated, NotAuthenticated]
+
+
+async def test_a_link_that_is_sent_while_the_account_is_deleted_is_not_sent(postgres_store: PostgresStore) -> None:
+    out = Postbox()
+    outbox = mailing(postgres_store, outgoing=out)
     async with postgres_store.work() as work:
         await work.accounts.add(BOB)
+        await outbox.post(work, Kind.RESET, BOB.email, START)
         await work.commit()
-
-    def delete(work: Work) -> Awaitable[None]:
-        return work.records.close_account(BOB.id, Account.tombstone(IDS.new(), START), START)
-
-    async def sign_in() -> None:
-        async with postgres_store.work() as work:
-            await _sessions(postgres_store).start(work, BOB, NOWHERE, START)
-            await work.commit()
-
-    with pytest.raises(NotAuthenticated):
-        await while_it_changes(postgres_store, delete, sign_in())
+    assert await while_it_changes(postgres_store, delete, outbox.deliver()) == Attempt(None, False)
+    assert out.mails == []
 
 
 def _accounts(store: Store) -> AccountUseCases:
     throttles, outbox = no_throttles(), mailing(store)
     return AccountUseCases(store, SetClock(), IDS, PlainPasswords(), _sessions(store), throttles, outbox, SignUp.OPEN)
+
+
+def _factors(store: Store) -> SecondFactorUseCases:
+    accounts, codes, sealer = _accounts(store), Totp("notes"), challenges()
+    return SecondFactorUseCases(store, SetClock(), accounts, _sessions(store), codes, sealer, no_throttles())
 
 
 def _keys(store: Store) -> ApiKeyUseCases:

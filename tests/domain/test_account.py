@@ -30,7 +30,8 @@ def test_addresses_are_normalised(text: str, email: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "mary", "mary@", "@example.com", "mary@example", "a b@example.com", "a@b@example.com", "a\x00@example.com",
-     "a@example..com", "\ud800@example.com", "a" * 65 + "@example.com", "a@" + "b" * 250 + ".com", " " * 5000],
+     "a@example..com", "a\u200b@example.com", "a@exa\u202emple.com", "a\u00ad@example.com",
+     "a\ufeff@example.com", "\ud800@example.com", "a" * 65 + "@example.com", "a@" + "b" * 250 + ".com", " " * 5000],
 )  # fmt: skip
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ValueRefused):

@@ -241,7 +241,7 @@ class SqlSessions:
         try:
             await self._connection.run(self._statements.add_session, values | _changing(session))
         except Broken as error:
-            raise Conflict("The account is gone.", code="changed") from error
+            raise _gone() from error
 
     async def save(self, session: Session) -> None:
         """See the port."""
@@ -362,7 +362,10 @@ class SqlAudit:
             "address": event.address,
             "data": json.dumps(dict(event.data)),
         }
-        await self._connection.run(self._statements.add_event, values)
+        try:
+            await self._connection.run(self._statements.add_event, values)
+        except Broken as error:
+            raise _gone() from error
 
     async def of_account(self, account_id: str, limit: int, before: int | None = None) -> Sequence[Event]:
         """See the port."""
@@ -414,6 +417,10 @@ class SqlSigningKeys:
     async def remove(self, kid: str) -> None:
         """See the port."""
         await self._connection.run(self._statements.remove_signing_key, {"key": kid})
+
+
+def _gone() -> Conflict:
+    return Conflict("The account is gone.", code="changed")
 
 
 def account_values(account: Account) -> dict[str, Any]:
