@@ -155,6 +155,8 @@ class _Comparison:
 
     def _schema(self, where: str, told: str, old: Any, new: Any, request: bool) -> None:
         """What of one place changes; a named schema is compared under its own name, once for each direction."""
+        if None not in (apart := [_but_null(old), _but_null(new)]):
+            old, new = apart
         names = _name(old), _name(new)
         if all(names):
             if (*names, request) in self._seen:
@@ -292,6 +294,12 @@ def _must(required: Any) -> str:
 def _name(schema: Any) -> str:
     """Of a schema under `components`; empty for others."""
     return str(schema.get("$ref", "")).rpartition("/")[2]
+
+
+def _but_null(schema: Any) -> Any:
+    """What it can be besides null; None where it cannot be null, or is of more than one kind."""
+    options = [option for option in schema.get("anyOf", ()) if option != {"type": "null"}]
+    return options[0] if len(options) == 1 and len(schema["anyOf"]) == 2 else None
 
 
 def _shape(document: Document, schema: Mapping[str, Any]) -> _Shape:

@@ -4,7 +4,7 @@
 `Work`, and nothing is kept unless the use case awaits `commit()`. No method takes a record's id without the actor.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -90,6 +90,8 @@ class Query:
     limit: int
     after: tuple[Any, ...] | None = None
     counted: bool = False
+    needed: tuple[str, ...] | None = None
+    """the members of the views that are used; others may be left out. None for all"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,11 @@ class RecordsRead(Protocol):
 
     async def page(self, actor: Actor, query: Query, now: datetime) -> Page:
         """The records that the actor can read, filtered and sorted by what it sees of them."""
+
+    async def readable(
+        self, actor: Actor, resource: str, record_ids: Collection[str], now: datetime
+    ) -> Mapping[str, View]:
+        """By id those of the records that the actor can read; the missing and the hidden are not there."""
 
     async def opens(self, account: str, resource: str, record_id: str, now: datetime) -> bool:
         """Whether an account (not the caller) can open the record."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from application.ports import Clock, Filter, Ids, Query, Sealer, Sort, Store, View, Work
+from application.ports import Clock, Filter, Ids, Query, RecordsRead, Sealer, Sort, Store, View, Work
 from application.units import unit
 from domain.audit import Event
 from domain.errors import (
@@ -23,6 +23,7 @@ from domain.errors import (
     PreconditionFailed,
     PreconditionRequired,
 )
+from domain.expansion import EXPANDED, WHOLE, Expansions, Selection
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result
 from domain.ownership import Actor, Facts, may, view
 from domain.plain import Plain
@@ -71,20 +72,27 @@ class RecordUseCases:
         Raises `NotAuthenticated` for an anonymous caller where no grant of the action could ever match one,
         `Forbidden` for the engine, which owns nothing, and (`out_of_scope`) for a key that is not for this.
         """
-        if actor.key is not None and not actor.key.covers(resource, action):
+        if not actor.reaches(resource, action):
             raise Forbidden("This API key is not for this.", code="out_of_scope")
         if actor.engine and action == "create" and self.specification.resources[resource].parent is None:
             raise Forbidden("Only an account can own this.")
         if actor.account is None and not actor.engine and not self._anonymous_may[resource, action]:
             raise NotAuthenticated
 
-    async def get(self, actor: Actor, resource: str, record_id: str) -> View:
-        """The record as the actor sees it. Raises `NotFound` where it is missing or hidden."""
+    async def get(self, actor: Actor, resource: str, record_id: str, wanted: Selection = WHOLE) -> View:
+        """The record as the actor sees it, so much as is wanted. Raises `NotFound` where it is missing or hidden."""
         self.admit(actor, resource, "open")
-        seen = await self._store.records.view(actor, resource, record_id, self._clock.now())
+        now = self._clock.now()
+        if not wanted.ways:
+            seen = await self._store.records.view(actor, resource, record_id, now)
+        else:
+            async with self._store.instant() as stored:
+                seen = await stored.records.view(actor, resource, record_id, now)
+                if seen is not None:
+                    await expand(stored.records, actor, [seen], wanted.expansions, now)
         if seen is None:
             raise NotFound
-        return seen
+        return wanted.of(seen)
 
     async def list(
         self,
@@ -95,8 +103,9 @@ class RecordUseCases:
         limit: int = DEFAULT_LIMIT,
         cursor: str | None = None,
         counted: bool = False,
+        wanted: Selection = WHOLE,
     ) -> Listing:
-        """A page of the records that the actor can read, newest first unless sorted.
+        """A page of the records that the actor can read, newest first unless sorted; so much of each as is wanted.
 
         Raises `Malformed` (code `bad_cursor`) for a cursor that was changed or belongs to another caller or query.
         """
@@ -104,13 +113,18 @@ class RecordUseCases:
         order = total_order(sort)
         bound_to = _bound_to(actor, resource, filters, order)
         after = None if cursor is None else self._open_cursor(cursor, bound_to)
-        page = await self._store.records.page(
-            actor, Query(resource, filters, order, limit, after, counted), self._clock.now()
-        )
+        query, now = Query(resource, filters, order, limit, after, counted, wanted.needed), self._clock.now()
+        if not wanted.ways:
+            page = await self._store.records.page(actor, query, now)
+        else:
+            async with self._store.instant() as stored:
+                page = await stored.records.page(actor, query, now)
+                await expand(stored.records, actor, page.items, wanted.expansions, now)
+        items = page.items if wanted.fields is None else [wanted.of(each) for each in page.items]
         if page.last is None:
-            return Listing(page.items, None, page.total)
+            return Listing(items, None, page.total)
         sealed = self._sealer.seal(json.dumps(page.last).encode(), bound_to)
-        return Listing(page.items, sealed, page.total)
+        return Listing(items, sealed, page.total)
 
     def _open_cursor(self, cursor: str, bound_to: bytes) -> tuple[Any, ...]:
         plain = self._sealer.open(cursor, bound_to)
@@ -259,6 +273,20 @@ class RecordUseCases:
         return found
 
 
+async def expand(
+    records: RecordsRead, actor: Actor, views: Sequence[View], expansions: Expansions, now: datetime
+) -> None:
+    """Put beside each view the records that it names, as `domain.expansion.shown` has them: one query for each hop."""
+    for hop, further in expansions.items():
+        named = {each[hop.field] for each in views if each.get(hop.field) is not None}
+        asked = named and actor.reaches(hop.resource, "read")
+        found = await records.readable(actor, hop.resource, named, now) if asked else {}
+        if found:
+            await expand(records, actor, list(found.values()), further, now)
+        for each in views:
+            each.setdefault(EXPANDED, {})[hop.field] = found.get(each.get(hop.field, ""))
+
+
 def _deletions(actor: Actor, record: Record, now: datetime) -> Iterator[Event]:
     """What the log of whoever deleted a record says of it, and that of its owner."""
     said = {"resource": record.resource, "record": record.id}
@@ -324,6 +352,6 @@ def total_order(sort: tuple[Sort, ...]) -> tuple[Sort, ...]:
 
 
 def _bound_to(actor: Actor, resource: str, filters: tuple[Filter, ...], order: tuple[Sort, ...]) -> bytes:
-    """What a cursor belongs to: this caller and this query (of any page size)."""
+    """What a cursor belongs to: this caller and this query, of any page size and whatever is shown of each record."""
     asked = sorted((f.operator.parameter(f.field), sorted(map(str, f.values))) for f in filters)
     return json.dumps([actor.name, resource, asked, [(key.field, key.descending) for key in order]]).encode()

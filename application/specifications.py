@@ -140,7 +140,9 @@ class SpecificationUseCases:
         there no more.
         """
         if plan.untrue:
-            raise NotApproved("Not approved: an example or an answer is not so. `freehold check` says which.")
+            raise NotApproved(
+                "Not approved: an example, an answer or a `renamed_from` is not so. `freehold check` says which."
+            )
         if plan.questions:
             raise Undecided("Not approved: there are open questions. `freehold check` prints them with their answers.")
         before = plan.before

@@ -52,6 +52,10 @@ class Actor:
         """Whose doings these are: the account's, or of the engine its key's; None for nobody."""
         return self.key.key if self.engine and self.key is not None else self.account
 
+    def reaches(self, resource: str, action: str) -> bool:
+        """Whether its key, if it comes by one, is for this."""
+        return self.key is None or self.key.covers(resource, action)
+
 
 ANONYMOUS = Actor()
 ENGINE = Actor(engine=True)

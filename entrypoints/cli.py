@@ -221,8 +221,8 @@ def plan(folder: Folder = Path(), onto: Onto = None, database: Database = None, 
         plans.print_plan(out, _folder(folder) / reports.FILE, found)
         if not (found.questions or found.untrue or found.nothing):
             out.print(f"To approve it: freehold approve {folder}", highlight=False, soft_wrap=True, markup=False)
-    if found.questions:
-        raise typer.Exit(USAGE)
+    if found.untrue or found.questions:
+        raise typer.Exit(FAILED if found.untrue else USAGE)
 
 
 @cli.command()

@@ -23,15 +23,16 @@ from domain.values import instant_text
 from entrypoints import reports
 
 _COUNTED = {
-    Count.RECORDS: "{} in all",
-    Count.SET: "{} with a value",
-    Count.EMPTY: "{} without a value",
-    Count.UNFIT: "{} that do not fit",
-    Count.ALIKE: "{} that are alike",
-    Count.ORPHANED: "{} without one",
-    Count.MEMBERSHIPS: "held by {}",
-    Count.OVER: "{} beyond it",
+    Count.RECORDS: ("{} in all", "1 in all"),
+    Count.SET: ("{} with a value", "1 with a value"),
+    Count.EMPTY: ("{} without a value", "1 without a value"),
+    Count.UNFIT: ("{} that do not fit", "1 that does not fit"),
+    Count.ALIKE: ("{} that are alike", "1 that is alike"),
+    Count.ORPHANED: ("{} without one", "1 without one"),
+    Count.MEMBERSHIPS: ("held by {}", "held by 1"),
+    Count.OVER: ("{} beyond it", "1 beyond it"),
 }
+"""several, and one"""
 
 _ENDING = re.compile(rf"_(?:{'|'.join(operator for operator in Operator if operator)})`")
 
@@ -168,7 +169,9 @@ def _line(place: Place | None) -> str:
 def _records(each: Counted) -> str:
     if each.change.count is None or each.count is None:
         return ""
-    return f" ({_COUNTED[each.change.count].format(f'{each.count:,}' if each.count else 'none')})"
+    several, one = _COUNTED[each.change.count]
+    said = one if each.count == 1 else several.format(f"{each.count:,}" if each.count else "none")
+    return f" ({said})"
 
 
 def approved_as_json(done: Approved) -> dict[str, Any]:

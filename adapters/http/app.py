@@ -73,7 +73,7 @@ def build_app(
         handlers = RecordHandlers(specification, resource, resources[name], records, idempotent)
         operations = Operations(resource, names)
         many, one = handlers.path, f"{handlers.path}/{{id}}"
-        add_route(router, identity, "GET", one, handlers.get, operations.get())
+        add_route(router, identity, "GET", one, handlers.get, operations.get(handlers.parameters.selection.openapi()))
         add_route(router, identity, "GET", many, handlers.list, operations.page(handlers.parameters.openapi(names)))
         add_route(router, identity, "POST", many, handlers.create, operations.create())
         add_route(router, identity, "PATCH", one, handlers.update, operations.update())

@@ -7,6 +7,7 @@ Refused here, before there is a request: a head that is too large, a message who
 import logging
 import re
 from asyncio import AbstractEventLoop, TimerHandle, Transport
+from collections.abc import Callable
 from http import HTTPStatus
 from secrets import token_hex
 from typing import Any
@@ -36,6 +37,8 @@ BODY_SECONDS = 60.0
 """from the head to the body's last byte"""
 ANSWER_SECONDS = 60.0
 """for which a caller may leave off reading an answer"""
+LINGER_SECONDS, LINGER_BYTES = 2.0, 4 * LARGEST_BODY
+"""for which a caller who still sends is let do so after the last answer: hanging up at once would take that away"""
 
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 """the characters of RFC 3986, section 3.2.2, and of a port"""
@@ -60,12 +63,14 @@ def _too_large() -> Refused:
 
 
 class _Joining:
-    """A transport that sends an answer's head and the body behind it by one call of the system."""
+    """A transport that sends an answer's head and body by one call of the system, and hangs up in peace."""
 
-    def __init__(self, transport: Transport, loop: AbstractEventLoop) -> None:
-        """Everything but writing is the transport's."""
+    def __init__(self, transport: Transport, loop: AbstractEventLoop, lingers: Callable[[], bool]) -> None:
+        """Everything else is the transport's. `lingers` is asked once: whether the caller still sends."""
         self._transport = transport
         self._loop = loop
+        self._lingers = lingers
+        self._closed = False
         self._waiting = b""
 
     def __getattr__(self, name: str) -> Any:
@@ -73,6 +78,8 @@ class _Joining:
 
     def write(self, data: bytes) -> None:
         """Wait with a first piece for what is written next, until everybody else had a turn."""
+        if self._closed:
+            return
         if self._waiting:
             data, self._waiting = self._waiting + data, b""
             self._transport.write(data)
@@ -80,10 +87,21 @@ class _Joining:
             self._waiting = data
             self._loop.call_soon(self._flush)
 
+    def is_closing(self) -> bool:
+        """Whether nothing more is answered."""
+        return self._closed or self._transport.is_closing()
+
     def close(self) -> None:
-        """Send what waits, and hang up."""
+        """Send what waits, and hang up; on a caller who still sends, at the second time.
+
+        Closed with something unread, the system would tell the caller that all is lost, the answer too (RFC 9112, 9.6).
+        """
         self._flush()
-        self._transport.close()
+        first, self._closed = not self._closed, True
+        if first and not self._transport.is_closing() and self._transport.can_write_eof() and self._lingers():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
 
     def _flush(self) -> None:
         if self._waiting and not self._transport.is_closing():
@@ -109,6 +127,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """bytes of the present message that came after the piece that it began in"""
         self._body = 0
         """bytes of its body"""
+        self._ignored = 0
+        """bytes that were thrown away since then"""
         self._refused: Refused | None = None
         self._armed: tuple[int, bool] | None = None
         self._late: TimerHandle | None = None
@@ -118,12 +138,21 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Take a connection, unless the process has as many as it may."""
-        super().connection_made(_Joining(transport, self.loop))  # type: ignore[arg-type]
+        super().connection_made(_Joining(transport, self.loop, self._lingers))  # type: ignore[arg-type]
         if self._most_connections is not None and len(self.connections) > self._most_connections:
             self._deaf = True
             transport.abort()
             return
         self._arm()
+
+    def _lingers(self) -> bool:
+        """Whether the caller is in the middle of something; then it is thrown away for a while."""
+        if self._whole and not self._deaf:
+            return False
+        self._deaf = True
+        self._disarm()
+        self._late = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
@@ -135,6 +164,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Read on. Where that ends with half a message, a clock runs."""
         self._unset_keepalive_if_required()
         if self._deaf:
+            self._ignored += len(data)
+            if self._ignored > LINGER_BYTES:
+                self.transport.close()
             return
         before = begun, whole = self._messages, self._whole
         try:

@@ -4,15 +4,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
 
 from adapters.http.names import Names
 from adapters.http.schemas import Schema, json_schema
+from adapters.http.selecting import MOST_VALUES, SelectionParameters, hidden_from_anonymous, pairs, read_each
 from application.ports import Filter, Sort
 from application.records import DEFAULT_LIMIT, LARGEST_LIMIT
-from domain.errors import FieldError, Invalid, Malformed
+from domain.expansion import WHOLE, Selection
 from domain.filtering import SEVERAL, Operator, operators
-from domain.specification.analysis import anonymous_could
 from domain.specification.model import ENGINE_FIELDS, Field, Kind, Resource, Specification
 from domain.values import ValueRefused, from_query
 
@@ -41,6 +40,7 @@ class Asked:
     limit: int
     cursor: str | None
     counted: bool
+    wanted: Selection
 
 
 class ListParameters:
@@ -61,41 +61,27 @@ class ListParameters:
         }
         sortable = [name for name in resource.fields if columns[name].kind not in UNSORTABLE]
         self._sortable = ("created_at", "updated_at", *sortable)
-        self._hidden = {
-            field.name
-            for field in resource.fields.values()
-            if field.read is not None and not anonymous_could(specification, resource.name, field.read)
-        }
+        self._hidden = hidden_from_anonymous(specification, resource)
+        self.selection = SelectionParameters(specification, resource)
 
     def parse(self, query_string: bytes, signed_in: bool) -> Asked:
         """Read a query string. Raises `Invalid` naming every wrong parameter, `Malformed` where it is no text."""
         if not query_string:
-            return Asked((), (), DEFAULT_LIMIT, None, False)
-        try:
-            pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=200)
-        except ValueError as error:
-            raise Malformed("The query string cannot be read.") from error
-        given: dict[str, list[str]] = {}
-        for name, text in pairs:
-            given.setdefault(name, []).append(text)
-        errors: list[FieldError] = []
-        values: dict[str, Any] = {}
-        for name, texts in given.items():
-            try:
-                values[name] = self._value(name, texts, () if signed_in else self._hidden)
-            except ValueRefused as error:
-                errors.append(FieldError(name, error.code, str(error)))
-        if errors:
-            raise Invalid(errors=tuple(errors))
+            return Asked((), (), DEFAULT_LIMIT, None, False, WHOLE)
+        values = read_each(pairs(query_string), lambda name, texts: self._value(name, texts, signed_in))
+        wanted = self.selection.taken(values)
         limit, sort, cursor = values.pop("limit", DEFAULT_LIMIT), values.pop("sort", ()), values.pop("cursor", None)
         counted = values.pop("count", False)
         filters = []
         for name, found in sorted(values.items()):
             _, column, operator = self._filters[name]
             filters.append(Filter(column, found, operator))
-        return Asked(tuple(filters), sort, limit, cursor, counted)
+        return Asked(tuple(filters), sort, limit, cursor, counted, wanted)
 
-    def _value(self, name: str, texts: list[str], hidden: Any) -> Any:
+    def _value(self, name: str, texts: list[str], signed_in: bool) -> Any:
+        hidden = frozenset() if signed_in else self._hidden
+        if name in self.selection.names:
+            return self.selection.value(name, texts, signed_in)
         if name in ("limit", "sort", "cursor", "count"):
             if len(texts) > 1:
                 raise ValueRefused("repeated", "This parameter can be given once.")
@@ -108,8 +94,8 @@ class ListParameters:
             texts = [part.replace("\\,", ",") for text in texts for part in _COMMA.split(text)]
         elif len(texts) > 1:
             raise ValueRefused("repeated", "This parameter can be given once.")
-        if len(texts) > 100:
-            raise ValueRefused("too_many", "At most 100 values can be given.")
+        if len(texts) > MOST_VALUES:
+            raise ValueRefused("too_many", f"At most {MOST_VALUES} values can be given.")
         if operator is Operator.SET:
             return (_yes_no(texts[0]),)
         return tuple(dict.fromkeys(from_query(field, text) for text in texts))
@@ -148,7 +134,7 @@ class ListParameters:
             _parameter("count", {"type": "boolean", "default": False}, "Whether to say how many there are in all."),
             _parameter("cursor", {"type": "string"}, "`next_cursor` of the page before; bound to caller and query."),
         ]
-        return found
+        return found + self.selection.openapi()
 
 
 def _parameter(name: str, schema: Schema, about: str, explode: bool | None = None) -> Schema:

@@ -1,7 +1,7 @@
 """Requests' bodies, query strings and validators, read strictly; answers, written once."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -12,10 +12,13 @@ from starlette.types import Receive, Scope
 from adapters.http.errors import ContentTooLarge, Header, UnsupportedMediaType
 from application.ports import View
 from domain.errors import FieldError, Invalid, Malformed
+from domain.expansion import EXPANDED
 
 LARGEST_BODY = 1024 * 1024
 """bytes"""
 DEEPEST_NESTING = 64
+LARGEST_BESIDE = 16 * 1024 * 1024
+"""bytes of all that stands beside the records of one answer: a large record may stand beside each of them"""
 JSON_TYPES = (b"application/json",)
 PATCH_TYPES = (b"application/json", b"application/merge-patch+json")
 
@@ -124,6 +127,28 @@ def _check_depth(value: Any) -> None:
             return
     if any(isinstance(at, dict | list) for at in level):
         raise Malformed("The body is nested too deeply.", code="too_deep")
+
+
+def write_beside(views: Iterable[View], written: dict[int, tuple[View, msgspec.Raw]] | None = None) -> None:
+    """Put in place of each record that stands beside one its JSON, which is written once however often it stands there.
+
+    Raises `Invalid` where that is too much for one answer.
+    """
+    known = {} if written is None else written
+    size = 0
+    for view in views:
+        beside = view.get(EXPANDED, {})
+        for name, record in beside.items():
+            if record is not None:
+                if id(record) not in known:
+                    write_beside([record], known)
+                    known[id(record)] = record, msgspec.Raw(encode(record))
+                _, beside[name] = known[id(record)]
+                size += len(beside[name])
+        if size > LARGEST_BESIDE:
+            raise one_error(
+                "expand", "too_large", "This is too much for one answer. Ask for a smaller page, or for less."
+            )
 
 
 def etag(body: bytes) -> bytes:

@@ -29,6 +29,9 @@ class What(StrEnum):
     ROLE = "{}Role"
     INVITATION = "InvitationTo{}"
     INVITATIONS = "InvitationTo{}List"
+    PART = "PartOf{}"
+    PART_PAGE = "PartOf{}List"
+    EXPANDED = "{}Expanded"
 
 
 class Basic(StrEnum):

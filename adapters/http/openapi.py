@@ -117,7 +117,8 @@ class Operations:
         return self._operation(
             Basic.LIST,
             f"List {self._words(self._many)}",
-            _response(200, self._json("The page.", What.PAGE, link)) | problems(400, 401, 403, 422, 429, 503),
+            _response(200, self._json("The page.", What.PAGE, link, What.PART_PAGE))
+            | problems(400, 401, 403, 422, 429, 503),
             parameters,
         )
 
@@ -135,17 +136,17 @@ class Operations:
             status=201,
         )
 
-    def get(self) -> dict[str, Any]:
+    def get(self, parameters: list[Schema]) -> dict[str, Any]:
         """GET of a record."""
         none_match = _header_parameter("If-None-Match", "Validators that the caller has already.")
         not_modified: Responses = {304: {"description": "The caller has it already.", "headers": _ETAG}}
         return self._operation(
             Basic.GET,
             f"Get a {self._words(self._one)}",
-            _response(200, self._json("The record.", What.ANSWER, _ETAG))
+            _response(200, self._json("The record.", What.ANSWER, _ETAG, What.PART))
             | not_modified
-            | problems(401, 403, 404, 429, 503),
-            [_path_parameter("id"), none_match],
+            | problems(400, 401, 403, 404, 422, 429, 503),
+            [_path_parameter("id"), *parameters, none_match],
         )
 
     def update(self) -> dict[str, Any]:
@@ -301,8 +302,10 @@ class Operations:
     def _schema(self, what: What) -> Schema:
         return {COMPONENT: self._names.of(self._one, what)}
 
-    def _json(self, about: str, what: What, headers: Schema | None = None) -> dict[str, Any]:
-        content = {"application/json": {"schema": self._schema(what)}}
+    def _json(self, about: str, what: What, headers: Schema | None = None, part: What | None = None) -> dict[str, Any]:
+        """`part`: what it is where only some members were asked for."""
+        schema = self._schema(what) if part is None else {"anyOf": [self._schema(what), self._schema(part)]}
+        content = {"application/json": {"schema": schema}}
         return {"description": about, "content": content, **({"headers": headers} if headers else {})}
 
     def _required(self) -> tuple[int, ...]:
@@ -434,10 +437,11 @@ def _render(
 def _of_resources(resources: Mapping[str, ResourceModels], members: Mapping[str, MemberModels]) -> dict[str, Any]:
     """The schemas of resources, by their names."""
     found = [model for each in resources.values() for model in (each.answer, each.page, each.create, each.update)]
+    found += [model for each in resources.values() for model in (each.part, each.part_page)]
     found += [model for each in members.values() for model in (each.answer, each.page, each.create, each.update)]
     found += [model for each in members.values() for model in (each.invitation, each.invitations)]
     schemas = _defined([(model, "validation") for model in found])
-    schemas |= {name: schema for each in resources.values() for name, schema in each.enums.items()}
+    schemas |= {name: schema for each in resources.values() for name, schema in each.components.items()}
     return schemas | {each.role: each.roles for each in members.values()}
 
 

@@ -25,11 +25,13 @@ from adapters.http.messages import (
     expectation,
     read_object,
     unchanged,
+    write_beside,
 )
 from adapters.http.schemas import ResourceModels, check
 from application.ports import Work
 from application.records import RecordUseCases
 from domain.errors import Refusal, Unavailable
+from domain.expansion import WHOLE
 from domain.ownership import Actor
 from domain.specification.model import ENGINE_FIELDS, Resource, Specification
 
@@ -134,8 +136,10 @@ class RecordHandlers:
         query_string: bytes = scope["query_string"]
         asked = self.parameters.parse(query_string, actor.account is not None)
         found = await self._records.list(
-            actor, self._name, asked.filters, asked.sort, asked.limit, asked.cursor, asked.counted
+            actor, self._name, asked.filters, asked.sort, asked.limit, asked.cursor, asked.counted, asked.wanted
         )
+        if asked.wanted.ways:
+            write_beside(found.items)
         answer = {"items": found.items, "next_cursor": found.next_cursor}
         body = encode(answer if found.total is None else answer | {"total": found.total})
         if found.next_cursor is None:
@@ -160,7 +164,14 @@ class RecordHandlers:
 
     async def get(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
         """Answer one record."""
-        body = encode(await self._records.get(actor, self._name, record_id(scope)))
+        wanted, query_string = WHOLE, scope["query_string"]
+        if query_string:
+            self._records.admit(actor, self._name, "open")
+            wanted = self.parameters.selection.parse(query_string, actor.account is not None)
+        seen = await self._records.get(actor, self._name, record_id(scope), wanted)
+        if wanted.ways:
+            write_beside([seen])
+        body = encode(seen)
         tag = etag(body)
         if unchanged(scope, tag):
             return Answer(304, None, ((b"etag", tag),))

@@ -14,9 +14,10 @@ from pydantic_core import PydanticCustomError, ValidationError
 
 from adapters.http.names import Names, What
 from domain.errors import FieldError, Invalid
+from domain.expansion import EXPANDED, hops
 from domain.record import accept_value
 from domain.specification.model import Field as SpecField
-from domain.specification.model import Kind, Resource, Specification
+from domain.specification.model import Hop, Kind, Resource, Specification
 from domain.values import DECIMAL_DIGITS, DECIMAL_PATTERN, LARGEST_INTEGER, ValueRefused, to_json
 
 Schema = dict[str, Any]
@@ -31,34 +32,35 @@ class ResourceModels:
     """The models of one resource, named for OpenAPI."""
 
     answer: type[BaseModel]
+    part: type[BaseModel]
+    """the answer where only some of its members were asked for"""
     create: type[BaseModel]
     update: type[BaseModel]
     page: type[BaseModel]
-    enums: Mapping[str, Schema]
-    """component schemas of `one of` fields, by component name"""
+    part_page: type[BaseModel]
+    components: Mapping[str, Schema]
+    """by name those that no model makes: of `one of` fields, and of what stands beside a record"""
 
 
 def models(specification: Specification, resource: Resource, names: Names) -> ResourceModels:
     """The models of a resource."""
     name = partial(names.of, resource.name)
-    enums: dict[str, Schema] = {}
+    components: dict[str, Schema] = {}
     for field in resource.fields.values():
         value_field = specification.value_field(resource.name, field.name)
         if value_field.kind is Kind.ONE_OF:
-            enums[names.choices(resource.name, field.name)] = {"type": "string", "enum": list(value_field.values)}
-    answer = _model(name(What.ANSWER), resource.about, _answer_fields(specification, resource, names))
-    page = _model(
-        name(What.PAGE),
-        None,
-        {
-            "items": (list[answer], ...),  # type: ignore[valid-type]
-            "total": (Annotated[int | None, WithJsonSchema({"type": "integer", "minimum": 0})], None),
-            "next_cursor": (Annotated[str | None, WithJsonSchema({"type": ["string", "null"]})], ...),
-        },
-    )
+            components[names.choices(resource.name, field.name)] = {"type": "string", "enum": list(value_field.values)}
+    fields = _answer_fields(specification, resource, names)
+    if found := hops(resource):
+        components[name(What.EXPANDED)] = _beside(found, names)
+        fields[EXPANDED] = _given({COMPONENT: name(What.EXPANDED)}, required=False)
+    answer = _model(name(What.ANSWER), resource.about, fields)
+    about = f"So much of a {resource.name.replace('_', ' ')} as `fields` asked for."
+    part = _model(name(What.PART), about, {member: (kind, None) for member, (kind, _) in fields.items()})
+    page, part_page = _page(name(What.PAGE), answer), _page(name(What.PART_PAGE), part)
     create = _model(name(What.CREATE), None, _body_fields(resource, names, new=True))
     update = _model(name(What.UPDATE), None, _body_fields(resource, names, new=False))
-    return ResourceModels(answer, create, update, page, enums)
+    return ResourceModels(answer, part, create, update, page, part_page, components)
 
 
 def check(model: type[BaseModel], body: Mapping[str, Any], by_engine: Container[str] = ()) -> None:
@@ -124,6 +126,25 @@ def _answer_fields(specification: Specification, resource: Resource, names: Name
             schema = nullable(schema)
         fields[field.name] = _given(schema, required=field.read is None)
     return fields | {"created_at": _given(INSTANT), "updated_at": _given(INSTANT)}
+
+
+def _page(name: str, answer: type[BaseModel]) -> type[BaseModel]:
+    return _model(
+        name,
+        None,
+        {
+            "items": (list[answer], ...),  # type: ignore[valid-type]
+            "total": (Annotated[int | None, WithJsonSchema({"type": "integer", "minimum": 0})], None),
+            "next_cursor": (Annotated[str | None, WithJsonSchema({"type": ["string", "null"]})], ...),
+        },
+    )
+
+
+def _beside(found: list[Hop], names: Names) -> Schema:
+    """Schemas may name each other in circles here, which models could not."""
+    records = {hop.field: nullable({COMPONENT: names.of(hop.resource, What.ANSWER)}) for hop in found}
+    about = "The records that were asked for by `expand`; null where the caller cannot read one."
+    return {"type": "object", "description": about, "properties": records, "additionalProperties": False}
 
 
 def _body_fields(resource: Resource, names: Names, *, new: bool) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The store in plain Python: the domain's own decisions over dictionaries. For tests, trials and as an oracle."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -103,6 +103,13 @@ class MemoryRecords:
         value = seen(name, actor, facts)
         is_text = self._specification.column(facts.resource.name, name).kind is Kind.TEXT
         return value[:SORTED_CHARACTERS] if is_text and value is not None else value
+
+    async def readable(
+        self, actor: Actor, resource: str, record_ids: Collection[str], now: datetime
+    ) -> Mapping[str, View]:
+        """See the port."""
+        found = {record_id: await self.refer(actor, resource, record_id, now, "read") for record_id in record_ids}
+        return {record_id: view(actor, facts) for record_id, facts in found.items() if facts is not None}
 
     async def opens(self, account: str, resource: str, record_id: str, now: datetime) -> bool:
         """See the port."""

@@ -46,7 +46,7 @@ class Attempt:
     body: Mapping[str, Any] | None = None
     """JSON values"""
     query: tuple[tuple[str, str], ...] = ()
-    """of a list; a cursor among them is the server's own"""
+    """of a list, or of one record; a cursor among them is the server's own"""
     skipped: int = 0
     """how many records the pages before that cursor had"""
     stolen: bool = False

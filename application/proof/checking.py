@@ -13,6 +13,7 @@ from application.proof.attempts import Answer, Attempt, Target, Verb
 from application.proof.oracle import Expected
 from application.proof.report import Kind
 from application.proof.trying import NEVER
+from domain.expansion import EXPANDED
 from domain.specification.model import Specification
 from domain.values import UUID_PATTERN
 
@@ -274,9 +275,16 @@ class Checker:
 
     def _object(self, wanted: Any, found: Any, answer: Answer) -> Difference | None:
         """Field by field: what is too much, what is missing, what is another value."""
-        if isinstance(wanted, dict) and isinstance(found, dict):
-            wanted = {**wanted, **{name: found[name] for name in self._by_engine if name in wanted and name in found}}
-        return _object(wanted, found, answer)
+        return _object(self._as_timed(wanted, found), found, answer)
+
+    def _as_timed(self, wanted: Any, found: Any) -> Any:
+        """What is wanted, with the instants that were found where they cannot be known."""
+        if not isinstance(wanted, dict) or not isinstance(found, dict):
+            return wanted
+        timed = {**wanted, **{name: found[name] for name in self._by_engine if name in wanted and name in found}}
+        if EXPANDED in wanted and isinstance(beside := found.get(EXPANDED), dict):
+            timed[EXPANDED] = {name: self._as_timed(each, beside.get(name)) for name, each in wanted[EXPANDED].items()}
+        return timed
 
     def _tag(self, attempt: Attempt, body: Any, answer: Answer) -> Difference | None:
         """One representation has one ETag, and no other has it."""
@@ -321,7 +329,8 @@ class Checker:
         return None
 
 
-def _object(wanted: Any, found: Any, answer: Answer) -> Difference | None:
+def _object(wanted: Any, found: Any, answer: Answer, about: str = "") -> Difference | None:
+    """`about` is the member that they were found in: those of what is expanded are records again."""
     if _same(wanted, found):
         return None
     given = _short(answer)
@@ -339,6 +348,8 @@ def _object(wanted: Any, found: Any, answer: Answer) -> Difference | None:
             told = f"`{name}` present"
             return Difference(Kind.REFUSAL, f"field {name}", f"does not see `{name}`", told, given)
         if not _same(wanted[name], found[name]):
+            if EXPANDED in (name, about) and isinstance(wanted[name], dict) and isinstance(found[name], dict):
+                return _object(wanted[name], found[name], answer, name)
             told = f"`{name}`: {json.dumps(wanted[name])}"
             kind = Kind.REFUSAL if found[name] is None else Kind.DIFFERENCE
             return Difference(kind, f"field {name}", f"sees `{name}`: {json.dumps(found[name])}", told, given)

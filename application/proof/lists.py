@@ -1,22 +1,26 @@
 """Lists as the contract has them: what a query asks for, and which records answer it, in which order."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cmp_to_key
 from typing import Any
 
 from application.proof.attempts import Attempt
 from domain.errors import FieldError, Invalid
+from domain.expansion import WHOLE, Selection
 from domain.filtering import SEVERAL, Operator, operators, passes
 from domain.ownership import Actor, Facts, may, seen
 from domain.snapshot import Snapshot
 from domain.specification.analysis import anonymous_could
-from domain.specification.model import ENGINE_FIELDS, Field, Kind, Resource, Specification
+from domain.specification.model import ENGINE_FIELDS, Field, Hop, Kind, Path, Resource, Specification
 from domain.values import ValueRefused, from_query
 
 SORTED_CHARACTERS = 200
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 200
+MOST_EXPANSIONS = 10
+DEEPEST = 2
+SELECTING = ("fields", "expand")
 TIMES = ("created_at", "updated_at")
 Order = list[tuple[str, bool]]
 """names, and whether downwards"""
@@ -31,6 +35,7 @@ class Query:
     order: Order = field(default_factory=list)
     limit: int = DEFAULT_LIMIT
     counted: bool = False
+    wanted: Selection = WHOLE
 
 
 def queryable(specification: Specification, model: Resource, actor: Actor) -> dict[str, Field]:
@@ -76,6 +81,8 @@ def read(specification: Specification, attempt: Attempt, actor: Actor) -> Query:
                     query.counted = text == "true"
                 case "cursor":
                     pass
+                case "fields" | "expand":
+                    query.wanted = _selecting(specification, model, actor, name, text, query.wanted)
                 case "sort":
                     query.order = [(part.removeprefix("-"), part.startswith("-")) for part in text.split(",")]
                     if any(key not in sorts for key, _ in query.order):
@@ -91,6 +98,54 @@ def read(specification: Specification, attempt: Attempt, actor: Actor) -> Query:
         raise Invalid(errors=tuple(errors))
     query.order.append(("id", query.order[-1][1] if query.order else True))
     return query
+
+
+def selection(specification: Specification, attempt: Attempt, actor: Actor) -> Selection:
+    """Read the query of one record; `Invalid` like that of a list."""
+    model, found, errors = specification.resources[attempt.resource], WHOLE, []
+    for name, text in attempt.query:
+        try:
+            if name not in SELECTING:
+                raise ValueRefused("unknown", "")
+            found = _selecting(specification, model, actor, name, text, found)
+        except ValueRefused as refusal:
+            errors.append(FieldError(name, refusal.code, ""))
+    if errors:
+        raise Invalid(errors=tuple(errors))
+    return found
+
+
+def _selecting(
+    specification: Specification, model: Resource, actor: Actor, name: str, text: str, found: Selection
+) -> Selection:
+    parts = text.split(",")
+    if name == "fields":
+        if any(part not in queryable(specification, model, actor) for part in parts):
+            raise ValueRefused("unknown", "")
+        return replace(found, fields=tuple(parts))
+    if model.parent is None and not any(model.references()):
+        raise ValueRefused("unknown", "")
+    if len(parts) > MOST_EXPANSIONS:
+        raise ValueRefused("too_many", "")
+    return replace(found, ways=tuple(_way(specification, model, actor, part.split(".")) for part in parts))
+
+
+def _way(specification: Specification, model: Resource, actor: Actor, parts: list[str]) -> Path:
+    """From the record through parents and references; at its end stands no account."""
+    way: tuple[Hop, ...] = ()
+    for part in parts:
+        column = queryable(specification, model, actor).get(part)
+        if column is not None and part == parts[-1] and _of_account(specification, model, part):
+            raise ValueRefused("not_a_record", "")
+        if column is None or column.kind is not Kind.REFERENCE or part == "id" or len(way) == DEEPEST:
+            raise ValueRefused("unknown", "")
+        target = specification.target(model.name, part)
+        way, model = (*way, Hop(part, target)), specification.resources[target]
+    return way
+
+
+def _of_account(specification: Specification, model: Resource, name: str) -> bool:
+    return name == "owner" or (name in model.fields and specification.names_account(model.name, name))
 
 
 def _values(kind: Field, operator: Operator, text: str) -> list[Any]:

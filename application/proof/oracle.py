@@ -25,6 +25,7 @@ from domain.errors import (
     PreconditionRequired,
     Refusal,
 )
+from domain.expansion import shown
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result, sharing_cap
 from domain.membership import Membership, longest, within
 from domain.ownership import ANONYMOUS, Actor, Facts, may, view
@@ -141,7 +142,8 @@ class Oracle:
     def get(self, attempt: Attempt, actor: Actor) -> Expected:
         """One record."""
         self._admit(actor, attempt.resource, "open")
-        return Expected(200, body=view(actor, self._opened(attempt, actor)))
+        wanted = lists.selection(self.specification, attempt, actor)
+        return Expected(200, body=shown(actor, self._opened(attempt, actor), wanted))
 
     def page(self, attempt: Attempt, actor: Actor) -> Expected:
         """A page of what the caller can read, filtered and sorted by what it sees."""
@@ -151,7 +153,8 @@ class Oracle:
             raise Malformed(code="bad_cursor")
         rows = lists.rows(self.snapshot, attempt.resource, query, actor)
         end = attempt.skipped + query.limit
-        body = {"items": [view(actor, at) for at in rows[attempt.skipped : end]], "next_cursor": len(rows) > end}
+        items = [shown(actor, at, query.wanted) for at in rows[attempt.skipped : end]]
+        body = {"items": items, "next_cursor": len(rows) > end}
         return Expected(200, body=body | {"total": len(rows)} if query.counted else body)
 
     def not_offered(self, attempt: Attempt, actor: Actor) -> Expected:

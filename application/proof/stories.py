@@ -336,7 +336,7 @@ def did(snapshot: Snapshot, attempt: Attempt) -> str:
             cursor = ", with the cursor of somebody else" if attempt.stolen else ""
             return f"{who} lists {many}" + (f" with {asked}" if asked else "") + cursor
         case Verb.GET:
-            return f"{who} asks for {what}"
+            return f"{who} asks for {what}" + (f" with {asked}" if asked else "")
         case Verb.HEAD:
             return f"{who} asks for the head of {what}"
         case Verb.CREATE:

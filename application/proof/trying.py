@@ -10,6 +10,7 @@ from application.proof.attempts import POSTING, Attempt, Verb
 from application.proof.oracle import NEW, Oracle
 from application.proof.worlds import DAY, Draw
 from domain.deletion import obstacles
+from domain.expansion import expandable
 from domain.filtering import Operator, operators
 from domain.judging import sharing_cap
 from domain.ownership import Actor, Facts, decide, may
@@ -20,6 +21,7 @@ from domain.values import instant_text, to_json
 
 NEVER = "00000000-0000-7000-8000-000000000000"
 """an id that no record and no account has"""
+_WRONG = (("fields", "nothing"), ("expand", "owner"), ("expand", "nothing"))
 OTHER = "00000000-0000-7000-8000-000000000001"
 KEYED = 0.2
 """how often what can have an `Idempotency-Key` has one"""
@@ -56,7 +58,10 @@ class Tries:
         for who in self.everybody:
             for resource in self._specification.resources.values():
                 for record in list(self._snapshot.records[resource.name]):
-                    yield Attempt(who, Verb.GET, resource.name, record)
+                    read = Attempt(who, Verb.GET, resource.name, record)
+                    yield read
+                    if self._random.random() < 0.2:
+                        yield replace(read, query=self._selected(resource))
                     if self._random.random() < 0.25:
                         yield Attempt(who, Verb.HEAD, resource.name, record)
                     if self._random.random() < 0.05:
@@ -84,9 +89,29 @@ class Tries:
                 for name in self._parameters(resource):
                     yield from (replace(listed, query=query) for query in self._queries(resource, name))
                 yield from (replace(listed, query=query) for query in combined[resource.name])
-                for wrong in (("nothing", "1"), ("limit", "0"), ("limit", "201"), ("sort", "nothing"), ("sort", "id")):
+                yield replace(listed, query=(*self._selected(resource, "id"), ("limit", "2")))
+                for wrong in (
+                    ("nothing", "1"),
+                    ("limit", "0"),
+                    ("limit", "201"),
+                    ("sort", "nothing"),
+                    ("sort", "id"),
+                    *_WRONG,
+                ):
                     if self._random.random() < 0.1:
                         yield replace(listed, query=(wrong,))
+
+    def _selected(self, resource: Resource, *always: str) -> tuple[tuple[str, str], ...]:
+        """What is asked for of a record, and what beside it: of few combinations, for each is a statement to build."""
+        ways, found = list(expandable(self._specification, resource.name)), []
+        if ways and self._random.random() < 0.9:
+            found.append(
+                ("expand", ",".join(self._random.sample(ways, min(len(ways), self._random.choice((1, 1, 3))))))
+            )
+        if not found or self._random.random() < 0.3:
+            names = resource.members[self._random.choice((0, 2)) :]
+            found.append(("fields", ",".join((*always, *(name for name in names if name not in always)))))
+        return tuple(found)
 
     def _parameters(self, resource: Resource) -> list[str]:
         """What somebody with an account can filter or sort by; nobody is asked the same, and may be refused."""
@@ -222,7 +247,7 @@ class Tries:
                     yield Attempt(m.account, Verb.REMOVE_MEMBER, other, m.record, m.account)
 
     def _member_changes(self, who: str, facts: Facts) -> Iterator[Attempt]:
-        """Another role, or another end, for somebody who is a member."""
+        """Another role, or another end, for somebody who is a member; then the end at once."""
         resource, ladder = facts.resource, facts.resource.ladder
         found = [m for (record, _), m in self._snapshot.memberships.items() if record == facts.record.id]
         live = [membership for membership in found if membership.live(self._snapshot.now)]
@@ -230,6 +255,7 @@ class Tries:
             member = self._random.choice(live)
             body = self._ending({"role": self._random.choice((member.role, *ladder.roles))})
             yield Attempt(who, Verb.CHANGE_MEMBER, resource.name, facts.record.id, member.account, body=body)
+            yield Attempt(who, Verb.REMOVE_MEMBER, resource.name, facts.record.id, member.account)
 
     def _moves(self, attempt: Attempt, parent: str) -> Iterator[Attempt]:
         """To one other place where that is allowed, and to one by chance."""

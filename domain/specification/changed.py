@@ -1,14 +1,15 @@
 """The questions that a change raises: what happens to the records that are stored."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import Any
 
+from domain.errors import Problem
 from domain.specification import writing
 from domain.specification.asking import Question, Suggestion, ask, field_line
 from domain.specification.model import Field, Kind, Ladder, Place, Resource, Specification
-from domain.specification.text import listed, tick
+from domain.specification.text import listed, meant, tick
 from domain.values import ValueRefused, accept
 
 SIMILAR = 0.6
@@ -32,6 +33,27 @@ def asked_of_change(before: Specification, after: Specification) -> Iterator[Que
             yield from _roles(after, f"{resource.name}.roles", former.ladder, resource.ladder, resource.place)
             yield from _fields(before, after, former, resource, names)
     yield from _roles(after, "staff", before.staff, after.staff, Place(1, 1))
+
+
+def misnamed(before: Specification, after: Specification) -> Iterator[Problem]:
+    """Each `renamed_from` of something new that names nothing: its values would be lost for a slip of the pen."""
+    for resource in after.resources.values():
+        former = before.resources.get(_former(resource, before.resources))
+        if former is None:
+            yield from _misnamed(resource, "no resource {}", before.resources.keys() - after.resources.keys())
+        else:
+            gone = former.fields.keys() - resource.fields.keys()
+            for field in resource.fields.values():
+                if _former(field, former.fields) not in former.fields:
+                    yield from _misnamed(field, f"no field {{}} in {tick(former.name)}", gone)
+
+
+def _misnamed(found: Resource | Field, lacking: str, gone: Iterable[str]) -> Iterator[Problem]:
+    if found.renamed_from is not None:
+        name = tick(found.renamed_from)
+        fix = meant(found.renamed_from, sorted(gone), "If it is nothing that was there, remove this `renamed_from`.")
+        message = f"{tick(found.name)} is renamed from {name}, but what is approved has {lacking.format(name)}. {fix}"
+        yield Problem(found.place.line, found.place.column, message)
 
 
 def _former(found: Resource | Field, known: Container[str]) -> str:

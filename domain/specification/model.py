@@ -13,7 +13,7 @@ from typing import Any
 ACTIONS = ("create", "open", "read", "update", "delete", "share", "members", "move", "transfer")
 ENGINE_FIELDS = ("id", "owner", "created_at", "updated_at")
 LIST_PARAMETERS = ("q", "sort", "limit", "cursor", "fields", "expand", "count")
-RESERVED = frozenset({"anyone", "engine", "staff", "account", *ENGINE_FIELDS, *LIST_PARAMETERS})
+RESERVED = frozenset({"anyone", "engine", "staff", "account", "expanded", *ENGINE_FIELDS, *LIST_PARAMETERS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +309,12 @@ class Resource:
     keep: bool = False
     require_if_match: bool = False
     renamed_from: str | None = None
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The names that an answer can have of a record, in its order."""
+        above = () if self.parent is None else (self.parent,)
+        return ("id", "owner", *above, *self.fields, "created_at", "updated_at")
 
     def rule(self, action: str) -> Rule:
         """The grants of an action; `read` implies `open`."""

@@ -5,12 +5,13 @@ away, or by an entry under `answers:` with its code and place. An answer to a *c
 change that it was approved with, and for no later one.
 """
 
+from dataclasses import replace
 from difflib import get_close_matches
 
 from domain.errors import Problem
 from domain.specification.asking import CODES, OF_CHANGES, Question
 from domain.specification.catalogue import asked_of
-from domain.specification.changed import asked_of_change
+from domain.specification.changed import asked_of_change, misnamed
 from domain.specification.examples import failures
 from domain.specification.model import Answer, Specification
 from domain.specification.text import tick
@@ -31,7 +32,7 @@ def open_questions(spec: Specification, before: Specification | None = None) -> 
 
 
 def untrue(spec: Specification, before: Specification | None = None) -> tuple[Problem, ...]:
-    """What the file says of itself and is not so: examples that fail, and answers that answer nothing."""
+    """What the file says and is not so: examples that fail, answers that answer nothing, `renamed_from` of nothing."""
     return review(spec, before)[1]
 
 
@@ -41,9 +42,19 @@ def review(
     """The open questions, and what is untrue."""
     asked = questions(spec, before)
     answered = {(answer.question, answer.on) for answer in _counting(spec, before)}
-    found = (*failures(spec), *_unused_answers(spec, before, asked))
-    still_open = tuple(q for q in asked if (q.code, q.on) not in answered)
-    return still_open, tuple(sorted(found, key=lambda problem: (problem.line, problem.column)))
+    misnamed_now = () if before is None else misnamed(before, spec)
+    found = (*failures(spec), *_unused_answers(spec, before, asked), *misnamed_now)
+    spent = {(a.question, a.on): a for a in spec.answers if a not in _counting(spec, before)}
+    still_open = (_again(q, spent.get((q.code, q.on))) for q in asked if (q.code, q.on) not in answered)
+    return tuple(still_open), tuple(sorted(found, key=lambda problem: (problem.line, problem.column)))
+
+
+def _again(question: Question, spent: Answer | None) -> Question:
+    """The question, with a word on an answer that stands there and was given to an earlier change."""
+    if spent is None:
+        return question
+    said = f"The answer on line {spent.place.line} was for an earlier change: for this one, give another reason there."
+    return replace(question, asks=f"{question.asks} {said}")
 
 
 def unused_answers(spec: Specification, before: Specification | None = None) -> tuple[Problem, ...]:

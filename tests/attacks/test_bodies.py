@@ -76,6 +76,21 @@ async def test_what_follows_an_answer_is_thrown_away_up_to_a_bound(wire: Wire, m
     assert await wire.flood(start + length % over, bytes(65536), over) < over
 
 
+@pytest.mark.parametrize("last", [b"", CLOSE])
+async def test_a_caller_who_sends_too_much_hears_why(wire: Wire, last: bytes) -> None:
+    """Also where the connection ends with the answer: what is still on its way must not take that away."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", wire.port)
+    writer.write(b"POST /auth/login HTTP/1.1\r\n" + HOST + JSON + last + b"Transfer-Encoding: chunked\r\n\r\n")
+    for _ in range(3 * LARGEST_BODY // 65536):
+        writer.write(b"10000\r\n" + bytes(65536) + b"\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.001)
+    writer.write(b"0\r\n\r\n")
+    await writer.drain()
+    assert (await reader.readuntil(b"\r\n")).split()[1] == b"413"
+    writer.close()
+
+
 async def test_a_body_where_none_is_read_changes_nothing(wire: Wire, mary: Actor) -> None:
     box = await wire.api.make(mary, "boxes", name="Lid")
     for method, path, status in (

@@ -246,6 +246,21 @@ async def test_a_deleted_account_stops_at_once_whatever_it_is_doing(people: Peop
     assert notes.json()["items"] == []
 
 
+async def test_an_account_that_is_deleted_while_it_signs_in_and_out_breaks_nothing(people: People) -> None:
+    mary = await people()
+    others = [await mary.sign_in() for _ in range(4)]
+    doing = [
+        mary.post("/auth/login", None, email=mary.email, password=said)
+        for said in 4 * (PASSWORD, "wrong horse battery")
+    ]
+    doing += [mary.post("/auth/logout", made["access_token"]) for made in others]
+    *done, deleted = await asyncio.gather(*doing, mary.ask("DELETE", "/auth/me", json={"password": PASSWORD}))
+    assert deleted.status_code == 204
+    assert {answer.status_code for answer in done} <= {200, 204, 401}
+    sessions = [mary.made, *others, *(answer.json() for answer in done if answer.status_code == 200)]
+    assert not any([await mary.alive(made) for made in sessions])
+
+
 async def _key(person: Person, *actions: str) -> str:
     ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
     wish = {"name": "backup", "actions": list(actions or ("read",)), "resources": ["note"], "expires_at": ends}
@@ -259,7 +274,9 @@ async def test_a_revoked_key_stops_at_once(people: People) -> None:
     key = await _key(mary)
     assert await at_once(lambda: mary.ask("GET", "/v1/notes", key)) == [200] * AT_ONCE
     (listed,) = (await mary.ask("GET", "/auth/keys")).json()["items"]
-    assert (await mary.ask("DELETE", f"/auth/keys/{listed['id']}")).status_code == 204
+    using = [mary.ask("GET", "/v1/notes", key) for _ in range(AT_ONCE)]
+    revoked, *_ = await asyncio.gather(mary.ask("DELETE", f"/auth/keys/{listed['id']}"), *using)
+    assert revoked.status_code == 204
     assert await at_once(lambda: mary.ask("GET", "/v1/notes", key)) == [401] * AT_ONCE
 
 

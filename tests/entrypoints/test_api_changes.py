@@ -41,10 +41,12 @@ EDITS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
     "a field that may be left out": (
         "notes", [("      body: text\n", "      body: text\n      stars: {type: integer, optional: yes}\n")],
         [
+            "  GET /v1/notes: each part of parameter `fields` can be `stars` now.",
             "  GET /v1/notes: parameter `sort` can be `stars` now.",
             *(f"  GET /v1/notes: parameter `stars{op}` is new." for op in (
                 "_gt", "_gte", "_lt", "_lte", "_ne", "_set", ""
             )),
+            "  GET /v1/notes/{id}: each part of parameter `fields` can be `stars` now.",
             "  Note: field `stars` is new.",
             "  NoteCreate: field `stars` is new.",
             "  NoteUpdate: field `stars` is new.",
@@ -53,10 +55,12 @@ EDITS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
     "a field that must be sent": (
         "notes", [("      body: text\n", "      body: text\n      stars: integer\n")],
         [
+            "  GET /v1/notes: each part of parameter `fields` can be `stars` now.",
             "  GET /v1/notes: parameter `sort` can be `stars` now.",
             *(f"  GET /v1/notes: parameter `stars{op}` is new." for op in (
                 "_gt", "_gte", "_lt", "_lte", "_ne", "_set", ""
             )),
+            "  GET /v1/notes/{id}: each part of parameter `fields` can be `stars` now.",
             "  Note: field `stars` is new.",
             "! NoteCreate: field `stars` is new and must be sent.",
             "  NoteUpdate: field `stars` is new.",
@@ -68,10 +72,12 @@ EDITS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
             "! Comment: field `body` is gone.",
             "! CommentCreate: field `body` is gone.",
             "! CommentUpdate: field `body` is gone.",
+            "! GET /v1/comments: each part of parameter `fields` is never `body` any more.",
             *(f"! GET /v1/comments: parameter `body{op}` is gone." for op in (
                 "_contains", "_gt", "_gte", "_lt", "_lte", "_ne", "_set", "_starts", ""
             )),
             "! GET /v1/comments: parameter `sort` is never `body` any more.",
+            "! GET /v1/comments/{id}: each part of parameter `fields` is never `body` any more.",
         ],
     ),
     "a value more": (

@@ -206,6 +206,7 @@ def test_nothing_with_an_open_question_or_a_false_example_is_approved(filled: Pa
     write(filled, (LAST, LAST + "examples: [ann owns shelf 1; bob can read shelf 1]\n"))
     said = freehold("approve", filled, code=1)
     assert "bob" in said
+    assert "bob" in freehold("plan", filled, code=1)
     assert (filled / "freehold.lock").read_bytes() == lock
     assert "is not what" in freehold("serve", filled, code=1)
 

@@ -50,7 +50,7 @@ class Chain:
         container = Container(folder=folder)
         container.database.override(providers.Object(database))
         # to describe the API sixty times would take longer than all the rest
-        container.project.override(providers.Object(FolderOfProject(folder, lambda _: "")))
+        container.project.override(providers.Object(FolderOfProject(folder, lambda _: {})))
         self.use = container.specifications()
 
     def begin(self) -> None:

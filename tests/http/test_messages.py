@@ -49,7 +49,7 @@ async def test_a_path_that_leads_nowhere_is_a_problem(api: Api, mary: Actor, pat
         ("boxes", "GET, HEAD, POST"),
         (f"boxes/{NEVER}", "DELETE, GET, HEAD, PATCH"),
         ("/auth/login", "POST"),
-        ("/auth/me", "DELETE, GET"),
+        ("/auth/me", "DELETE, GET, PATCH"),
         ("/", "GET, HEAD"),
         ("/openapi.json", "GET"),
     ],

@@ -19,6 +19,7 @@ from adapters.http.messages import Answer, encode, etag
 from adapters.http.records import Handler, RecordHandlers, record_id
 from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.connection import Prepared, param
+from adapters.persistence.sql.dialects import DOCUMENT, one_of_list
 from adapters.persistence.sql.lists import ListCompiler
 from adapters.persistence.sql.records import SqlRecords
 from adapters.persistence.sql.rules import At, RuleCompiler
@@ -161,9 +162,10 @@ def etag_is_of_the_row(patch: pytest.MonkeyPatch) -> None:
         async def handler(self: Any, actor: Actor, scope: Scope, receive: Receive) -> Answer:
             answer: Answer = await real(self, actor, scope, receive)
             shown = {} if answer.body is None else json.loads(answer.body)
-            stored = await row_of(self._records._store.records, self._name, shown.get("id", ""))
+            shown_id = shown.get("id") or scope["path_params"].get("id", "")
+            stored = await row_of(self._records._store.records, self._name, shown_id)
             kept = tuple(each for each in answer.headers if each[0] != b"etag")
-            return replace(answer, headers=(*kept, (b"etag", etag(encode(stored)))))
+            return replace(answer, headers=(*kept, (b"etag", etag(encode((stored, scope["query_string"]))))))
 
         return handler
 
@@ -228,14 +230,27 @@ def references_are_shown_to_all(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(RuleCompiler, "guard", guard)
 
 
+def what_is_expanded_is_not_asked(patch: pytest.MonkeyPatch) -> None:
+    """Who sees an id is shown the record that it leads to, also one that would have to be asked for by its id."""
+
+    def readable(self: Statements, resource: str, caller: Any) -> Any:
+        table = self.tables.of[resource].alias()
+        columns = ViewColumns(self._compilers[caller.asker], self.specification.resources[resource], table)
+        named = one_of_list(table.c.id, param("ids", DOCUMENT))
+        return self._prepare(select(*columns.columns).where(named, self._alive(caller))), columns
+
+    patch.setattr(Statements, "_readable", readable)
+
+
 def cache_forgets_who_asked(patch: pytest.MonkeyPatch) -> None:
     """Answers are kept by their path."""
-    kept: dict[tuple[str, str], View] = {}
+    kept: dict[tuple[Any, ...], View] = {}
 
-    async def get(self: RecordUseCases, actor: Actor, resource: str, record_id: str) -> View:
-        if (resource, record_id) not in kept:
-            kept[resource, record_id] = await real(self, actor, resource, record_id)
-        return kept[resource, record_id]
+    async def get(self: RecordUseCases, actor: Actor, resource: str, record_id: str, *wanted: Any) -> View:
+        path = resource, record_id, *wanted
+        if path not in kept:
+            kept[path] = await real(self, actor, *path)
+        return kept[path]
 
     real = RecordUseCases.get
     patch.setattr(RecordUseCases, "get", get)

@@ -17,9 +17,9 @@ from tests.leaks.reading import row_of
 def _get(patch: pytest.MonkeyPatch, of_hidden: Any) -> None:
     """`get`, where a record that is there but hidden is dealt with otherwise."""
 
-    async def get(self: Any, actor: Actor, resource: str, record_id: str) -> View:
+    async def get(self: Any, actor: Actor, resource: str, record_id: str, *wanted: Any) -> View:
         try:
-            return await real(self, actor, resource, record_id)
+            return await real(self, actor, resource, record_id, *wanted)
         except NotFound:
             stored = await row_of(self._store.records, resource, record_id)
             if stored is not None:
@@ -60,11 +60,11 @@ def not_found_says_whose(patch: pytest.MonkeyPatch) -> None:
 def hidden_takes_longer(patch: pytest.MonkeyPatch) -> None:
     """First whether there is such a record, then whether one may see it: one more look for hidden ones."""
 
-    async def get(self: Any, actor: Actor, resource: str, record_id: str) -> View:
+    async def get(self: Any, actor: Actor, resource: str, record_id: str, *wanted: Any) -> View:
         self.admit(actor, resource, "open")
         if await row_of(self._store.records, resource, record_id) is None:
             raise NotFound
-        return await real(self, actor, resource, record_id)
+        return await real(self, actor, resource, record_id, *wanted)
 
     real = RecordUseCases.get
     patch.setattr(RecordUseCases, "get", get)

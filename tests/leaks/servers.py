@@ -3,7 +3,7 @@
 from application.proof.report import Kind
 from tests.leaks import reading, refusing, writing
 from tests.leaks.leak import Broken, Leak
-from tests.leaks.specifications import CARDS, LETTERS, LIBRARY, NAMES, PAPERS
+from tests.leaks.specifications import BINDERS, CARDS, LETTERS, LIBRARY, NAMES, PAPERS
 
 SERVERS = (
     # --- 1: a rule is forgotten ---
@@ -37,7 +37,7 @@ SERVERS = (
     ),
     Broken(
         Leak.A_RULE_IS_FORGOTTEN, writing.removed_members_stay, "notes", Kind.LEAK,
-        r"\w+'s notebook “.*” and (sees \w+|is answered with 200)",
+        r"\w+'s notebook “.*” and (sees \w+|is answered with 200|learns from a 403 that it is there)",
     ),
     # --- 2: asked by what is hidden ---
     Broken(
@@ -80,6 +80,10 @@ SERVERS = (
     Broken(
         Leak.A_SECOND_PATH, reading.references_are_shown_to_all, "conduit", Kind.LEAK,
         r"asks for \w+'s favorite \d+ and sees (`article`: )?\w+'s article “",
+    ),
+    Broken(
+        Leak.A_SECOND_PATH, reading.what_is_expanded_is_not_asked, BINDERS, Kind.LEAK,
+        r"sheets? .*with .*expand=binder.* and sees `binder`: {",
     ),
     Broken(
         Leak.A_SECOND_PATH, reading.cache_forgets_who_asked, PAPERS, Kind.LEAK,

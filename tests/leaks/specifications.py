@@ -20,6 +20,20 @@ resources:
 """
 """an editor works on drafts; the owner makes them final, and has remarks for no other eyes"""
 
+BINDERS = """
+app: binders
+resources:
+  binder:
+    owner: account
+    fields: {title: text}
+    can: {create: signed in, open: signed in, read: owner}
+  sheet:
+    owner: binder
+    fields: {title: text}
+    can: {create: owner, read: signed in}
+"""
+"""a binder is opened by its id, which each of its sheets shows to all"""
+
 LETTERS = """
 app: letters
 resources:

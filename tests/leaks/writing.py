@@ -16,7 +16,7 @@ from adapters.persistence.sql.sqlite import DIALECT
 from adapters.persistence.sql.statements import ID, Statements
 from application import records as use_cases
 from application import sharing
-from application.ports import View
+from application.ports import View, Work
 from application.records import RecordUseCases
 from domain.errors import Conflict, FieldError, Invalid
 from domain.ownership import Actor, Facts
@@ -143,9 +143,11 @@ def _body_has(patch: pytest.MonkeyPatch, *names: str) -> None:
 def owner_comes_from_the_body(patch: pytest.MonkeyPatch) -> None:
     """`owner` is a field as any other: who names one creates on their behalf."""
 
-    async def create(self: RecordUseCases, actor: Actor, resource: str, body: Mapping[str, Any]) -> View:
+    async def create(
+        self: RecordUseCases, actor: Actor, resource: str, body: Mapping[str, Any], within: Work | None = None
+    ) -> View:
         owner, given = body.get("owner", actor.account), {k: v for k, v in body.items() if k != "owner"}
-        return await real(self, replace(actor, account=owner, session=None), resource, given)
+        return await real(self, replace(actor, account=owner, session=None), resource, given, within)
 
     _body_has(patch, "owner")
     real = RecordUseCases.create
@@ -155,12 +157,14 @@ def owner_comes_from_the_body(patch: pytest.MonkeyPatch) -> None:
 def id_comes_from_the_body(patch: pytest.MonkeyPatch) -> None:
     """Clients that work offline may choose the id."""
 
-    async def create(self: RecordUseCases, actor: Actor, resource: str, body: Mapping[str, Any]) -> View:
+    async def create(
+        self: RecordUseCases, actor: Actor, resource: str, body: Mapping[str, Any], within: Work | None = None
+    ) -> View:
         given = {k: v for k, v in body.items() if k != "id"}
         ids, chosen = self._ids, accept_id(body["id"]) if "id" in body else self._ids.new()
         self._ids = type("Chosen", (), {"new": lambda _: chosen})()
         try:
-            return await real(self, actor, resource, given)
+            return await real(self, actor, resource, given, within)
         finally:
             self._ids = ids
 

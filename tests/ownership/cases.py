@@ -346,6 +346,7 @@ class _Cases:
         named: list[tuple[str, Callable[[Reading], Answers]]] = [
             ("view", self.view),
             ("load", self.load),
+            ("readable", self.readable),
             ("list", self.list),
             ("decide", self.decide),
             ("rules", self.rules),
@@ -409,6 +410,13 @@ class _Cases:
         for record in reading.world.of(self.name):
             label = ("no session", record.id)
             yield label, answer(reading.records().load(reading.world.stale, self.name, record.id, NOW))
+
+    def readable(self, reading: Reading) -> Answers:
+        """Some records at once, without the first of them, and with an id that is nobody's."""
+        records, ids = reading.records(), [record.id for record in reading.world.of(self.name)[1:]]
+        for number, actor in enumerate([*reading.world.everybody, reading.world.stale]):
+            found = answer(records.readable(actor, self.name, [*ids, NEW], NOW))
+            yield (number,), found if isinstance(found, str) else _json(dict(sorted(found.items())))
 
     def members(self, reading: Reading) -> Answers:
         """The member list, and each single membership."""
@@ -720,8 +728,12 @@ class Trial:
 
     def difference(self, case: Case, statements: Statements) -> str | None:
         """The first answer of these statements that is not the domain's."""
-        found = case.difference(self.expected(case), Sql(self.world, statements, self._connection))
+        found = case.difference(self.expected(case), self.reading(statements))
         return found and f"{self.name}: {found}"
+
+    def reading(self, statements: Statements) -> Sql:
+        """The world in the file, under these statements."""
+        return Sql(self.world, statements, self._connection)
 
     def close(self) -> None:
         """Close the file."""

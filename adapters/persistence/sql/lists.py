@@ -80,6 +80,8 @@ class ListShape:
     """for each key of the order, whether the last seen value was not empty; None on the first page"""
     limit: int | None = None
     """written into the statement, where that makes a better plan; else it is a value"""
+    members: tuple[str, ...] | None = None
+    """of the records, those that are fetched, in their order; None for all"""
 
 
 class ListCompiler:

@@ -81,6 +81,7 @@ class PostgresStatements(Statements):
         for name, resource in self.specification.resources.items():
             for caller in CALLERS:
                 self.view(name, caller)
+                self.readable(name, caller)
                 self.decisions(name, caller)
                 self.page(_newest(name), caller)
                 self.insert(name, caller)

@@ -1,7 +1,6 @@
 """The `Records` port over a connection: every statement carries the ownership rule for the acting caller."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -81,7 +80,8 @@ class SqlRecords:
         """See the port."""
         after = None if query.after is None else tuple(value is not None for value in query.after)
         filters = tuple((asked.field, asked.operator, asked.many) for asked in query.filters)
-        shape = ListShape(query.resource, filters, query.order, after, self._statements.limit(query.limit + 1))
+        limit, members = self._statements.limit(query.limit + 1), self._members(query)
+        shape = ListShape(query.resource, filters, query.order, after, limit, members)
         prepared, columns = self._statements.page(shape, caller_of(actor))
         values = principal(actor, now)
         values["limit"] = query.limit + 1
@@ -99,12 +99,32 @@ class SqlRecords:
             await self.check_session(actor, values)
         total = None
         if query.counted:
-            counting = self._statements.count(replace(shape, order=(), after=None, limit=None), caller_of(actor))
+            counting = self._statements.count(ListShape(query.resource, filters, (), None), caller_of(actor))
             ((total,),) = await self._connection.rows(counting, values)
         if len(rows) <= query.limit:
             return Page([columns.view(row) for row in rows], None, total)
         del rows[query.limit :]
         return Page([columns.view(row) for row in rows], tuple(rows[-1][-len(query.order) :]), total)
+
+    def _members(self, query: Query) -> tuple[str, ...] | None:
+        """What is fetched of each record, in one order whatever was asked for first: each is a statement to build."""
+        if query.needed is None:
+            return None
+        members = self._statements.specification.resources[query.resource].members
+        needed = tuple(name for name in members if name in query.needed)
+        return None if needed == members else needed
+
+    async def readable(
+        self, actor: Actor, resource: str, record_ids: Collection[str], now: datetime
+    ) -> Mapping[str, View]:
+        """See the port."""
+        prepared, columns = self._statements.readable(resource, caller_of(actor))
+        values = principal(actor, now)
+        values["ids"] = msgspec.json.encode(sorted(record_ids)).decode()
+        rows = await self._connection.rows(prepared, values)
+        if not rows:
+            await self.check_session(actor, values)
+        return {row[0]: columns.view(row) for row in rows}
 
     async def opens(self, account: str, resource: str, record_id: str, now: datetime) -> bool:
         """See the port."""

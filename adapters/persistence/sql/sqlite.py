@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from decimal import Decimal
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
@@ -53,7 +54,9 @@ TICK = 50_000
 BUSY_SECONDS = 5.0
 """how long a writer waits for another process before the request is refused"""
 READERS = 2
-"""threads for reads over the budget"""
+"""threads for reads over the budget, and for those of one instant"""
+INSTANTS = 4
+"""that are read side by side: each has a connection, whose cache takes memory"""
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -89,6 +92,8 @@ class Reader:
         self._ticks = 0
         self._threads = ThreadPoolExecutor(READERS, "freehold-reader")
         self._idle: list[sqlite3.Connection] = []
+        self._instants = asyncio.Semaphore(INSTANTS)
+        self._told: Callable[[str], None] | None = None
 
     async def rows(self, prepared: Prepared, values: Mapping[str, Any]) -> list[Row]:
         """See `Connection`."""
@@ -112,12 +117,25 @@ class Reader:
         """Never: the connection is read-only."""
         raise AssertionError("a reader does not write")
 
-    def still(self) -> "Still":
-        """A connection that reads one instant."""
-        return Still(self._path, self._threads)
+    @asynccontextmanager
+    async def still(self) -> AsyncIterator["Still"]:
+        """A connection that reads one instant; others wait where too many do."""
+        async with self._instants:
+            still = Still(self._connection(), self._threads, self._told)
+            try:
+                yield still
+            finally:
+                self._threads.submit(lambda: self._idle.append(still.end()))
+
+    def _connection(self) -> sqlite3.Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return connect(self._path, read_only=True)
 
     def watch(self, told: Callable[[str], None] | None) -> None:
         """See `SqliteStore.watch`."""
+        self._told = told
         self._here.set_trace_callback(told)
 
     def _over_budget(self) -> bool:
@@ -126,10 +144,7 @@ class Reader:
         return self._ticks > READ_BUDGET // TICK
 
     def _heavy(self, sql: str, bound: dict[str, Any]) -> list[Row]:
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = connect(self._path, read_only=True)
+        connection = self._connection()
         try:
             return connection.execute(sql, bound).fetchall()
         except sqlite3.OperationalError as error:
@@ -147,18 +162,24 @@ class Reader:
 class Still:
     """The `Connection` of somebody who reads one instant: on a thread, for it may be much."""
 
-    def __init__(self, path: Path, threads: ThreadPoolExecutor) -> None:
-        """What others commit after the first read is not seen."""
-        self._connection = connect(path, read_only=True)
-        self._connection.execute("BEGIN")
+    def __init__(
+        self, connection: sqlite3.Connection, threads: ThreadPoolExecutor, told: Callable[[str], None] | None
+    ) -> None:
+        """Begin: what others commit after the first read is not seen."""
+        self._connection = connection
         self._threads = threads
+        self._reading = Lock()
+        self._over = False
+        connection.execute("BEGIN")
+        connection.set_trace_callback(told)
 
     async def rows(self, prepared: Prepared, values: Mapping[str, Any]) -> list[Row]:
         """See `Connection`."""
         bound = prepared.bind(values)
 
         def read() -> list[Row]:
-            return self._connection.execute(prepared.sql, bound).fetchall()
+            with self._reading:
+                return [] if self._over else self._connection.execute(prepared.sql, bound).fetchall()
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, read)
@@ -169,9 +190,13 @@ class Still:
         """Never: the connection is read-only."""
         raise AssertionError("what is read does not change")
 
-    def close(self) -> None:
-        """Let go of the file, after what is read at this moment."""
-        self._threads.submit(self._connection.close)
+    def end(self) -> sqlite3.Connection:
+        """The connection, out of its transaction; behind a read that nobody waits for any more."""
+        with self._reading:
+            self._over = True
+            self._connection.set_trace_callback(None)
+            self._connection.rollback()
+        return self._connection
 
 
 class Writer:
@@ -427,11 +452,8 @@ class SqliteStore:
     @asynccontextmanager
     async def instant(self) -> AsyncIterator[SqliteWork]:
         """See the port."""
-        still = self._reader.still()
-        try:
+        async with self._reader.still() as still:
             yield SqliteWork(self, still)
-        finally:
-            still.close()
 
     async def hold(self, snapshot: Snapshot, sessions: Iterable[Session]) -> None:
         """Hold exactly this world, and nothing of before but the signing keys. For the proof, never for serving."""
@@ -440,7 +462,7 @@ class SqliteStore:
             await turn.keep()
 
     def watch(self, told: Callable[[str], None] | None) -> None:
-        """Tell each statement to somebody before it runs in the event loop's thread; nobody for None."""
+        """Tell each statement to somebody before it runs, unless it is one that runs again; nobody for None."""
         self._reader.watch(told)
         self._writer.watch(told)
 

@@ -27,7 +27,7 @@ from sqlalchemy.engine import Dialect
 from adapters.persistence.sql.builtin import InvitationRow, MembershipRow, OfferRow, table_of
 from adapters.persistence.sql.closing import ClosingCompiler
 from adapters.persistence.sql.connection import Prepared, Principal, param
-from adapters.persistence.sql.dialects import INSTANT, TEXT, UUID, Step, closure
+from adapters.persistence.sql.dialects import DOCUMENT, INSTANT, TEXT, UUID, Step, closure, one_of_list
 from adapters.persistence.sql.facts import FactsColumns, Footprint, footprint
 from adapters.persistence.sql.identity import session_alive
 from adapters.persistence.sql.lists import ListCompiler, ListShape
@@ -81,6 +81,7 @@ class Statements:
         }
         # one cache an instance: a specification that is let go takes its statements along
         self.view = cache(self._view)
+        self.readable = cache(self._readable)
         # what a caller can vary is bounded
         self.page = lru_cache(2000)(self._page)
         self.count = lru_cache(2000)(self._count)
@@ -129,10 +130,18 @@ class Statements:
         found = select(*columns.columns).where(table.c.id == ID, compiler.may("open", at), self._alive(caller))
         return self._prepare(found, "id"), columns
 
+    def _readable(self, resource: str, caller: Caller) -> tuple[Prepared, ViewColumns]:
+        """Those of some records that the caller can read, as it sees them."""
+        compiler, table = self._compilers[caller.asker], self.tables.of[resource].alias()
+        columns = ViewColumns(compiler, self.specification.resources[resource], table)
+        named = one_of_list(table.c.id, param("ids", DOCUMENT))
+        found = select(*columns.columns).where(named, compiler.may("read", At(table, resource)), self._alive(caller))
+        return self._prepare(found), columns
+
     def _page(self, shape: ListShape, caller: Caller) -> tuple[Prepared, ViewColumns]:
         """A page of records as the caller sees them; behind each row the values of its sort keys."""
         compiler, table = self._compilers[caller.asker], self.tables.of[shape.resource].alias()
-        columns = ViewColumns(compiler, self.specification.resources[shape.resource], table)
+        columns = ViewColumns(compiler, self.specification.resources[shape.resource], table, shape.members)
         listed = ListCompiler(compiler, shape, self.dialect)
         keys = [key.label(f"key_{i}") for i, key in enumerate(listed.keys(table))]
         found = (

@@ -55,13 +55,14 @@ def to_stored(field: Field, value: Any) -> Any:
 class ViewColumns:
     """The columns of a record as the caller sees it, and how a row becomes its JSON values."""
 
-    def __init__(self, compiler: RuleCompiler, resource: Resource, table: From) -> None:
-        """Compile what hides references, parents and fields."""
+    def __init__(
+        self, compiler: RuleCompiler, resource: Resource, table: From, members: tuple[str, ...] | None = None
+    ) -> None:
+        """Compile what hides references, parents and fields; `members` are those that are wanted, None for all."""
         at = At(table, resource.name)
-        self._names = ["id", "owner", *([resource.parent] if resource.parent is not None else []), *resource.fields]
-        self._names += ["created_at", "updated_at"]
+        self._names = resource.members if members is None else members
         self.columns: list[ColumnElement[Any]] = [compiler.seen(name, at).label(name) for name in self._names]
-        guarded = [name for name, field in resource.fields.items() if field.read is not None]
+        guarded = [f.name for f in resource.fields.values() if f.read is not None and f.name in self._names]
         self._guards = [(len(self._names) + i, name) for i, name in enumerate(guarded)]
         for name in guarded:
             guard = compiler.read_guard(name, resource.name)
@@ -69,7 +70,7 @@ class ViewColumns:
             self.columns.append(guard(at).label(f"may_{name}"))
         kinds = {name: compiler.specification.value_field(resource.name, name).kind for name in resource.fields}
         kinds |= {"created_at": Kind.TIME, "updated_at": Kind.TIME}
-        self._conversions = [(name, TO_JSON[kind]) for name, kind in kinds.items() if kind in TO_JSON]
+        self._conversions = [(name, TO_JSON[kinds[name]]) for name in self._names if kinds.get(name) in TO_JSON]
 
     def view(self, row: Row) -> View:
         """The record as JSON values; unreadable fields are absent."""
@@ -91,8 +92,7 @@ class RecordColumns:
         """Know each value's type."""
         self._resource = resource
         self._fields = {name: specification.value_field(resource.name, name) for name in resource.fields}
-        parent = [resource.parent] if resource.parent is not None else []
-        self.names = ("id", "owner", *parent, *self._fields, "created_at", "updated_at")
+        self.names = resource.members
         self.width = len(self.names)
 
     def columns(self, table: From, mark: str) -> list[ColumnElement[Any]]:

@@ -207,7 +207,10 @@ def test_an_answer_to_a_change_counts_for_that_change_only() -> None:
     assert unused_answers(changed) == ()
     # the next change of the same field is asked about again
     again = with_answers(root("{size: date}"), answer)
-    assert [q.code for q in open_questions(again, changed)] == ["Q-TYPE-CHANGED"]
+    (question,) = open_questions(again, changed)
+    assert question.code == "Q-TYPE-CHANGED"
+    assert question.asks.endswith(f"The answer on line {again.answers[0].place.line} was for an earlier change: for "
+                                  "this one, give another reason there.")  # fmt: skip
     # and one that was never needed is told
     (problem,) = unused_answers(changed, parse(text))
     assert "answers nothing" in problem.message
@@ -225,3 +228,37 @@ def test_the_largest_example_is_asked_about_in_a_moment() -> None:
         questions(spec, before)
         taken.append(time.process_time() - begun)
     assert min(taken) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (
+            root(),
+            root("{headline: {type: text, renamed_from: tittle}}"),
+            "`headline` is renamed from `tittle`, but what is approved has no field `tittle` in `note`. "
+            "Did you mean `title`?",
+        ),
+        (
+            root(),
+            root().replace("  note:", "  memo:\n    renamed_from: nota"),
+            "`memo` is renamed from `nota`, but what is approved has no resource `nota`. Did you mean `note`?",
+        ),
+        (
+            root(),
+            root("{title: text, day: {type: date, optional: yes, renamed_from: when}}"),
+            "no field `when` in `note`. If it is nothing that was there, remove this `renamed_from`.",
+        ),
+    ],
+)
+def test_a_new_name_of_nothing_is_told(before: str, after: str, words: str) -> None:
+    """A slip of the pen would cost the values."""
+    (problem,) = untrue(parse(after), parse(before))
+    assert problem.message.endswith(words), problem
+
+
+def test_a_new_name_that_was_followed_already_is_not_told() -> None:
+    renamed = root("{headline: {type: text, renamed_from: title}}")
+    assert (
+        untrue(parse(renamed), parse(root())) == untrue(parse(renamed), parse(renamed)) == untrue(parse(renamed)) == ()
+    )
