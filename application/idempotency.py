@@ -37,7 +37,7 @@ class Idempotency:
         (`idempotency_key_reused`) where the first message was another one, `Conflict` (`idempotency_in_progress`)
         while it is being done, and whatever the write raises.
         """
-        if actor.name is None:
+        if actor.name is None or actor.link is not None:
             raise NotAuthenticated("Sign in to use an `Idempotency-Key`.", code="idempotency_needs_account")
         await self._clean()
         name = sha256(json.dumps([actor.name, key]).encode()).hexdigest()

@@ -11,7 +11,7 @@ from application.mailing import LONGEST_TOKEN, Mailing, token_hash
 from application.ports import Clock, Ids, Store, Work
 from application.records import LARGEST_LIMIT, RecordUseCases
 from application.sessions import accepted
-from application.sharing import SharingUseCases, acting_account, expiry, within_cap
+from application.sharing import SharingUseCases, acting_account, ending, within_cap
 from application.throttles import Throttles
 from application.units import unit
 from domain.account import accept_email
@@ -64,6 +64,7 @@ class InvitationUseCases:
         `TooManyRequests`.
         """
         self._sharing.admit_sharer(actor, resource)
+        await self._records.refuse_link(actor, resource, record_id)
         inviter = acting_account(actor)
         (email,) = accepted(email=(accept_email, email))
         await self._throttles.inviting(actor, email)
@@ -73,7 +74,7 @@ class InvitationUseCases:
             cap = sharing_cap(actor, facts)
             within_cap(ladder, role, cap)
             if expires_at is not None:
-                expiry(ladder, expires_at, now)
+                ending(ladder, expires_at, now)
             waiting = await work.invitations.on_record(actor, resource, record_id, now)
             earlier = [each for each in waiting if each.email == email]
             for each in earlier:
@@ -93,6 +94,7 @@ class InvitationUseCases:
     async def list(self, actor: Actor, resource: str, record_id: str) -> Sequence[Invitation]:
         """Those that wait on a record that the actor may share, newest first. Raises `NotFound`, `Forbidden`."""
         self._sharing.admit_sharer(actor, resource)
+        await self._records.refuse_link(actor, resource, record_id)
         now = self._clock.now()
         async with self._store.work() as work:
             facts, _ = await self._sharing.opened(work, actor, resource, record_id, now)
@@ -103,6 +105,7 @@ class InvitationUseCases:
     async def withdraw(self, actor: Actor, resource: str, record_id: str, invitation_id: str) -> None:
         """End one of a record, within the actor's cap. Raises `NotFound`, `Forbidden`."""
         self._sharing.admit_sharer(actor, resource)
+        await self._records.refuse_link(actor, resource, record_id)
         now = self._clock.now()
         async with self._store.work() as work:
             facts, ladder = await self._sharing.opened(work, actor, resource, record_id, now)

@@ -22,6 +22,7 @@ from domain.offer import Offer
 from domain.ownership import Actor, Facts
 from domain.record import Record
 from domain.second_factor import SecondFactor
+from domain.secret_link import SecretLink
 from domain.session import RefreshToken, Session
 from domain.specification.approval import Approval
 from domain.specification.evolution import Change
@@ -127,12 +128,18 @@ class RecordsRead(Protocol):
         The actor's own always, the others where it has `members`.
         """
 
+    async def presented(self, link: str, now: datetime) -> SecretLink | None:
+        """The secret link whose token has this SHA-256 (hex); None where there is none, or where it has ended."""
+
     async def joined(self, actor: Actor, after: str, limit: int, now: datetime) -> Sequence[Membership]:
         """The actor's own live memberships, by record, of those behind `after` (the empty text: all)."""
 
 
 class Records(RecordsRead, Protocol):
-    """Records inside a unit of work, which also sees its own changes."""
+    """Records inside a unit of work, which also sees its own changes.
+
+    Nothing is loaded for a secret link, and nothing is its to change.
+    """
 
     async def load(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Facts | None:
         """The record with all facts that its rules can ask for, or None where the actor cannot open it.
@@ -158,7 +165,7 @@ class Records(RecordsRead, Protocol):
         """
 
     async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
-        """Store a change, with all below it where the parent changed; memberships do not travel.
+        """Store a change, with all below it where the parent changed; memberships and links do not travel.
 
         Raises `Conflict` like `add`, and where the record is no longer as `before` or not the actor's to change
         (see `domain.judging.may_store`).
@@ -180,7 +187,8 @@ class Records(RecordsRead, Protocol):
         """Delete the account and all that it owns, locked or not, with its sessions and memberships.
 
         Kept records, what is above and what is below them pass to the tombstone, which is stored only where
-        something does. References to what goes are emptied or follow; what named the account becomes None.
+        something does; secret links to them end. References to what goes are emptied or follow; what named the account
+        becomes None.
         """
 
     async def membership(
@@ -199,6 +207,21 @@ class Records(RecordsRead, Protocol):
 
     async def end_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
         """Remove a membership. Raises `Conflict` where it is gone or not the actor's to end."""
+
+    async def secret_links(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Sequence[SecretLink]:
+        """The living secret links to a record that the actor may share, newest first.
+
+        Raises `NotAuthenticated` when the actor's session has ended.
+        """
+
+    async def add_secret_link(self, actor: Actor, link: SecretLink, now: datetime) -> None:
+        """Store a new secret link.
+
+        Raises `Conflict` where that is not the actor's to do (see `domain.judging.may_link`).
+        """
+
+    async def end_secret_link(self, actor: Actor, link: SecretLink, now: datetime) -> None:
+        """Delete a secret link. Raises `Conflict` where it is gone or not the actor's to end."""
 
 
 class InvitationsRead(Protocol):

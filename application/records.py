@@ -33,6 +33,7 @@ from domain.specification.model import Field, Kind, Resource, Specification
 
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 200
+_LINK_READS = "A link only opens and reads."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,17 @@ class RecordUseCases:
             raise Forbidden("This API key is not for this.", code="out_of_scope")
         if actor.engine and action == "create" and self.specification.resources[resource].parent is None:
             raise Forbidden("Only an account can own this.")
-        if actor.account is None and not actor.engine and not self._anonymous_may[resource, action]:
+        if actor.link is not None:
+            if action == "create":
+                raise Forbidden(_LINK_READS)
+        elif actor.account is None and not actor.engine and not self._anonymous_may[resource, action]:
             raise NotAuthenticated
+
+    async def refuse_link(self, actor: Actor, resource: str, record_id: str) -> None:
+        """A secret link opens and reads: where it can open the record, `Forbidden`; otherwise `NotFound`."""
+        if actor.link is not None:
+            await self.get(actor, resource, record_id)
+            raise Forbidden(_LINK_READS)
 
     async def get(self, actor: Actor, resource: str, record_id: str, wanted: Selection = WHOLE) -> View:
         """The record as the actor sees it, so much as is wanted. Raises `NotFound` where it is missing or hidden."""
@@ -184,6 +194,7 @@ class RecordUseCases:
         A change of the parent is a move. Raises like `create`, and `PreconditionFailed` where `expected` says no.
         """
         self.admit(actor, resource, "update")
+        await self.refuse_link(actor, resource, record_id)
         model = self.specification.resources[resource]
         given = accept_changes(model, body)
         _require_expected(model, expected)
@@ -223,6 +234,7 @@ class RecordUseCases:
     ) -> None:
         """Delete a record and all below it. Raises `Conflict` (code `blocked`) where something must stay."""
         self.admit(actor, resource, "delete")
+        await self.refuse_link(actor, resource, record_id)
         _require_expected(self.specification.resources[resource], expected)
         now = self._clock.now()
         async with unit(self._store, within) as work:

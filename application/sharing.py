@@ -11,7 +11,7 @@ from domain.errors import Conflict, FieldError, Forbidden, Invalid, NotAuthentic
 from domain.judging import sharing_cap
 from domain.membership import Membership, longest, within
 from domain.ownership import Actor, Facts
-from domain.specification.model import Ladder
+from domain.specification.model import Ladder, Links
 
 
 class SharingUseCases:
@@ -30,6 +30,7 @@ class SharingUseCases:
     async def list(self, actor: Actor, resource: str, record_id: str) -> Sequence[Membership]:
         """The live memberships that the actor may see: its own, and with `members` all. Raises `NotFound`."""
         self._records.admit(actor, resource, "members")
+        await self._records.refuse_link(actor, resource, record_id)
         found = await self._store.records.members(actor, resource, record_id, self._clock.now())
         if found is None:
             raise NotFound
@@ -47,17 +48,19 @@ class SharingUseCases:
     ) -> Membership:
         """Give an account a role. Raises `Forbidden` above the actor's cap, `Conflict` for a present member."""
         self.admit_sharer(actor, resource)
+        await self._records.refuse_link(actor, resource, record_id)
         now = self._clock.now()
         async with unit(self._store, within) as work:
             facts, ladder = await self.opened(work, actor, resource, record_id, now)
             within_cap(ladder, role, sharing_cap(actor, facts))
-            ends = expiry(ladder, expires_at, now)
+            ends = ending(ladder, expires_at, now)
             if await work.accounts.get(account) is None:
                 raise Invalid(errors=(FieldError("account", "not_found", "There is no such account."),))
             return await self._store_new(work, actor, facts, account, role, ends, now)
 
     async def join(self, actor: Actor, resource: str, record_id: str, within: Work | None = None) -> Membership:
         """Take the weakest role of a ladder with `join: open`. Raises `Invalid` where joining is not open."""
+        await self._records.refuse_link(actor, resource, record_id)
         if actor.account is None:
             raise NotAuthenticated
         self.admit_sharer(actor, resource)
@@ -81,6 +84,7 @@ class SharingUseCases:
     ) -> Membership:
         """Change a membership's role or end; what is None stays. Present and new role must be within the cap."""
         self.admit_sharer(actor, resource)
+        await self._records.refuse_link(actor, resource, record_id)
         now = self._clock.now()
         async with self._store.work() as work:
             facts, ladder = await self.opened(work, actor, resource, record_id, now)
@@ -90,7 +94,7 @@ class SharingUseCases:
             if present is None:
                 raise NotFound
             within_cap(ladder, present.role, cap)
-            ends = present.expires_at if expires_at is None else expiry(ladder, expires_at, now)
+            ends = present.expires_at if expires_at is None else ending(ladder, expires_at, now)
             changed = Membership(resource, record_id, account, role or present.role, ends)
             await work.records.put_membership(actor, changed, now)
             await _note(work, "member_changed", actor, changed, now)
@@ -100,6 +104,7 @@ class SharingUseCases:
     async def remove(self, actor: Actor, resource: str, record_id: str, account: str) -> None:
         """End a membership: one's own always (also where the record cannot be opened), another's within the cap."""
         self.admit_sharer(actor, resource)
+        await self._records.refuse_link(actor, resource, record_id)
         now = self._clock.now()
         async with self._store.work() as work:
             if actor.account == account:
@@ -158,8 +163,8 @@ class SharingUseCases:
 
 
 def acting_account(actor: Actor) -> str:
-    """The actor's. Raises `NotAuthenticated` for nobody, `Forbidden` for the engine, which has no account."""
-    if actor.engine:
+    """The actor's. Raises `NotAuthenticated` for nobody, `Forbidden` for the engine and for links, which have none."""
+    if actor.engine or actor.link is not None:
         raise Forbidden("Only an account can do this.")
     if actor.account is None:
         raise NotAuthenticated
@@ -175,15 +180,16 @@ def within_cap(ladder: Ladder, role: str, cap: str | None) -> None:
         raise Forbidden
 
 
-def expiry(ladder: Ladder, asked: datetime | None, now: datetime) -> datetime | None:
-    """The end of a membership: as asked, at most the ladder's; the ladder's where nothing is asked."""
-    latest = longest(ladder, now)
+def ending(given: Ladder | Links, asked: datetime | None, now: datetime) -> datetime | None:
+    """The end of a membership or a link: as asked, at most the specification's; that where nothing is asked."""
+    latest = longest(given, now)
     if asked is None:
         return latest
     if asked <= now:
         raise Invalid(errors=(FieldError("expires_at", "past", "This must lie in the future."),))
     if latest is not None and asked > latest:
-        raise Invalid(errors=(FieldError("expires_at", "too_late", "Memberships here end earlier."),))
+        what = "Memberships" if isinstance(given, Ladder) else "Links"
+        raise Invalid(errors=(FieldError("expires_at", "too_late", f"{what} here end earlier."),))
     return asked
 
 

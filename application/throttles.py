@@ -60,7 +60,9 @@ class Throttles:
         self._spent: dict[str, list[int]] = {}
 
     async def request(self, actor: Actor, address: str) -> None:
-        """One more request of a caller.
+        """One more request of a caller: of an account or a key, or of a network where it has none.
+
+        Whoever has a link is counted by the network, too: many may share one, and none shall use it up for the others.
 
         Counted in this process, and told to the others a share at a time: a request costs no round trip, and what
         several processes let through exceeds the limit by less than a share for each of them.
@@ -70,7 +72,7 @@ class Throttles:
         limit, now = self._requests, int(self._clock.now().timestamp())
         if now // limit.seconds != self._window:
             self._window, self._spent = now // limit.seconds, {}
-        caller = actor.name or network_of(address)
+        caller = network_of(address) if actor.link is not None else actor.name or network_of(address)
         # [as far as is known here, of these not yet told]
         spent = self._spent.get(caller)
         if spent is None:

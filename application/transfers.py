@@ -29,16 +29,17 @@ class TransferUseCases:
 
     # --- by who hands over ---------------------------------------------------------------
 
-    def admit_giver(self, actor: Actor, resource: str) -> None:
-        """Turn away who could never hand over (`NotAuthenticated`, `Forbidden`)."""
+    async def admit_giver(self, actor: Actor, resource: str, record_id: str) -> None:
+        """Turn away who could never hand over (`NotAuthenticated`, `Forbidden`, `NotFound`)."""
         self._records.admit(actor, resource, "transfer")
+        await self._records.refuse_link(actor, resource, record_id)
         acting_account(actor)
 
     async def offer(
         self, actor: Actor, resource: str, record_id: str, account: str, within: Work | None = None
     ) -> Offer:
         """Offer a record, in place of an earlier offer. Raises `Invalid` for the owner, and for the actor itself."""
-        self.admit_giver(actor, resource)
+        await self.admit_giver(actor, resource, record_id)
         now = self._clock.now()
         async with unit(self._store, within) as work:
             facts = await self._givable(work, actor, resource, record_id, now)
@@ -52,7 +53,7 @@ class TransferUseCases:
 
     async def offered(self, actor: Actor, resource: str, record_id: str) -> Offer:
         """The open offer of a record. Raises `NotFound` also where there is none, `Forbidden`."""
-        self.admit_giver(actor, resource)
+        await self.admit_giver(actor, resource, record_id)
         now = self._clock.now()
         async with self._store.work() as work:
             await self._givable(work, actor, resource, record_id, now)
@@ -60,7 +61,7 @@ class TransferUseCases:
 
     async def withdraw(self, actor: Actor, resource: str, record_id: str) -> None:
         """End the open offer of a record. Raises `NotFound` also where there is none, `Forbidden`."""
-        self.admit_giver(actor, resource)
+        await self.admit_giver(actor, resource, record_id)
         now = self._clock.now()
         async with self._store.work() as work:
             facts = await self._givable(work, actor, resource, record_id, now)

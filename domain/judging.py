@@ -63,6 +63,8 @@ class Change:
 
 def judge_change(actor: Actor, old: Facts, given: Mapping[str, Any]) -> Change:
     """What of a message changes the record, and whether the actor may change that on the record as it is."""
+    if actor.link is not None:
+        raise Forbidden
     resource = old.resource
     parent = resource.parent
     fields = {name: value for name, value in given.items() if name != parent and _differs(actor, old, name, value)}
@@ -119,7 +121,7 @@ def may_store(actor: Actor, old: Facts, new: Facts) -> bool:
     create there, and that parent to open. What it refers to now, and did not before, is the actor's to read.
     """
     resource = old.resource
-    if not may("open", actor, old):
+    if actor.link is not None or not may("open", actor, old):
         return False
     referring = {f.name for f in resource.references() if old.record.values[f.name] != new.record.values[f.name]}
     if not _may_refer(actor, new, referring):
@@ -164,7 +166,7 @@ def sharing_cap(actor: Actor, facts: Facts) -> str | None:
     Who shares through a role of this very ladder reaches as high as its own role; everybody else to the top.
     """
     ladder = facts.resource.ladder
-    if ladder is None or not may("open", actor, facts):
+    if ladder is None or actor.link is not None or not may("open", actor, facts):
         return None
     cap: str | None = None
     for grant in matching(facts.resource.rule("share"), actor, facts):
@@ -205,6 +207,13 @@ def may_give(actor: Actor, facts: Facts, role: str) -> bool:
 def may_invite(actor: Actor, facts: Facts, invitation: Invitation) -> bool:
     """Whether the actor may store an invitation on the record: its own, to a role that it may give."""
     return invitation.inviter == actor.account and may_give(actor, facts, invitation.role)
+
+
+def may_link(actor: Actor, facts: Facts, role: str) -> bool:
+    """Whether the actor may make a secret link that carries a role on the record, or end one, whoever made it."""
+    ladder = facts.resource.ladder
+    carried = role in facts.resource.linked_roles
+    return ladder is not None and carried and within(ladder, role, sharing_cap(actor, facts))
 
 
 def by_own_ladder(grant: Grant) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.specification.model import Ladder
+from domain.specification.model import Ladder, Links
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,9 @@ class Membership:
         return self.expires_at is None or self.expires_at > now
 
 
-def longest(ladder: Ladder, now: datetime) -> datetime | None:
-    """The latest end that a membership given now may have; None where it need not end."""
-    return None if ladder.expire is None else now + ladder.expire
+def longest(given: Ladder | Links, now: datetime) -> datetime | None:
+    """The latest end that a membership (or a link) given now may have; None where it need not end."""
+    return None if given.expire is None else now + given.expire
 
 
 def within(ladder: Ladder, role: str, cap: str | None) -> bool:

@@ -6,6 +6,7 @@ rule (a SQL filter, row-level security) are compiled from the same data and test
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from dataclasses import field as described
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -39,17 +40,21 @@ from domain.values import instant_text, to_json
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks: an account (by a session or an API key), nobody, or the engine."""
+    """Who asks: an account (by a session or an API key), nobody, a secret link, or the engine."""
 
     account: str | None = None
     session: str | None = None
     engine: bool = False
     key: KeyScope | None = None
     """of a program: how far its key reaches; asked at the door of the use cases (`RecordUseCases.admit`)"""
+    link: str | None = described(default=None, repr=False)
+    """of whoever has a secret link and no account: the hash of its token. What it carries is asked of the world"""
 
     @property
     def name(self) -> str | None:
-        """Whose doings these are: the account's, or of the engine its key's; None for nobody."""
+        """Whose doings these are: the account's, of the engine its key's, or a link's; None for nobody."""
+        if self.link is not None:
+            return f"link {self.link[:32]}"
         return self.key.key if self.engine and self.key is not None else self.account
 
     def reaches(self, resource: str, action: str) -> bool:
@@ -77,6 +82,9 @@ class World(Protocol):
 
     def role(self, record_id: str, account: str) -> str | None:
         """The account's role on this very record; None without a membership or with an expired one."""
+
+    def linked(self, record_id: str, link: str) -> str | None:
+        """The role on this very record of the secret link with this hash; None of another, or an ended one."""
 
     def staff(self, account: str) -> str | None:
         """The account's instance-wide role."""
@@ -167,9 +175,12 @@ def may(action: str, actor: Actor, facts: Facts) -> Decision:
     """Whether the actor has the right to an action on a record, which it must be able to open too.
 
     For `open`, `read` and `create` (judged on the new record) their own grants decide; the engine opens everything.
+    A secret link opens and reads, and does nothing else: not even what anyone may.
     """
     if action == "open" and actor.engine:
         return Decision(True)
+    if actor.link is not None and action not in ("open", "read"):
+        return DENIED
     decision = decide(facts.resource.rule(action), actor, facts)
     if decision and action not in ("open", "read", "create") and not may("open", actor, facts):
         return DENIED
@@ -285,6 +296,18 @@ def _who(who: Who, actor: Actor, facts: Facts) -> str | None:
             target = facts.follow(path)
             decision = DENIED if target is None else may(action, actor, target)
             return f"can {action} {path[-1].field}, {decision.because or 'as the engine'}" if decision else None
+        case _ if actor.account is None and actor.link is None:
+            return None
+        case Role(path, _, _, roles):
+            target = facts.follow(path)
+            return None if target is None else _holds_role(target, actor, roles)
+        case Through(link, back, container, _, roles):
+            for tie in facts.world.tying(link, back, facts.record.id):
+                target = Facts(tie, facts.world).hop(container)
+                reason = None if target is None else _holds_role(target, actor, roles)
+                if reason is not None:
+                    return f"{reason}, through {link} {tie.id}"
+            return None
         case _ if actor.account is None:
             return None
         case SignedIn():
@@ -301,18 +324,16 @@ def _who(who: Who, actor: Actor, facts: Facts) -> str | None:
             if target is None or target.record.values[name] != actor.account:
                 return None
             return f"{name} of {target.record.resource} {target.record.id}"
-        case Role(path, _, _, roles):
-            target = facts.follow(path)
-            return None if target is None else _holds_role(target, actor.account, roles)
-        case Through(link, back, container, _, roles):
-            for tie in facts.world.tying(link, back, facts.record.id):
-                target = Facts(tie, facts.world).hop(container)
-                reason = None if target is None else _holds_role(target, actor.account, roles)
-                if reason is not None:
-                    return f"{reason}, through {link} {tie.id}"
-            return None
 
 
-def _holds_role(target: Facts, account: str, roles: tuple[str, ...]) -> str | None:
-    role = target.world.role(target.record.id, account)
-    return f"{role} of {target.record.resource} {target.record.id}" if role in roles else None
+def _holds_role(target: Facts, actor: Actor, roles: tuple[str, ...]) -> str | None:
+    """A membership of the account, or what its link carries, as far as the specification lets links carry it."""
+    world, record = target.world, target.record
+    if actor.account is not None:
+        role, by = world.role(record.id, actor.account), ""
+    elif actor.link is not None:
+        role, by = world.linked(record.id, actor.link), " by a link"
+        roles = tuple(role for role in roles if role in target.resource.linked_roles)
+    else:
+        return None
+    return f"{role} of {record.resource} {record.id}{by}" if role in roles else None

@@ -1,6 +1,6 @@
 """Everything that there is at one instant, as plain data: a `World` that knows it all, and what becomes of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from domain.membership import Membership
 from domain.offer import Offer
 from domain.ownership import Facts
 from domain.record import Record
+from domain.secret_link import SecretLink
 from domain.specification.model import Resource, Specification, Unique
 
 Records = dict[str, dict[str, Record]]
@@ -31,6 +32,8 @@ class Snapshot:
     """by id"""
     records: Records
     memberships: Memberships = field(default_factory=dict)
+    links: dict[str, SecretLink] = field(default_factory=dict)
+    """by the hash of their token"""
     invitations: dict[str, Invitation] = field(default_factory=dict)
     """by id"""
     offers: dict[str, Offer] = field(default_factory=dict)
@@ -51,6 +54,7 @@ class Snapshot:
             accounts=dict(self.accounts),
             records=records,
             memberships=dict(self.memberships),
+            links=dict(self.links),
             invitations=dict(self.invitations),
             offers=dict(self.offers),
         )
@@ -67,6 +71,11 @@ class Snapshot:
         """See `World`."""
         membership = self.memberships.get((record_id, account))
         return membership.role if membership is not None and membership.live(self.now) else None
+
+    def linked(self, record_id: str, link: str) -> str | None:
+        """See `World`."""
+        found = self.links.get(link)
+        return found.role if found is not None and found.record == record_id and found.live(self.now) else None
 
     def staff(self, account: str) -> str | None:
         """See `World`."""
@@ -118,15 +127,15 @@ class Snapshot:
         self.records[record.resource][record.id] = record
 
     def move(self, moved: Record) -> None:
-        """Have a record under another parent, with all below it; memberships and invitations on all of it end.
+        """Have a record under another parent, with all below it; what is given on all of it ends.
 
         Raises `Conflict` like the checks, on the way.
         """
         self.put(moved)
-        self._forget_members(self._carry(moved))
+        self.unshare(self._carry(moved))
 
     def hand_over(self, offer: Offer) -> None:
-        """Have a record, and all below it, be the recipient's. Its roles end, the giver's and the former owner's.
+        """Have a record, and all below it, be the recipient's. Its roles end, the giver's, the former owner's, and links.
 
         Raises `Conflict` like the checks, on the way.
         """
@@ -138,6 +147,7 @@ class Snapshot:
         whose, carried = (offer.recipient, offer.giver, record.owner), self._carry(handed)
         for key in [key for key in self.memberships if key[0] in carried and key[1] in whose]:
             del self.memberships[key]
+        self.revoke_links(carried)
         for each in [each.id for each in self.offers.values() if each.record == record.id]:
             del self.offers[each]
 
@@ -169,15 +179,22 @@ class Snapshot:
             self.put(replace(stored, values={**stored.values, name: None}))
         for at in gone.values():
             del self.records[at.record.resource][at.record.id]
-        self._forget_members(set(gone))
+        self.unshare(set(gone))
 
-    def _forget_members(self, records: set[str]) -> None:
+    def unshare(self, records: set[str]) -> None:
+        """Have nothing given on these records any more: members, links, invitations, offers."""
         for key in [key for key in self.memberships if key[0] in records]:
             del self.memberships[key]
+        self.revoke_links(records)
         for invitation in [each.id for each in self.invitations.values() if each.record in records]:
             del self.invitations[invitation]
         for offer in [each.id for each in self.offers.values() if each.record in records]:
             del self.offers[offer]
+
+    def revoke_links(self, records: Container[str]) -> None:
+        """Have no links to these records any more; their members stay."""
+        for hashed in [hashed for hashed, link in self.links.items() if link.record in records]:
+            del self.links[hashed]
 
 
 def unique_key(resource: Resource, unique: Unique, record: Record) -> tuple[Any, ...] | None:

@@ -44,6 +44,7 @@ from application.mailing import Mailing
 from application.ports import Clock, Counters, Sealer
 from application.records import RecordUseCases
 from application.second_factors import SecondFactorUseCases
+from application.secret_links import SecretLinkUseCases
 from application.sessions import SessionUseCases
 from application.sharing import SharingUseCases
 from application.specifications import SpecificationUseCases
@@ -232,7 +233,8 @@ class Container(containers.DeclarativeContainer):
     )
     keys = providers.Singleton(ApiKeyUseCases, specification, store, clock, ids, accounts, sessions)
     history = providers.Singleton(HistoryUseCases, specification, store, clock, sessions, cursors, throttles)
-    identity = providers.Singleton(Identity, tokens, clock, clients, throttles, keys)
+    links = providers.Singleton(SecretLinkUseCases, records, store, clock, ids)
+    identity = providers.Singleton(Identity, tokens, clock, clients, throttles, keys, links)
     auth = providers.Singleton(auth_router, identity, accounts, sessions, tokens, clients, clock, second_factors)
     credentials = providers.Singleton(credentials_router, identity, second_factors, keys, history)
     idempotent = providers.Singleton(Idempotent, idempotency)
@@ -249,6 +251,7 @@ class Container(containers.DeclarativeContainer):
         sharing,
         invitations,
         transfers,
+        links,
         idempotent,
         ready,
         allowed_origins,

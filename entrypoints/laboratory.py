@@ -21,8 +21,9 @@ from adapters.proof.asgi import call
 from adapters.proof.remote import RemoteApi
 from adapters.proof.requests import request
 from adapters.proof.wall import Wall, proving_database
-from application.proof.attack import Budget, actor_of
+from application.proof.attack import Budget
 from application.proof.attempts import Answer, Attempt, Decisions
+from application.proof.callers import actor_of, by_link
 from application.proof.mutants import mutants, telling_world
 from application.proof.proof import Prover, catches
 from application.proof.remote import RemoteProver
@@ -87,7 +88,7 @@ class AppLaboratory:
 
     async def send(self, attempt: Attempt) -> Answer:
         """See the port."""
-        token = None if attempt.who is None else self._token(attempt.who)
+        token = attempt.who if attempt.who is None or by_link(attempt.who) else self._token(attempt.who)
         before = self._statements
         status, headers, body = await call(self._app, request(self._specification, attempt), token)
         return Answer(status, headers, body, self._statements - before)

@@ -21,7 +21,7 @@ from domain.specification.analysis import (
     rights_table,
 )
 from domain.specification.asking import Question
-from domain.specification.gains import Public, for_any_account, public
+from domain.specification.gains import Public, by_links, for_any_account, public
 from domain.specification.model import Specification
 from domain.values import instant_text
 
@@ -210,6 +210,7 @@ def specification_as_json(
         "questions": questions_as_json(questions),
         "public": _outsiders_as_json(public(specification)),
         "any_account": _outsiders_as_json(for_any_account(specification)),
+        "links": _outsiders_as_json(by_links(specification)),
         "rights": rights_as_json(rights_table(specification)),
         "channels": [
             {"resource": c.resource, "kind": c.kind, "line": c.place.line, "because": c.because}
@@ -222,6 +223,7 @@ def print_specification(console: Console, specification: Specification) -> None:
     """What is public, what may be inferred, and the table of who may do what."""
     _print_public(console, public(specification))
     _print_outsiders(console, "Any account may (whoever signs up)", for_any_account(specification))
+    _print_outsiders(console, "Whoever has a secret link may", by_links(specification))
     _print_channels(console, declared_channels(specification))
     table = Table(title="Who may do what (everything else is denied)", title_justify="left", box=None, pad_edge=False)
     for name in ("resource", "action", "who", "line"):

@@ -21,6 +21,7 @@ from adapters.http.names import Names
 from adapters.http.openapi import Operations
 from adapters.http.records import RecordHandlers, RecordRoute, add_route
 from adapters.http.schemas import models
+from adapters.http.secret_links import LinkHandlers, LinkModels, link_models
 from adapters.http.service import openapi_route, service_router
 from adapters.http.transfers import (
     TRANSFER_ANSWERS,
@@ -31,6 +32,7 @@ from adapters.http.transfers import (
 )
 from application.invitations import InvitationUseCases
 from application.records import RecordUseCases
+from application.secret_links import SecretLinkUseCases
 from application.sharing import SharingUseCases
 from application.transfers import TransferUseCases
 from domain.specification.model import Specification
@@ -49,6 +51,7 @@ def build_app(
     sharing: SharingUseCases,
     invitations: InvitationUseCases,
     transfers: TransferUseCases,
+    links: SecretLinkUseCases,
     idempotent: Idempotent,
     ready: Callable[[], Awaitable[bool]],
     allowed_origins: Collection[str] = (),
@@ -68,6 +71,7 @@ def build_app(
     names = Names(specification)
     resources = {name: models(specification, resource, names) for name, resource in specification.resources.items()}
     shared: dict[str, MemberModels] = {}
+    linked: dict[str, LinkModels] = {}
     for name, resource in specification.resources.items():
         router = app.router
         handlers = RecordHandlers(specification, resource, resources[name], records, idempotent)
@@ -98,6 +102,12 @@ def build_app(
             add_route(router, identity, "POST", offers.path, offers.offer, said)
             add_route(router, identity, "GET", offers.path, offers.offered, operations.get_transfer(SentTransferAnswer))
             add_route(router, identity, "DELETE", offers.path, offers.withdraw, operations.withdraw_transfer())
+        if resource.links is not None:
+            linked[name] = link_models(resource, names)
+            to_it = LinkHandlers(specification, resource, linked[name], links, idempotent)
+            add_route(router, identity, "GET", to_it.path, to_it.list, operations.list_links())
+            add_route(router, identity, "POST", to_it.path, to_it.create, operations.create_link())
+            add_route(router, identity, "DELETE", f"{to_it.path}/{{link}}", to_it.end, operations.end_link())
     named = [*BODIES, *CREDENTIAL_BODIES]
     if shared:
         named += INVITATION_ANSWERS
@@ -110,7 +120,7 @@ def build_app(
             add_route(app.router, identity, method, path, handler, operation)
     app.router.routes.extend([*auth.routes, *credentials.routes, *service_router(specification, ready).routes])
     openapi_route(app, encode)
-    openapi.install(app, specification, names, resources, shared, named)
+    openapi.install(app, specification, names, resources, shared, linked, named)
     errors.install(app)
     app.outermost(Origins(allowed_origins))
     return app

@@ -6,6 +6,8 @@ from adapters.http.clients import Clients
 from adapters.http.cookies import require_one_account
 from application.api_keys import ENGINE_PREFIX, PREFIX, ApiKeyUseCases
 from application.ports import Clock, Tokens
+from application.secret_links import PREFIX as LINK_PREFIX
+from application.secret_links import SecretLinkUseCases
 from application.throttles import Throttles
 from domain.errors import NotAuthenticated
 from domain.ownership import ANONYMOUS, Actor
@@ -15,11 +17,17 @@ class Identity:
     """A request's `Authorization: Bearer` as an `Actor`; nobody without one.
 
     A token that is not valid is refused, not ignored. That its session has not ended is asked of the database by
-    every statement on records, and by the use cases of accounts and sessions. Of an API key it is asked here.
+    every statement on records, and by the use cases of accounts and sessions. Of an API key or a link it is asked here.
     """
 
     def __init__(
-        self, tokens: Tokens, clock: Clock, clients: Clients, throttles: Throttles, keys: ApiKeyUseCases
+        self,
+        tokens: Tokens,
+        clock: Clock,
+        clients: Clients,
+        throttles: Throttles,
+        keys: ApiKeyUseCases,
+        links: SecretLinkUseCases,
     ) -> None:
         """Take the ports."""
         self._tokens = tokens
@@ -27,6 +35,7 @@ class Identity:
         self._clients = clients
         self._throttles = throttles
         self._keys = keys
+        self._links = links
 
     async def __call__(self, request: Request) -> Actor:
         """The acting caller. Raises `NotAuthenticated`, `TooManyRequests`, or `Malformed` for another's cookie."""
@@ -35,7 +44,8 @@ class Identity:
         except NotAuthenticated:
             await self._throttles.request(ANONYMOUS, self._clients.address(request.scope))
             raise
-        await self._throttles.request(actor, "" if actor.name else self._clients.address(request.scope))
+        known = actor.name is not None and actor.link is None
+        await self._throttles.request(actor, "" if known else self._clients.address(request.scope))
         require_one_account(request, actor.account)
         request.scope.setdefault("state", {})["caller"] = actor.name
         return actor
@@ -55,8 +65,8 @@ class Identity:
         if len(given) > 1 or scheme.lower() != b"bearer" or not token.isascii():
             raise NotAuthenticated("Send one `Authorization: Bearer` header.", code="bad_token")
         text, now = token.strip().decode(), self._clock.now()
-        if text.startswith((PREFIX, ENGINE_PREFIX)):
-            return await self._keys.actor(text)
+        if text.startswith((PREFIX, ENGINE_PREFIX, LINK_PREFIX)):
+            return await (self._links if text.startswith(LINK_PREFIX) else self._keys).actor(text)
         await self._tokens.keep_up(now)
         try:
             claims = self._tokens.verify(text, now)

@@ -88,7 +88,7 @@ def member_models(resource: Resource, names: Names) -> MemberModels:
         __doc__="The members that the caller may see.",
         items=(list[answer], ...),
     )
-    given_role = Annotated[Any, PlainValidator(_one_of(resource.ladder.roles)), WithJsonSchema(named_role)]
+    given_role = Annotated[Any, PlainValidator(one_of(resource.ladder.roles)), WithJsonSchema(named_role)]
     config = ConfigDict(extra="forbid", strict=True)
     create = create_model(
         name(What.NEW_MEMBER),
@@ -128,7 +128,9 @@ def _invitation_models(name: Callable[[What], str], role: Schema) -> tuple[type[
     return one, many
 
 
-def _one_of(roles: tuple[str, ...]) -> Callable[[Any], str]:
+def one_of(roles: tuple[str, ...]) -> Callable[[Any], str]:
+    """The validator of a role that is sent."""
+
     def checked(value: Any) -> str:
         if not isinstance(value, str) or value not in roles:
             raise PydanticCustomError(

@@ -32,6 +32,11 @@ class What(StrEnum):
     PART = "PartOf{}"
     PART_PAGE = "PartOf{}List"
     EXPANDED = "{}Expanded"
+    LINK = "LinkTo{}"
+    LINKS = "LinkTo{}List"
+    NEW_LINK = "LinkTo{}Create"
+    MADE_LINK = "LinkTo{}Made"
+    LINK_ROLE = "LinkTo{}Role"
 
 
 class Basic(StrEnum):

@@ -15,6 +15,7 @@ from adapters.http.idempotency import HEADER, LONGEST_KEY
 from adapters.http.members import MemberModels
 from adapters.http.names import COMPONENTS, Basic, Names, What
 from adapters.http.schemas import COMPONENT, UUID, ResourceModels, Schema
+from adapters.http.secret_links import LinkModels
 from domain.specification.model import Resource, Specification
 
 _WHY = {
@@ -274,6 +275,39 @@ class Operations:
             status=204,
         )
 
+    def list_links(self) -> dict[str, Any]:
+        """GET of a record's secret links."""
+        return self._operation(
+            f"list_links_to_{self._one}",
+            f"List the secret links to a {self._words(self._one)}",
+            _response(200, self._json("The living links, without their tokens.", What.LINKS))
+            | problems(401, 403, 404, 429, 503),
+            [_path_parameter("id")],
+        )
+
+    def create_link(self) -> dict[str, Any]:
+        """POST to a record's secret links."""
+        return self._operation(
+            f"create_link_to_{self._one}",
+            f"Make a secret link to a {self._words(self._one)}",
+            _response(201, self._json("The link, with its token.", What.MADE_LINK))
+            | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
+            [_path_parameter("id"), IDEMPOTENCY],
+            ("application/json",),
+            What.NEW_LINK,
+            status=201,
+        )
+
+    def end_link(self) -> dict[str, Any]:
+        """DELETE of a secret link."""
+        return self._operation(
+            f"delete_link_to_{self._one}",
+            f"End a secret link to a {self._words(self._one)}",
+            _response(204, {"description": "Nobody gets in by it any more."}) | problems(401, 403, 404, 429, 503),
+            [_path_parameter("id"), _path_parameter("link")],
+            status=204,
+        )
+
     def _operation(
         self,
         wanted: str,
@@ -374,13 +408,14 @@ def install(
     names: Names,
     resources: Mapping[str, ResourceModels],
     members: Mapping[str, MemberModels],
+    links: Mapping[str, LinkModels],
     others: list[type[BaseModel]],
 ) -> None:
     """Render the document once, with the components that the record routes name."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _render(app, specification, names, resources, members, others)
+            app.openapi_schema = _render(app, specification, names, resources, members, links, others)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -392,6 +427,7 @@ def _render(
     names: Names,
     resources: Mapping[str, ResourceModels],
     members: Mapping[str, MemberModels],
+    links: Mapping[str, LinkModels],
     others: list[type[BaseModel]],
 ) -> dict[str, Any]:
     tags = [
@@ -415,7 +451,7 @@ def _render(
     for unused in ("HTTPValidationError", "ValidationError"):
         of_routes.pop(unused, None)
     service, routes = ({name: names.other(name) for name in sorted(found)} for found in (of_service, of_routes))
-    written = {name: _written(schema, {}) for name, schema in _of_resources(resources, members).items()}
+    written = {name: _written(schema, {}) for name, schema in _of_resources(resources, members, links).items()}
     written |= {service[name]: _written(schema, service) for name, schema in of_service.items()}
     written |= {routes[name]: _written(schema, routes) for name, schema in of_routes.items()}
     components["schemas"] = dict(sorted(written.items()))
@@ -426,7 +462,8 @@ def _render(
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
-            "description": "An access token. On records also an API key (`fhk_…`), or one of the engine (`fhe_…`).",
+            "description": "An access token. On records also an API key (`fhk_…`), one of the engine (`fhe_…`), or the "
+            "token of a secret link (`fhl_…`), which only opens and reads.",
         },
         "password": {"type": "oauth2", "flows": {"password": password}},
         "cookie": {"type": "apiKey", "in": "cookie", "name": REFRESH_COOKIE},
@@ -434,15 +471,19 @@ def _render(
     return document
 
 
-def _of_resources(resources: Mapping[str, ResourceModels], members: Mapping[str, MemberModels]) -> dict[str, Any]:
+def _of_resources(
+    resources: Mapping[str, ResourceModels], members: Mapping[str, MemberModels], links: Mapping[str, LinkModels]
+) -> dict[str, Any]:
     """The schemas of resources, by their names."""
     found = [model for each in resources.values() for model in (each.answer, each.page, each.create, each.update)]
     found += [model for each in resources.values() for model in (each.part, each.part_page)]
     found += [model for each in members.values() for model in (each.answer, each.page, each.create, each.update)]
     found += [model for each in members.values() for model in (each.invitation, each.invitations)]
+    found += [model for each in links.values() for model in (each.answer, each.made, each.page, each.create)]
     schemas = _defined([(model, "validation") for model in found])
     schemas |= {name: schema for each in resources.values() for name, schema in each.components.items()}
-    return schemas | {each.role: each.roles for each in members.values()}
+    schemas |= {each.role: each.roles for each in members.values()}
+    return schemas | {each.role: each.roles for each in links.values()}
 
 
 def _defined(models: list[tuple[type[BaseModel], Any]]) -> dict[str, Any]:

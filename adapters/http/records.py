@@ -134,7 +134,7 @@ class RecordHandlers:
         """Answer a page."""
         self._records.admit(actor, self._name, "read")
         query_string: bytes = scope["query_string"]
-        asked = self.parameters.parse(query_string, actor.account is not None)
+        asked = self.parameters.parse(query_string, actor.account is not None or actor.link is not None)
         found = await self._records.list(
             actor, self._name, asked.filters, asked.sort, asked.limit, asked.cursor, asked.counted, asked.wanted
         )

@@ -65,7 +65,7 @@ class OfferHandlers:
 
     async def offer(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
         """Offer a record."""
-        self._transfers.admit_giver(actor, self._name)
+        await self._transfers.admit_giver(actor, self._name, record_id(scope))
         body = await read_object(scope, receive)
         check(TransferCreate, body)
 

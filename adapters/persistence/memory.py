@@ -25,11 +25,20 @@ from domain.deletion import closing, obstacles
 from domain.errors import Conflict, NotAuthenticated, in_progress
 from domain.filtering import passes
 from domain.invitation import Invitation
-from domain.judging import may_add, may_end_membership, may_give, may_invite, may_put_membership, may_store
+from domain.judging import (
+    may_add,
+    may_end_membership,
+    may_give,
+    may_invite,
+    may_link,
+    may_put_membership,
+    may_store,
+)
 from domain.membership import Membership
 from domain.offer import Offer
 from domain.ownership import Actor, Facts, may, seen, view
 from domain.record import Record
+from domain.secret_link import SecretLink
 from domain.snapshot import Snapshot
 from domain.specification.model import Kind, Specification
 from domain.values import accept, to_json
@@ -46,6 +55,8 @@ class State:
     """by id"""
     offers: dict[str, Offer] = field(default_factory=dict)
     """by id"""
+    links: dict[str, SecretLink] = field(default_factory=dict)
+    """by the hash of their token"""
 
     def copy(self) -> "State":
         """An independent state; the values themselves never change."""
@@ -55,11 +66,12 @@ class State:
             dict(self.memberships),
             dict(self.invitations),
             dict(self.offers),
+            dict(self.links),
         )
 
     def at(self, specification: Specification, now: datetime) -> Snapshot:
         """The same dictionaries, as the domain looks at them."""
-        shared = self.memberships, self.invitations, self.offers
+        shared = self.memberships, self.links, self.invitations, self.offers
         return Snapshot(specification, now, self.identity.accounts, self.records, *shared)
 
 
@@ -73,7 +85,7 @@ class MemoryRecords:
 
     async def view(self, actor: Actor, resource: str, record_id: str, now: datetime) -> View | None:
         """See the port."""
-        facts = await self.load(actor, resource, record_id, now)
+        facts = self._found(actor, resource, record_id, now, "open")
         return None if facts is None else view(actor, facts)
 
     async def page(self, actor: Actor, query: Query, now: datetime) -> Page:
@@ -108,7 +120,7 @@ class MemoryRecords:
         self, actor: Actor, resource: str, record_ids: Collection[str], now: datetime
     ) -> Mapping[str, View]:
         """See the port."""
-        found = {record_id: await self.refer(actor, resource, record_id, now, "read") for record_id in record_ids}
+        found = {record_id: self._found(actor, resource, record_id, now, "read") for record_id in record_ids}
         return {record_id: view(actor, facts) for record_id, facts in found.items() if facts is not None}
 
     async def opens(self, account: str, resource: str, record_id: str, now: datetime) -> bool:
@@ -117,7 +129,7 @@ class MemoryRecords:
 
     async def members(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Sequence[Membership] | None:
         """See the port."""
-        facts = await self.load(actor, resource, record_id, now)
+        facts = self._found(actor, resource, record_id, now, "open")
         if facts is None:
             return None
         everyone = may("members", actor, facts)
@@ -134,12 +146,23 @@ class MemoryRecords:
         own = [each for each in self._state.memberships.values() if each.account == actor.account and each.live(now)]
         return sorted((each for each in own if each.record > after), key=lambda each: each.record)[:limit]
 
+    async def presented(self, link: str, now: datetime) -> SecretLink | None:
+        """See the port."""
+        found = self._state.links.get(link)
+        return found if found is not None and self._counts(found, now) else None
+
+    def _counts(self, link: SecretLink, now: datetime) -> bool:
+        return link.live(now) and link.role in self._specification.resources[link.resource].linked_roles
+
     async def load(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Facts | None:
         """See the port."""
         return await self.refer(actor, resource, record_id, now, "open")
 
     async def refer(self, actor: Actor, resource: str, record_id: str, now: datetime, action: str) -> Facts | None:
         """See the port."""
+        return None if actor.link is not None else self._found(actor, resource, record_id, now, action)
+
+    def _found(self, actor: Actor, resource: str, record_id: str, now: datetime, action: str) -> Facts | None:
         self._check_session(actor, now)
         record = self._state.records[resource].get(record_id)
         if record is None:
@@ -192,6 +215,7 @@ class MemoryRecords:
         world = self._at(now)
         gone, passing = closing(at for at in world.every() if at.record.owner == account)
         world.drop(gone)
+        world.revoke_links(passing)
         for resource, records in self._state.records.items():
             for record in list(records.values()):
                 values = {
@@ -238,8 +262,32 @@ class MemoryRecords:
             raise _changed()
         del self._state.memberships[key]
 
-    def _facts(self, membership: Membership, now: datetime) -> Facts | None:
-        """The record that a membership is of."""
+    async def secret_links(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Sequence[SecretLink]:
+        """See the port."""
+        self._check_session(actor, now)
+        of_record = [
+            each for each in self._state.links.values() if (each.resource, each.record) == (resource, record_id)
+        ]
+        return sorted((each for each in of_record if self._counts(each, now)), key=lambda each: each.id, reverse=True)
+
+    async def add_secret_link(self, actor: Actor, link: SecretLink, now: datetime) -> None:
+        """See the port."""
+        self._check_session(actor, now)
+        facts = self._facts(link, now)
+        if facts is None or not may_link(actor, facts, link.role):
+            raise _changed()
+        self._state.links[link.hash] = link
+
+    async def end_secret_link(self, actor: Actor, link: SecretLink, now: datetime) -> None:
+        """See the port."""
+        self._check_session(actor, now)
+        facts, present = self._facts(link, now), self._state.links.get(link.hash)
+        if facts is None or present is None or not may_link(actor, facts, present.role):
+            raise _changed()
+        del self._state.links[link.hash]
+
+    def _facts(self, membership: Membership | SecretLink, now: datetime) -> Facts | None:
+        """The record that a membership or a link is of."""
         record = self._state.records[membership.resource].get(membership.record)
         return None if record is None else self._at(now).facts(record)
 

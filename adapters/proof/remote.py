@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from adapters.proof.requests import Request, request
 from application.proof.attempts import Answer, Attempt
+from application.proof.callers import by_link
 from domain.specification.model import Specification
 
 REFRESH_SECONDS = 300.0
@@ -46,7 +47,7 @@ class RemoteApi:
 
     async def send(self, attempt: Attempt) -> Answer:
         """See the port."""
-        token = None if attempt.who is None else self._token(attempt.who)
+        token = attempt.who if attempt.who is None or by_link(attempt.who) else self._token(attempt.who)
         status, headers, body = self._call(request(self._specification, attempt), token)
         return Answer(status, headers, body)
 

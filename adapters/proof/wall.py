@@ -121,7 +121,8 @@ class Wall:
         every = " UNION ALL ".join(f"SELECT '{name}', id FROM {table}" for name, table in tables.items())  # noqa: S608
         shown = " ".join(each for found in ids.values() for each in found)
         found: dict[str, dict[str, dict[str, bool]]] = {name: {each: {} for each in ids[name]} for name in ids}
-        asked = {"app.account": actor.account or "anonymous", "app.now": stored_time(now)}
+        account = "" if actor.link is not None else actor.account or "anonymous"
+        asked = {"app.account": account, "app.link": actor.link or "", "app.now": stored_time(now)}
         async with _transaction(self._application) as connection:
             await _say(connection, asked)
             _note(found, "read", await connection.fetch(every))

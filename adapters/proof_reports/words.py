@@ -356,12 +356,20 @@ def explained(spec: Specification, relation: str) -> str:
         return "Somebody with an account, who begins something of their own."
     if relation == "member elsewhere":
         return "Somebody with a role on another record of this sort, or on one above such: none of it on this record."
+    if relation == "ended link":
+        return "Whoever has a secret link that has ended, or that may not carry its role: it opens nothing."
+    if relation == "link elsewhere":
+        return "Whoever has a secret link to another record, and no account."
     roles = {role for resource in spec.resources.values() if resource.ladder for role in resource.ladder.roles}
     named = {field.name for r in spec.resources.values() for field in r.fields.values() if field.kind in _ACCOUNTS}
     word, _, place = relation.removeprefix("expired ").partition(" ")
     staff = spec.staff.roles if spec.staff is not None else ()
     if relation.startswith("staff: ") and place in staff:
         return f"Somebody with the staff role {place}, which holds for the whole app."
+    linked, _, where = relation.removeprefix("link as ").partition(" ")
+    if relation.startswith("link as ") and linked in roles:
+        on = f"the {where.removeprefix('of the ').removesuffix(' above')} above it" if where else "this very record"
+        return f"Whoever has a secret link with the role {linked} on {on}, and no account: it opens and reads."
     if word in roles and (not place or place.endswith(" above")):
         where = f"on {place.removeprefix('of ')}" if place else "on this very record"
         ended = " until it ended" if relation.startswith("expired ") else ""

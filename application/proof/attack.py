@@ -9,6 +9,7 @@ from typing import Any
 
 from application.proof import filters, findings
 from application.proof.attempts import READING, Answer, Attempt, Target, Verb
+from application.proof.callers import actor_of, callers
 from application.proof.checking import Checker, Difference, learn_work
 from application.proof.coverage import Coverage
 from application.proof.hidden import secrets_of
@@ -17,7 +18,7 @@ from application.proof.people import relation
 from application.proof.report import Finding, Kind, Progress, Report
 from application.proof.stories import Step, Story
 from application.proof.trying import Tries
-from domain.ownership import ANONYMOUS, Actor, Facts
+from domain.ownership import Actor, Facts
 from domain.snapshot import Snapshot
 
 SECONDS_BETWEEN = 0.1
@@ -177,8 +178,8 @@ class Attack:
 
     def _somebody_else(self, who: str | None) -> str | None:
         """The next of all people, or nobody."""
-        everybody = [None, *self._oracle.snapshot.accounts]
-        return everybody[(everybody.index(who) + 1) % len(everybody)]
+        everybody = callers(self._oracle.snapshot)
+        return everybody[(everybody.index(who) + 1) % len(everybody)] if who in everybody else None
 
     async def _everything(self, tries: Tries) -> None:
         """Everything again for everybody, after something has changed."""
@@ -283,8 +284,3 @@ class Attack:
             self._told(Progress(min(1.0, max(shares)), total, len(self.report.findings), doing))
         if max(shares) >= 1:
             raise Stop
-
-
-def actor_of(who: str | None) -> Actor:
-    """The caller that an attempt names."""
-    return ANONYMOUS if who is None else Actor(who)

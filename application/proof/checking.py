@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from application.proof.attempts import Answer, Attempt, Target, Verb
+from application.proof.callers import by_link
 from application.proof.oracle import Expected
 from application.proof.report import Kind
 from application.proof.trying import NEVER
@@ -25,6 +26,8 @@ ONE_DETAIL = ("not_found", "not_unique", "limit_reached", "blocked", "already_a_
 """codes whose explanation is the same whatever is there: another one would tell of it"""
 VARIABLE_HEADERS = ("x-request-id", "content-length", "date")
 _UUID = re.compile(UUID_PATTERN)
+Missing = tuple[Verb, str, str]
+"""an operation on an id that never was, and what kind of caller asks"""
 _KEPT_APART = re.compile(r"\b(private|no-store)\b")
 _ASKED_AGAIN = re.compile(r"\b(no-cache|no-store|max-age=0)\b")
 _REQUEST_ID = re.compile(r'"request_id":"[^"]*"')
@@ -51,9 +54,9 @@ class Checker:
         self._by_engine = () if timed else ("created_at", "updated_at", "expires_at")
         self._tags: dict[tuple[str | None, str, str], str] = {}
         self._shown: dict[tuple[str | None, str, str], str] = {}
-        self._missing: dict[tuple[Verb, str, bool], tuple[str, str]] = {}
+        self._missing: dict[Missing, tuple[str, str]] = {}
         self._details: dict[tuple[str, str | None], Any] = {}
-        self._work: dict[tuple[tuple[Verb, str, bool], frozenset[str]], int | None] = {}
+        self._work: dict[tuple[Missing, frozenset[str]], int | None] = {}
 
     def forget(self) -> None:
         """A new world begins."""
@@ -190,12 +193,13 @@ class Checker:
         sees = f"makes the server ask the database {answer.statements} times, and not {there} as for one that never was"
         return Difference(Kind.WORK, "statements", sees, f"{there} statements", f"{answer.statements} statements")
 
-    def _kind_of_work(self, attempt: Attempt) -> tuple[tuple[Verb, str, bool], frozenset[str]]:
+    def _kind_of_work(self, attempt: Attempt) -> tuple[Missing, frozenset[str]]:
         headers = (name for name, _ in attempt.headers)
         return self._kind_of_missing(attempt), frozenset((*(attempt.body or ()), *headers))
 
-    def _kind_of_missing(self, attempt: Attempt) -> tuple[Verb, str, bool]:
-        return attempt.verb, attempt.resource, attempt.who is None
+    def _kind_of_missing(self, attempt: Attempt) -> Missing:
+        kind = "nobody" if attempt.who is None else "link" if by_link(attempt.who) else "account"
+        return attempt.verb, attempt.resource, kind
 
     # --- successes ---------------------------------------------------------------------------
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from application.proof.attempts import Attempt, Verb
+from application.proof.attempts import READING, Attempt, Verb
+from application.proof.callers import link_of
 from application.proof.oracle import Expected
 from application.proof.report import GrantUse, Report
 from domain.deletion import going, left_referring
@@ -62,6 +63,9 @@ class Coverage:
         codes = {"not_unique": "unique", "limit_reached": "limit", "blocked": "a deletion that is blocked"}
         if expected.code in codes:
             self.tick(name, codes[expected.code])
+        link = link_of(snapshot, attempt.who)
+        if link is not None and attempt.verb in READING and link.record == attempt.record and not expected.refused:
+            self.tick(link.resource, "links")
         if expected.status == 428:
             self.tick(name, "require_if_match")
         members = {field.name for field in resource.fields.values() if field.kind is Kind.MEMBER}
@@ -118,11 +122,6 @@ class Coverage:
             if not exercised:
                 line = self._specification.resources[resource].place.line
                 report.not_covered.append(f"line {line}, {resource}: {word}: never came to be")
-        for name, each in self._specification.resources.items():
-            if each.ladder is not None and each.can.get("share"):
-                report.skipped.append(f"line {each.place.line}, {name}: invitations (not tried yet)")
-            if each.links is not None:
-                report.skipped.append(f"line {each.place.line}, {name}: links (no route serves them yet)")
 
 
 def _found_elsewhere(grant: Grant) -> bool:
@@ -141,6 +140,8 @@ def _words(specification: Specification) -> Iterator[tuple[str, str]]:
         ) if there)  # fmt: skip
         if resource.ladder is not None:
             yield from _words_of_ladder(name, resource)
+        if resource.links is not None:
+            yield name, "links"
         for field_name, steps in resource.steps.items():
             for step in steps:
                 if not all(any(isinstance(who, Engine) for who in grant.who) for grant in step.rule):

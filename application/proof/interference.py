@@ -7,12 +7,13 @@ from random import Random
 from typing import Any
 
 from application.proof.attempts import READING, Answer, Attempt, Verb
+from application.proof.callers import actor_of
 from application.proof.oracle import Expected
 from application.proof.worlds import Draw
 from domain.errors import Conflict
 from domain.judging import sharing_cap
 from domain.membership import Membership
-from domain.ownership import ANONYMOUS, Actor, Facts, decide, may, may_read_field, view
+from domain.ownership import Actor, Facts, decide, may, may_read_field, view
 from domain.record import create
 from domain.snapshot import Snapshot
 from domain.specification.model import Kind, Resource
@@ -37,7 +38,7 @@ class Pair:
 
 def seen_by(snapshot: Snapshot, actor: Actor) -> dict[str, Any]:
     """All that a caller may see of a world, and all that it may do there: equal where two worlds are the same to it."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"link": snapshot.links.get(str(actor.link))}
     for facts in snapshot.every():
         if not may("open", actor, facts):
             continue
@@ -80,7 +81,7 @@ class Pairs:
 
     def pair(self, who: str | None) -> Pair | None:
         """The world beside one that differs in as much as this caller cannot see; None where nothing is hidden."""
-        actor = ANONYMOUS if who is None else Actor(who)
+        actor = actor_of(who)
         wanted = seen_by(self._snapshot, actor)
         worlds, changes = [self._snapshot], []
         for _ in range(TRIES):

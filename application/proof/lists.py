@@ -42,7 +42,7 @@ def queryable(specification: Specification, model: Resource, actor: Actor) -> di
     """The columns that a list can be filtered by, for this caller, with their types."""
     names = [*ENGINE_FIELDS] if model.parent is None else [*ENGINE_FIELDS, model.parent]
     for each in model.fields.values():
-        unknown = actor.account is None and each.read is not None
+        unknown = actor.account is None and actor.link is None and each.read is not None
         if not unknown or anonymous_could(specification, model.name, each.read or ()):
             names.append(each.name)
     return {name: specification.column(model.name, name) for name in names}

@@ -6,8 +6,8 @@ from datetime import datetime
 from random import Random
 
 from application.proof import filters
+from application.proof.callers import actor_of, callers
 from application.proof.worlds import Draw, aims
-from domain.ownership import ANONYMOUS, Actor
 from domain.specification.model import Grant, Resource, Role, Rule, SignedIn, Specification, Staff, Who
 
 TRIES = 24
@@ -35,6 +35,10 @@ def mutants(specification: Specification) -> Iterator[Mutant]:
             for grant, changed, how in _broken(specification, rule):
                 can = {**resource.can, action: changed}
                 yield _mutant(specification, replace(resource, can=can), grant, f"{action}: {how}")
+        if resource.links is not None and resource.ladder is not None and resource.rule("open"):
+            linked = replace(resource, links=replace(resource.links, role=resource.ladder.roles[0]))
+            if linked != resource:
+                yield _mutant(specification, linked, resource.rule("open")[0], "links that carry every role")
         for field in resource.fields.values():
             for grant, changed, how in _broken(specification, field.read or ()):
                 fields = {**resource.fields, field.name: replace(field, read=changed)}
@@ -94,8 +98,8 @@ def telling_world(specification: Specification, mutant: Mutant, seed: int, now: 
 
 def _differs(draw: Draw, mutant: Mutant) -> bool:
     right, wrong = draw.snapshot, replace(draw.snapshot, specification=mutant.specification)
-    for who in (None, *right.accounts):
-        actor = ANONYMOUS if who is None else Actor(who)
+    for who in callers(right):
+        actor = actor_of(who)
         for name, resource in right.specification.resources.items():
             for record in right.records[name].values():
                 one, other = right.facts(record), wrong.facts(record)

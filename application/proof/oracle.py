@@ -12,6 +12,7 @@ from typing import Any
 
 from application.proof import lists
 from application.proof.attempts import Attempt, Verb
+from application.proof.callers import actor_of, by_link, link_of
 from domain.deletion import obstacles
 from domain.errors import (
     Conflict,
@@ -28,7 +29,7 @@ from domain.errors import (
 from domain.expansion import shown
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result, sharing_cap
 from domain.membership import Membership, longest, within
-from domain.ownership import ANONYMOUS, Actor, Facts, may, view
+from domain.ownership import Actor, Facts, may, view
 from domain.record import Record, accept_changes, accept_new, create
 from domain.snapshot import Snapshot
 from domain.specification.analysis import anonymous_may
@@ -104,8 +105,9 @@ class Oracle:
 
     def expect(self, attempt: Attempt) -> Expected:
         """What the attempt must be answered with."""
-        actor = ANONYMOUS if attempt.who is None else Actor(attempt.who)
+        actor = actor_of(attempt.who)
         try:
+            self._check_link(attempt)
             if attempt.key is not None:
                 return self._once(attempt, actor, attempt.key)
             return self._answers[attempt.verb](self, attempt, actor)
@@ -191,6 +193,7 @@ class Oracle:
         self._admit(actor, attempt.resource, "update")
         model = self.specification.resources[attempt.resource]
         given = accept_changes(model, attempt.body or {})
+        self._refuse_link(attempt, actor)
         self._require_condition(model, attempt)
         old = self._opened(attempt, actor)
         self._check_condition(attempt)
@@ -211,6 +214,7 @@ class Oracle:
 
         def effect(answered: Mapping[str, Any] | None) -> None:
             self.snapshot.records, self.snapshot.memberships = after.records, after.memberships
+            self.snapshot.links = after.links
 
         return Expected(204 if shown is None else 200, body=shown, effect=effect)
 
@@ -229,6 +233,7 @@ class Oracle:
     def delete(self, attempt: Attempt, actor: Actor) -> Expected:
         """A deletion."""
         self._admit(actor, attempt.resource, "delete")
+        self._refuse_link(attempt, actor)
         self._require_condition(self.specification.resources[attempt.resource], attempt)
         facts = self._opened(attempt, actor)
         self._check_condition(attempt)
@@ -278,6 +283,7 @@ class Oracle:
     def members(self, attempt: Attempt, actor: Actor) -> Expected:
         """The memberships that the caller may see."""
         self._admit(actor, attempt.resource, "members")
+        self._refuse_link(attempt, actor)
         facts = self._opened(attempt, actor)
         everyone = may("members", actor, facts).allowed
         found = [
@@ -292,6 +298,7 @@ class Oracle:
     def add_member(self, attempt: Attempt, actor: Actor) -> Expected:
         """Give a role."""
         self._admit(actor, attempt.resource, "share")
+        self._refuse_link(attempt, actor)
         body = attempt.body or {}
         facts = self._opened(attempt, actor)
         self._within_cap(facts, body["role"], sharing_cap(actor, facts))
@@ -307,6 +314,7 @@ class Oracle:
         assert ladder is not None
         if not ladder.join_open:
             raise Invalid(errors=(FieldError("account", "missing", ""), FieldError("role", "missing", "")))
+        self._refuse_link(attempt, actor)
         if actor.account is None:
             raise NotAuthenticated
         facts = self._opened(attempt, actor)
@@ -328,6 +336,7 @@ class Oracle:
     def change_member(self, attempt: Attempt, actor: Actor) -> Expected:
         """Change a role."""
         self._admit(actor, attempt.resource, "share")
+        self._refuse_link(attempt, actor)
         body, facts = attempt.body or {}, self._opened(attempt, actor)
         ladder, cap = facts.resource.ladder, sharing_cap(actor, facts)
         assert ladder is not None
@@ -340,6 +349,7 @@ class Oracle:
 
     def remove_member(self, attempt: Attempt, actor: Actor) -> Expected:
         """End a membership."""
+        self._refuse_link(attempt, actor)
         own = actor.account is not None and actor.account == attempt.account
         if not own:
             self._admit(actor, attempt.resource, "share")
@@ -384,8 +394,24 @@ class Oracle:
     def _admit(self, actor: Actor, resource: str, action: str) -> None:
         """An anonymous caller is told to sign in where no grant could ever match one."""
         model = self.specification.resources[resource]
-        if actor.account is None and not anonymous_may(self.specification, model, action):
+        if actor.link is not None:
+            if action == "create":
+                raise Forbidden
+        elif actor.account is None and not anonymous_may(self.specification, model, action):
             raise NotAuthenticated
+
+    def _check_link(self, attempt: Attempt) -> None:
+        """A link that is not, has ended or may not carry its role is a bad token, whatever it is used for."""
+        if by_link(attempt.who) and attempt.verb is not Verb.REPLACE:
+            link = link_of(self.snapshot, attempt.who)
+            if link is None or not link.live(self.snapshot.now):
+                raise NotAuthenticated(code="bad_link")
+
+    def _refuse_link(self, attempt: Attempt, actor: Actor) -> None:
+        """A link opens and reads: everything else on a record that it can open is forbidden."""
+        if actor.link is not None:
+            self._opened(attempt, actor)
+            raise Forbidden
 
     def _opened(self, attempt: Attempt, actor: Actor) -> Facts:
         record = self.snapshot.records[attempt.resource].get(str(attempt.record))
@@ -396,7 +422,7 @@ class Oracle:
     def hides(self, attempt: Attempt) -> bool:
         """Whether the attempt is about a record that is there, and that its caller cannot open."""
         record = self.snapshot.records[attempt.resource].get(str(attempt.record))
-        actor = ANONYMOUS if attempt.who is None else Actor(attempt.who)
+        actor = actor_of(attempt.who)
         return record is not None and not may("open", actor, self.snapshot.facts(record))
 
     def _require_condition(self, model: Resource, attempt: Attempt) -> None:

@@ -1,5 +1,6 @@
 """Who somebody is to a record, and what things are called: the words of stories and of the report's table."""
 
+from application.proof.callers import by_link, link_of
 from domain.ownership import Facts
 from domain.record import Record
 from domain.snapshot import Snapshot
@@ -12,6 +13,8 @@ def name_of(snapshot: Snapshot, account: str | None) -> str:
     """An account's first name."""
     if account is None:
         return "Somebody without an account"
+    if by_link(account):
+        return f"Whoever has link {account[-4:]}"
     found = snapshot.accounts.get(account)
     return found.email.partition("@")[0].capitalize() if found is not None else "an account that is not there"
 
@@ -42,6 +45,8 @@ def relation(snapshot: Snapshot, account: str | None, facts: Facts | None) -> st
     """What an account is to a record, by the strongest tie that it has; None is a root yet to be created."""
     if account is None:
         return ANONYMOUS
+    if by_link(account):
+        return _linked(snapshot, account, facts)
     if facts is None:
         return "signed in"
     if facts.record.owner == account:
@@ -67,3 +72,15 @@ def relation(snapshot: Snapshot, account: str | None, facts: Facts | None) -> st
     chain = snapshot.specification.chain(facts.resource.name)
     elsewhere = (m for (_, whose), m in snapshot.memberships.items() if whose == account and m.live(snapshot.now))
     return ELSEWHERE if any(m.resource in chain for m in elsewhere) else STRANGER
+
+
+def _linked(snapshot: Snapshot, who: str, facts: Facts | None) -> str:
+    """What whoever has a link is to a record."""
+    link = link_of(snapshot, who)
+    if link is None or not link.live(snapshot.now):
+        return "ended link"
+    at = next((at for at in facts.above() if at.record.id == link.record), None) if facts is not None else None
+    if facts is None or at is None:
+        return "link elsewhere"
+    where = "" if at.record.id == facts.record.id else f" of the {spoken(at.record.resource)} above"
+    return f"link as {link.role}{where}"

@@ -17,6 +17,8 @@ def says(rule: str, actor: Actor, facts: Facts) -> bool:
     if rule == "open":
         # a policy shows what may be read to whoever shows its id, too
         return may("open", actor, facts).allowed or may("read", actor, facts).allowed
+    if actor.link is not None and rule == "change":
+        return False
     if rule != "change":
         return may(rule, actor, facts).allowed
     resource = facts.resource
@@ -27,5 +29,5 @@ def says(rule: str, actor: Actor, facts: Facts) -> bool:
 
 def shows(actor: Actor, membership: Membership, facts: Facts) -> bool:
     """What the domain says of whether a membership of a record is seen."""
-    own = actor.account == membership.account
+    own = actor.account is not None and actor.account == membership.account
     return own or may("members", actor, facts).allowed or may("share", actor, facts).allowed

@@ -7,8 +7,9 @@ from datetime import datetime
 from random import Random
 
 from application.proof import findings, policies
-from application.proof.attack import FILTER, PAIRED, POLICIES, Attack, Budget, Spoilt, Stop, actor_of
+from application.proof.attack import FILTER, PAIRED, POLICIES, Attack, Budget, Spoilt, Stop
 from application.proof.attempts import Attempt, Laboratory, Verb
+from application.proof.callers import actor_of, callers
 from application.proof.interference import Pair, Pairs, Transcript, channels, ids_in, ids_of
 from application.proof.oracle import Expected, Oracle
 from application.proof.people import relation
@@ -157,7 +158,7 @@ class Prover(Attack):
     async def ask_rules(self) -> None:
         """What the compiled rules say of every record, beside what the domain says."""
         snapshot = self._oracle.snapshot
-        for who in (None, *snapshot.accounts):
+        for who in callers(snapshot):
             actor = actor_of(who)
             for name in self._specification.resources:
                 decisions = await self._laboratory.decisions(who, name)
@@ -191,8 +192,11 @@ class Prover(Attack):
     async def ask_policies(self) -> None:
         """What the database itself lets everybody do with every record, beside what the domain says."""
         snapshot = self._oracle.snapshot
+        for gap in await self._laboratory.unguarded():
+            if not self._known(POLICIES, gap):
+                self._add(findings.of_gap(snapshot, gap))
         ids = {name: list(records) for name, records in snapshot.records.items()}
-        for who in (None, *snapshot.accounts):
+        for who in callers(snapshot):
             found = await self._laboratory.policies(who, ids)
             if found is None:
                 return
@@ -202,9 +206,6 @@ class Prover(Attack):
                 if set(records) != set(snapshot.records[name]):
                     self._tell_stored(name, set(records))
             self._report_progress("asking row-level security")
-        for gap in await self._laboratory.unguarded():
-            if not self._known(POLICIES, gap):
-                self._add(findings.of_gap(snapshot, gap))
         self.report.count(POLICIES)
 
     def _compare_policies(self, who: str | None, facts: Facts, said: Mapping[str, bool]) -> None:
@@ -231,7 +232,7 @@ class Prover(Attack):
         """A pair of worlds for one caller in each round, in turn."""
         draw = Draw(self._specification, random, self._laboratory.now)
         draw.world(self._aimed(number, random), BY_CHANCE)
-        everybody: list[str | None] = [None, *draw.snapshot.accounts]
+        everybody = callers(draw.snapshot)
         pair = Pairs(draw, random).pair(everybody[number % len(everybody)])
         if pair is None:
             return

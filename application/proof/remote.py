@@ -7,13 +7,13 @@ from application.ports import Clock
 from application.proof import filters
 from application.proof.attack import Attack
 from application.proof.attempts import Attempt, Target, Verb
+from application.proof.callers import actor_of
 from application.proof.checking import Difference
 from application.proof.oracle import Oracle
 from application.proof.stories import Step, Story
 from application.proof.trying import Tries, on_nothing
 from application.proof.worlds import Draw
 from domain.account import Account
-from domain.ownership import ANONYMOUS, Actor
 from domain.snapshot import Snapshot
 
 WRITES = 60
@@ -62,7 +62,7 @@ class RemoteProver(Attack):
         """The compiled rule of another process cannot be asked by itself; the domain counts what took part."""
         snapshot = self._oracle.snapshot
         for who in (None, *snapshot.accounts):
-            actor = ANONYMOUS if who is None else Actor(who)
+            actor = actor_of(who)
             for facts in snapshot.every():
                 for name in filters.names(facts.resource):
                     self._right(name, actor, facts)

@@ -82,7 +82,8 @@ def _call(
     parts += [] if method is None else ["--head"] if method == "HEAD" else ["-X", method]
     parts.append(_quoted(f"$URL{path}" + (f"?{query}" if query else ""), variables))
     if attempt.who is not None:
-        parts += ["-H", f'"Authorization: Bearer ${name_of(snapshot, attempt.who).upper()}"']
+        variable = name_of(snapshot, attempt.who).upper().replace(" ", "_")
+        parts += ["-H", f'"Authorization: Bearer ${variable}"']
     parts += [part for name, value in attempt.headers for part in ("-H", shlex.quote(f"{name}: {value}"))]
     body: Any = {} if attempt.verb is Verb.JOIN else attempt.body
     if body is not None:

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from application.proof.attempts import READING, Attempt, Laboratory, Verb
+from application.proof.callers import actor_of, token_of
 from application.proof.checking import Checker, Difference, learn_work
 from application.proof.hidden import secrets_of
 from application.proof.oracle import Expected, Oracle
 from application.proof.people import a, called, name_of, spoken
 from application.proof.trying import on_nothing
-from domain.ownership import ANONYMOUS, Actor
 from domain.record import Record, writable
 from domain.snapshot import Snapshot
 from domain.specification.model import Kind
@@ -63,6 +63,7 @@ class Teller:
             found = await self._fewer(found, lambda at: at.steps[::-1], _without_steps)
             found = await self._fewer(found, lambda at: [f.record for f in at.base.every()], _without_records)
             found = await self._fewer(found, lambda at: list(at.base.memberships), _without_memberships)
+            found = await self._fewer(found, lambda at: list(at.base.links), _without_links)
         return await self._by_api(found) or found
 
     async def _fewer(
@@ -111,7 +112,7 @@ class Teller:
                     ids[step.created] = body["id"]
         last = renamed(story.last, ids)
         before, expected = snapshot.copy(), oracle.expect(last)
-        actor = ANONYMOUS if last.who is None else Actor(last.who)
+        actor = actor_of(last.who)
         hidden = oracle.hides(last)
         await learn_work(checker, self._laboratory, last, hidden and expected.status == 404)
         answer = await self._laboratory.send(last)
@@ -132,6 +133,8 @@ class Teller:
         base = Snapshot.empty(story.base.specification, story.base.now)
         base.accounts.update(story.base.accounts)
         oracle, steps = Oracle(base.copy()), list[Step]()
+        if story.base.links:
+            return None  # by the API a link gets a token that nobody knows before
         for attempt, created in self._making(story.base):
             ids: dict[str, str] = {}
             for who in (attempt.who, *base.accounts):
@@ -208,7 +211,7 @@ def _looking(story: Story) -> Story:
 
 
 def _size(story: Story) -> int:
-    return len(story.steps) + sum(1 for _ in story.base.every()) + len(story.base.memberships)
+    return len(story.steps) + sum(1 for _ in story.base.every()) + len(story.base.memberships) + len(story.base.links)
 
 
 def _without_steps(story: Story, steps: Sequence[Step]) -> Story:
@@ -228,6 +231,13 @@ def _without_memberships(story: Story, keys: Sequence[tuple[str, str]]) -> Story
     base = story.base.copy()
     for key in keys:
         del base.memberships[key]
+    return replace(story, base=base)
+
+
+def _without_links(story: Story, hashes: Sequence[str]) -> Story:
+    base = story.base.copy()
+    for hashed in hashes:
+        del base.links[hashed]
     return replace(story, base=base)
 
 
@@ -279,6 +289,10 @@ def given(snapshot: Snapshot) -> Sequence[str]:
         until = "" if end is None else f" until {instant_text(end)}"
         verb = "was" if ended else "is"
         sentences.append(f"{who} {verb} {membership.role} of {called(snapshot, record)}{until}.")
+    for link in snapshot.links.values():
+        record, end = snapshot.records[link.resource][link.record], link.expires_at
+        until = "" if end is None else f" until {instant_text(end)}"
+        sentences.append(f"{name_of(snapshot, token_of(link.id))} is {link.role} of {called(snapshot, record)}{until}.")
     return sentences
 
 
@@ -287,7 +301,8 @@ def near(snapshot: Snapshot, ids: Iterable[str | None]) -> Snapshot:
     kept = {at.record.id for facts in snapshot.every() if facts.record.id in set(ids) for at in facts.above()}
     records = {name: {i: r for i, r in found.items() if i in kept} for name, found in snapshot.records.items()}
     memberships = {key: membership for key, membership in snapshot.memberships.items() if key[0] in kept}
-    return replace(snapshot, records=records, memberships=memberships)
+    links = {hashed: link for hashed, link in snapshot.links.items() if link.record in kept}
+    return replace(snapshot, records=records, memberships=memberships, links=links)
 
 
 def _values(snapshot: Snapshot, record: Record) -> str:

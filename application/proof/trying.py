@@ -7,6 +7,7 @@ from typing import Any
 
 from application.proof import lists
 from application.proof.attempts import POSTING, Attempt, Verb
+from application.proof.callers import callers, link_of, token_of
 from application.proof.oracle import NEW, Oracle
 from application.proof.worlds import DAY, Draw
 from domain.deletion import obstacles
@@ -33,6 +34,9 @@ ENGINE_VALUES: Mapping[str, Any] = {
     "updated_at": "2026-01-01T00:00:00Z",
 }
 
+DEAD = 0.2
+"""how often whoever has a link that has ended takes part"""
+
 
 class Tries:
     """Makes attempts on the world that a draw made, and on what has become of it since."""
@@ -44,12 +48,20 @@ class Tries:
         self._snapshot = draw.snapshot
         self._specification = draw.snapshot.specification
         self._oracle = Oracle(draw.snapshot)
+        self._links = [token_of(link.id) for link in draw.snapshot.links.values()]
+        if self._links:
+            self._links.append(token_of(NEVER))
         self._keys = tuple(f"{random.getrandbits(64):x}" for _ in range(KEYS))
 
     @property
     def everybody(self) -> list[str | None]:
-        """Nobody, and every account."""
-        return [None, *self._snapshot.accounts]
+        """Nobody, every account, and whoever has a link; now and then one that has ended, or never was."""
+        links = [token for token in self._links if self._counts(token) or self._random.random() < DEAD]
+        return [None, *self._snapshot.accounts, *links]
+
+    def _counts(self, token: str) -> bool:
+        link = link_of(self._snapshot, token)
+        return link is not None and link.live(self._snapshot.now)
 
     # --- reading -----------------------------------------------------------------------------
 
@@ -406,7 +418,8 @@ class Tries:
 def on_nothing(snapshot: Snapshot, resources: Iterable[Resource]) -> Iterator[Attempt]:
     """Everything on an id that never was, by nobody and by somebody."""
     somebody = next(iter(snapshot.accounts))
-    for who in (None, somebody):
+    linked = [who for who in callers(snapshot) if (link := link_of(snapshot, who)) and link.live(snapshot.now)]
+    for who in (None, somebody, *linked[:1]):
         for resource in resources:
             held = (("if-match", "*"),) if resource.require_if_match else ()
             yield Attempt(who, Verb.GET, resource.name, NEVER)

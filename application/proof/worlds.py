@@ -12,13 +12,16 @@ from itertools import count
 from random import Random
 from typing import Any
 
+from application.proof.callers import token_of
 from application.proof.text import WORDS, matching
+from application.secret_links import link_hash
 from domain.account import Account
 from domain.errors import Conflict
 from domain.judging import rules
 from domain.membership import Membership
 from domain.ownership import Actor, Facts, decide, holds
 from domain.record import Record
+from domain.secret_link import SecretLink
 from domain.snapshot import Snapshot
 from domain.specification.model import (
     AccountField,
@@ -82,7 +85,25 @@ class Draw:
         for resource in self._specification.resources.values():
             for record in list(self.snapshot.records[resource.name].values()):
                 self._disturb(resource, record)
+        self._link()
         return self.snapshot
+
+    def _link(self) -> None:
+        """A few links to records of one sort or another: two that count, and one that has expired or is too strong."""
+        linked = [resource for resource in self._specification.resources.values() if resource.links is not None]
+        for ends in (None, self._random.choice((self._now + DAY, self._now + INSTANT)), self._now) if linked else ():
+            resource = self._random.choice(linked)
+            records = list(self.snapshot.records[resource.name])
+            if records and resource.ladder is not None:
+                strong = ends == self._now and self._chance(0.5)
+                ends = None if strong else ends
+                role = self._random.choice(resource.ladder.roles if strong else resource.linked_roles)
+                link_id = self.id()
+                link = SecretLink(
+                    link_id, link_hash(token_of(link_id)), resource.name, self._random.choice(records), role,
+                    self._now - DAY, ends,
+                )  # fmt: skip
+                self.snapshot.links[link.hash] = link
 
     # --- accounts and values -----------------------------------------------------------------
 

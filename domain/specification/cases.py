@@ -31,6 +31,7 @@ class Some(Enum):
     ANONYMOUS = "nobody signed in"
     ACCOUNT = "an account"
     ENGINE = "the engine"
+    LINK = "whoever has a secret link"
     ME = "the caller"
     OTHER = "another account, record or value"
     PAST = "before now"
@@ -116,12 +117,16 @@ class Space:
         self.specifications = specifications
         self.resource = resource
         self.fresh = fresh
+        self.linked = any(resource.links for spec in specifications for resource in spec.resources.values())
+        """whether there are secret links; otherwise nothing is said of them"""
         self._known: dict[tuple[Any, ...], Variable] = {}
         self._constants = _constants(specifications)
 
     def caller(self, *who: Some) -> Case:
         """That one of these calls."""
-        return {self._variable(About.CALLER, (), "", (Some.ANONYMOUS, Some.ACCOUNT, Some.ENGINE)): frozenset(who)}
+        callers = (Some.ANONYMOUS, Some.ACCOUNT, Some.ENGINE, *([Some.LINK] if self.linked else []))
+        variable = self._variable(About.CALLER, (), "", callers)
+        return {variable: frozenset(who) & variable.domain}
 
     def staff(self, roles: Iterable[str]) -> Case | None:
         """That the caller holds one of these instance-wide roles."""
@@ -136,19 +141,20 @@ class Space:
             return self.caller(Some.ACCOUNT)
         return self._mine(variable, (Some.ME,))
 
-    def role(self, path: Path, roles: Iterable[str]) -> Case | None:
-        """That the caller holds one of these roles on the record at the path."""
+    def role(self, path: Path, roles: Iterable[str], caller: Some = Some.ACCOUNT) -> Case | None:
+        """That the caller holds one of these roles on the record at the path: an account, or a link."""
         if self.fresh and not path:
             return None
-        return self._mine(self._variable(About.ROLE, path, "", (Some.NONE, *self._roles(self._end(path)))), roles)
+        variable = self._variable(About.ROLE, path, "", (Some.NONE, *self._roles(self._end(path))))
+        return self._mine(variable, roles, caller)
 
-    def tie(self, path: Path, through: Through) -> Case | None:
+    def tie(self, path: Path, through: Through, roles: Iterable[str], caller: Some = Some.ACCOUNT) -> Case | None:
         """That the caller holds one of these roles on a container that something ties the record to."""
         if self.fresh and not path:
             return None
         name = f"{through.link}.{through.back}.{through.container.field}"
         values = (Some.NONE, *self._roles(through.container.resource))
-        return self._mine(self._variable(About.TIE, path, name, values, through), through.roles)
+        return self._mine(self._variable(About.TIE, path, name, values, through), roles, caller)
 
     def account(self, spec: Specification, path: Path, name: str) -> Case | None:
         """That a field of the record at the path names the caller."""
@@ -200,9 +206,9 @@ class Space:
     def _owner(self, path: Path) -> Variable:
         return self._variable(About.OWNER, self.lowest(path), "", (Some.OTHER, Some.ME))
 
-    def _mine(self, variable: Variable, part: Iterable[Any]) -> Case | None:
+    def _mine(self, variable: Variable, part: Iterable[Any], caller: Some = Some.ACCOUNT) -> Case | None:
         case = self._lies(variable, frozenset(part) & variable.domain)
-        return all_of(case, self.there(variable.path), self.caller(Some.ACCOUNT))
+        return all_of(case, self.there(variable.path), self.caller(caller))
 
     def _lies(self, variable: Variable, part: Part) -> Case | None:
         if not part:
@@ -449,8 +455,8 @@ def possible(case: Case) -> bool:
 def assignment(case: Case) -> Assignment | None:
     """The simplest values with which a case holds: of all that it speaks of, and of the references that lead there.
 
-    They agree: nobody but an account is anybody, and what is on a record is `GONE` exactly where the reference to the
-    record is empty.
+    They agree: nobody but an account is anybody, but a link has a role at one place; and what is on a record is `GONE`
+    exactly where the reference to the record is empty.
     """
     variables = dict.fromkeys(v for variable in case for v in (*variable.by, variable))
     below: dict[Variable | None, list[Variable]] = {}
@@ -459,7 +465,8 @@ def assignment(case: Case) -> Assignment | None:
     callers = [variable for variable in variables if variable.about is About.CALLER]
 
     def settled(variable: Variable, caller: Any, gone: bool) -> dict[Variable, Any] | None:
-        part = case.get(variable, variable.domain) & (variable.domain if caller is Some.ACCOUNT else variable.least)
+        somebody = caller is Some.ACCOUNT or (caller is Some.LINK and variable.about in _HELD)
+        part = case.get(variable, variable.domain) & (variable.domain if somebody else variable.least)
         for value in variable.order:
             if value in part and (value is Some.GONE) == gone:
                 further = together(variable, caller, value in NOTHING)
@@ -478,9 +485,18 @@ def assignment(case: Case) -> Assignment | None:
             found |= further
         return found
 
-    for caller in (Some.ANONYMOUS, Some.ACCOUNT, Some.ENGINE):
+    for caller in (Some.ANONYMOUS, Some.ACCOUNT, Some.ENGINE, Some.LINK):
         if all(caller in case[variable] for variable in callers):
             found = together(None, caller, False)
-            if found is not None:
+            if found is not None and not (caller is Some.LINK and places(found) > 1):
                 return found | dict.fromkeys(callers, caller)
     return None
+
+
+_HELD = (About.ROLE, About.TIE)
+"""what a membership gives, and a link"""
+
+
+def places(found: Assignment) -> int:
+    """At how many places the caller has a role."""
+    return sum(1 for variable, value in found.items() if variable.about in _HELD and value not in NOTHING)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from domain.ownership import ANONYMOUS
 from domain.specification.analysis import Right, rights_table
 from domain.specification.cases import Case, Cases, Some, assignment, within
 from domain.specification.model import Anyone, Grant, Resource, Rule, SignedIn, Specification, Step
@@ -181,6 +182,22 @@ def for_any_account(spec: Specification) -> tuple[Public, ...]:
     """
     anonymous = {id(found.right.grant) for found in public(spec)}
     return tuple(found for found in _outsiders(spec, Some.ACCOUNT) if id(found.right.grant) not in anonymous)
+
+
+def by_links(spec: Specification) -> tuple[Public, ...]:
+    """Every grant by which whoever has a secret link opens or reads what is not public, in the file's order."""
+    if not any(resource.links for resource in spec.resources.values()):
+        return ()
+    readings = {name: Reading(spec, spaces((spec,), name)[False]) for name in spec.resources}
+    found = []
+    for right in rights_table(spec):
+        permission = Permission(right.resource, right.action)
+        opens = right.action in ("open", "read")
+        shown = readings[right.resource].by_link(right.grant, permission) if opens else ()
+        small = next((one for one in shown if not allowed(permission, ANONYMOUS, one.built(spec)[1])), None)
+        if small is not None:
+            found.append(Public(right, WorldInWords(small).text()))
+    return tuple(found)
 
 
 def _outsiders(spec: Specification, caller: Some) -> Iterator[Public]:

@@ -311,6 +311,13 @@ class Resource:
     renamed_from: str | None = None
 
     @property
+    def linked_roles(self) -> tuple[str, ...]:
+        """The roles that a secret link can carry, strongest first; none where there are no links."""
+        if self.links is None or self.ladder is None:
+            return ()
+        return self.ladder.roles[self.ladder.roles.index(self.links.role) :]
+
+    @property
     def members(self) -> tuple[str, ...]:
         """The names that an answer can have of a record, in its order."""
         above = () if self.parent is None else (self.parent,)

@@ -24,6 +24,7 @@ from domain.specification.cases import (
     failing,
     humblest,
     joined,
+    places,
     possible,
     product,
     satisfying,
@@ -223,6 +224,10 @@ class Reading:
                 return product(self._may("open"), (self._space.caller(Some.ACCOUNT),)) if joined else ()
         return self._may(permission.action)
 
+    def _by_no_link(self) -> Cases:
+        """Of all that is not opening and reading: a link does not do it, whatever its role."""
+        return (self._space.caller(Some.ANONYMOUS, Some.ACCOUNT, Some.ENGINE),) if self._space.linked else ALWAYS
+
     def grant(self, grant: Grant, path: Path = (), resource: str | None = None) -> Cases:
         """The cases in which a grant matches the record at a path."""
         at = resource or self._resource.name
@@ -278,7 +283,12 @@ class Reading:
         if key not in self._changing:
             unlocked = ALWAYS if free else self._unlocked(())
             self._changing[key] = product(
-                self._may("open"), self._rule_of(covering), self._rule_of(field.write), unlocked, self._unlocked_above()
+                self._may("open"),
+                self._by_no_link(),
+                self._rule_of(covering),
+                self._rule_of(field.write),
+                unlocked,
+                self._unlocked_above(),
             )
         return self._changing[key]
 
@@ -291,7 +301,7 @@ class Reading:
             return product((start,), self._update(self._resource.fields[name]))
         steps = (s for s in self._resource.steps[name] if (s.before, s.after) == (before, after))
         rule = tuple(grant for step in steps for grant in step.rule)
-        return product((start,), self._may("open"), self._rule_of(rule), self._unlocked_above())
+        return product((start,), self._may("open"), self._by_no_link(), self._rule_of(rule), self._unlocked_above())
 
     def _share(self, role: str) -> Cases:
         """Who shares by a role of this very ladder gives at most its own."""
@@ -302,7 +312,7 @@ class Reading:
         for grant in self._resource.rule("share"):
             own = self._space.role((), ladder.at_least(role)) if by_own_ladder(grant) else {}
             reaching += product(self.grant(grant), () if own is None else (own,))
-        return product(self._may("open"), simplest(reaching))
+        return product(self._may("open"), self._by_no_link(), simplest(reaching))
 
     def strangers(self, grant: Grant, permission: Permission, caller: Some) -> Small | None:
         """A smallest world in which nobody in particular has a permission by a grant; None where there is none."""
@@ -312,6 +322,13 @@ class Reading:
                 if found is not None:
                     return Small(self._space, found)
         return None
+
+    def by_link(self, grant: Grant, permission: Permission) -> Iterator[Small]:
+        """Small worlds in which whoever has a link has a permission by a grant, and by the link's role."""
+        for case in product((self._space.caller(Some.LINK),), self.grant(grant), self.cases(permission)):
+            found = assignment(case)
+            if found is not None and places(found):
+                yield Small(self._space, found)
 
     # --- rules ---------------------------------------------------------------------------------
 
@@ -323,7 +340,8 @@ class Reading:
             if action == "open":
                 found.append(self._space.caller(Some.ENGINE))
             opened = ALWAYS if action in ("open", "read", "create") else self._may("open", path)
-            self._known[key] = product(simplest(found), opened)
+            others = ALWAYS if action in ("open", "read") else self._by_no_link()
+            self._known[key] = product(simplest(found), opened, others)
         return self._known[key]
 
     def _rule_of(self, rule: Rule | None) -> Cases:
@@ -349,7 +367,7 @@ class Reading:
         found: Case | None
         match who:
             case Anyone():
-                found = space.caller(Some.ANONYMOUS, Some.ACCOUNT)
+                found = space.caller(Some.ANONYMOUS, Some.ACCOUNT, Some.LINK)
             case SignedIn():
                 found = space.caller(Some.ACCOUNT)
             case Engine():
@@ -358,24 +376,36 @@ class Reading:
                 found = space.staff(roles)
             case Owner(way):
                 found = space.owner(path + way, root=self._resource.parent is None)
-            case Role(way, _, _, roles):
-                found = space.role(path + way, roles)
+            case Role(way, resource, _, roles):
+                return self._held(resource, roles, lambda held, by: space.role(path + way, held, by))
             case AccountField(way, name):
                 found = space.account(self._spec, path + way, name)
-            case Through():
-                ways = (space.tie(path, who), self._tied_by(who, path))
-                return tuple(way for way in ways if way is not None)
+            case Through(_, _, container, _, roles):
+                tied = self._held(container.resource, roles, lambda held, by: space.tie(path, who, held, by))
+                return (
+                    *tied,
+                    *self._held(container.resource, roles, lambda held, by: self._tied_by(who, path, held, by)),
+                )
             case Can(action, way):
                 return product((space.there(path + way),), self._may(action, path + way))
         return () if found is None else (found,)
 
-    def _tied_by(self, through: Through, path: Path) -> Case | None:
+    def _held(
+        self, resource: str, roles: tuple[str, ...], way: Callable[[tuple[str, ...], Some], Case | None]
+    ) -> Cases:
+        """A role held by an account, or by a link as far as it may carry it."""
+        linked = self._spec.resources[resource].linked_roles
+        carried = tuple(role for role in roles if role in linked)
+        found = (way(roles, Some.ACCOUNT), way(carried, Some.LINK))
+        return tuple(case for case in found if case is not None)
+
+    def _tied_by(self, through: Through, path: Path, roles: tuple[str, ...], caller: Some) -> Case | None:
         """That the last record on the way to this one is itself what ties it; one that is about to be does not yet."""
         start = path[:-1]
         if not path or path[-1].field != through.back or (self._space.fresh and not start):
             return None
         link = self._spec.at(self._resource.name, start).name
-        return self._space.role((*start, through.container), through.roles) if link == through.link else None
+        return self._space.role((*start, through.container), roles, caller) if link == through.link else None
 
 
 class Decisions:

@@ -27,7 +27,10 @@ class CaseInWords:
             return self._callers()
         first, *others = self._held
         further = "".join(f" who is also {self._is(other, named=True)}" for other in others)
-        return self._is(first, named=False) + further
+        somebody, callers = self._is(first, named=False) + further, self._calling()
+        if callers == frozenset((Some.LINK,)):
+            return f"whoever has a link as {somebody}"
+        return f"{somebody}, by a membership or a link" if callers == frozenset((Some.LINK, Some.ACCOUNT)) else somebody
 
     def target(self) -> str:
         """Which records: "its notes"."""
@@ -78,12 +81,17 @@ class CaseInWords:
                     self._space.value(self._spec, path + condition.path, condition.field, failing(condition)) or {}
                 ).items()
 
+    def _calling(self) -> Part | None:
+        return next((part for v, part in self._case.items() if v.about is About.CALLER), None)
+
     def _callers(self) -> str:
-        callers = next((part for v, part in self._case.items() if v.about is About.CALLER), None)
+        callers = self._calling()
         names = {
             Some.ANONYMOUS: "anyone not signed in",
             Some.ACCOUNT: "any account",
             Some.ENGINE: "the engine",
+            # who has any link is not signed in, which is told
+            **({} if callers is not None and Some.ANONYMOUS in callers else {Some.LINK: "whoever has a link"}),
         }
         if callers is None:
             return "anyone, and the engine"
@@ -199,6 +207,9 @@ class WorldInWords:
                 return "the caller is not signed in"
             case Some.ENGINE:
                 return "the caller is the engine"
+            case Some.LINK:
+                held = "".join(f" as {text}" for variable in self._shown if (text := self._held(variable)))
+                return f"the caller has a link{held}, and no account"
         held = " and ".join(text for variable in self._shown if (text := self._held(variable)))
         return f"the caller is {held}" if held else "the caller is signed in, and nobody in particular"
 

@@ -8,6 +8,7 @@ from domain.account import Account
 from domain.membership import Membership
 from domain.ownership import ANONYMOUS, ENGINE, Actor, Facts
 from domain.record import Record
+from domain.secret_link import SecretLink
 from domain.snapshot import Snapshot
 from domain.specification.cases import About, Assignment, Some, Space, Variable
 from domain.specification.model import Field, Hop, Kind, Path, Resource, Specification, Through
@@ -15,7 +16,7 @@ from domain.values import LARGEST_INTEGER
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 """when every small world is asked; rules know only what lies before and after"""
-CALLER, OTHER = "the caller", "somebody else"
+CALLER, OTHER, LINK = "the caller", "somebody else", "the link"
 
 
 class Small:
@@ -60,8 +61,12 @@ class _Builder:
                 held = self._record(variable.path)
                 if variable.through is not None:
                     held = self._container(variable.through, held)
-                snapshot.memberships[held.id, CALLER] = Membership(held.resource, held.id, CALLER, role, None)
-        actor = {Some.ANONYMOUS: ANONYMOUS, Some.ENGINE: ENGINE}.get(small.caller, Actor(CALLER))
+                if small.caller is Some.LINK:
+                    snapshot.links[LINK] = SecretLink(LINK, LINK, held.resource, held.id, role, NOW, None)
+                else:
+                    snapshot.memberships[held.id, CALLER] = Membership(held.resource, held.id, CALLER, role, None)
+        others = {Some.ANONYMOUS: ANONYMOUS, Some.ENGINE: ENGINE, Some.LINK: Actor(link=LINK)}
+        actor = others.get(small.caller, Actor(CALLER))
         if not self._fresh:
             return actor, snapshot.facts(record)
         del snapshot.records[record.resource][record.id]

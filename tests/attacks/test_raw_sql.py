@@ -27,11 +27,13 @@ NOW, YESTERDAY = "2026-11-23 09:30:00+00", "2026-11-22 09:30:00+00"
 MARY, JOHN, EVE = (f"00000000-0000-7000-8000-00000000000{i}" for i in (1, 2, 3))
 PRIVATE, SHARED, HIDDEN, PUBLIC, BY_LINK = (f"00000000-0000-7000-8000-00000000001{i}" for i in range(5))
 SESSION, EVES_SESSION, NEW = (f"00000000-0000-7000-8000-00000000002{i}" for i in range(3))
-TOKEN, LINK, API_KEY, LETTER = "a" * 64, "b" * 64, "c" * 64, "d" * 64
+TOKEN, LINK, API_KEY, LETTER = "a" * 64, "b" * 64, "c" * 64, "f" * 64
+TO_SHARED, TO_PRIVATE_ONCE = "d" * 64, "e" * 64
+"""hashes of secret links: one that counts, and one that has expired"""
 SECRET = "the hidden treasure"
 BUILT_IN = (
     *("accounts", "sessions", "refresh_tokens", "memberships", "audit", "signing_keys", "links", "letters"),
-    *("second_factors", "api_keys", "invitations", "offers", "idempotency_keys"),
+    *("second_factors", "api_keys", "secret_links", "invitations", "offers", "idempotency_keys"),
 )
 PEOPLE = f"""
 INSERT INTO freehold_accounts (id, email, password_hash, created_at, disabled) VALUES
@@ -72,6 +74,9 @@ VALUES
   ('{EVES_SESSION}', 'notebook', '{PRIVATE}', 'j@example.com', 'editor', '{MARY}', '{NOW}', '2999-1-1', '{JOHN}', NULL);
 INSERT INTO freehold_offers (id, resource, record, giver, recipient, created_at, ends_at) VALUES
   ('{SESSION}', 'notebook', '{PRIVATE}', '{MARY}', '{JOHN}', '{NOW}', '2999-1-1');
+INSERT INTO freehold_secret_links (id, hash, resource, record, role, created_at, expires_at) VALUES
+  ('{SESSION}', '{TO_SHARED}', 'notebook', '{SHARED}', 'viewer', '{NOW}', NULL),
+  ('{NEW}', '{TO_PRIVATE_ONCE}', 'notebook', '{PRIVATE}', 'viewer', '{NOW}', '{YESTERDAY}');
 """
 MARKET = f"""
 INSERT INTO listings (owner, id, title, price, state, created_at, updated_at) VALUES
@@ -131,9 +136,9 @@ class Attacker:
         self.connection = connection
         self.tables = tables
 
-    async def be(self, account: str, *shown: str, service: str = "", now: str = NOW) -> None:
+    async def be(self, account: str, *shown: str, service: str = "", link: str = "", now: str = NOW) -> None:
         """Say who acts, until the transaction ends."""
-        said = {"account": account, "presented": " ".join(shown), "service": service, "now": now}
+        said = {"account": account, "presented": " ".join(shown), "service": service, "link": link, "now": now}
         for name, value in said.items():
             await self.connection.execute(f"SELECT set_config('app.{name}', $1, true)", value)
 
@@ -513,6 +518,54 @@ async def test_the_service_sees_one_invitation_or_address_at_a_time(attacker: At
             "UPDATE freehold_invitations SET role = 'editor'", "UPDATE freehold_invitations SET email = 'x'"
         )
         assert await attacker.touches("DELETE FROM freehold_invitations") == 0
+
+
+async def test_a_secret_link_opens_what_it_is_to_and_nothing_is_changed_by_it(attacker: Attacker) -> None:
+    """Whoever runs SQL needs the hash of a link that counts; made up, cut or expired ones are nobody."""
+    for link in ("", "%", NEW, SHARED, TO_SHARED[:63], TO_SHARED.upper(), f"{TO_SHARED} ", "f" * 64):
+        await attacker.be("", link=link)
+        assert await attacker.rows("SELECT * FROM notebooks") == [], link
+        assert await attacker.rows("SELECT * FROM freehold_secret_links") == [], link
+    await attacker.be("", link=TO_PRIVATE_ONCE)
+    assert await attacker.rows("SELECT * FROM notebooks") == [], "it has expired"
+    await attacker.be("", PRIVATE, HIDDEN, SHARED, PUBLIC, link=TO_SHARED)
+    assert await attacker.rows("SELECT title FROM notebooks") == [("Shared",)]
+    assert await attacker.rows("SELECT title FROM notes") == [("Public",)]
+    assert await attacker.rows("SELECT record::text FROM freehold_secret_links") == [(SHARED,)], "itself, and no other"
+    for table in ("accounts", "sessions", "memberships", "audit", "api_keys"):
+        assert await attacker.rows(f"SELECT * FROM freehold_{table}") == [], table
+    for table in ("notebooks", "notes", "comments", "bookmarks"):
+        assert await attacker.touches(f"UPDATE {table} SET updated_at = now()") == 0, table
+        assert await attacker.touches(f"DELETE FROM {table}") == 0, table
+    assert await attacker.touches("DELETE FROM freehold_secret_links") == 0
+    made = "INSERT INTO freehold_secret_links VALUES ('{}', '{}', 'notebook', '{}', '{}', now(), NULL)"
+    member = f"INSERT INTO freehold_memberships VALUES ('notebook', '{SHARED}', '{EVE}', 'viewer', NULL)"
+    note = f"INSERT INTO notes VALUES ('{MARY}', '{NEW}', '{SHARED}', NULL, '', '', 'everyone', now(), now())"
+    await attacker.refused(made.format(EVE, LINK, SHARED, "viewer"), member, note)
+
+
+async def test_a_secret_link_is_made_by_who_may_share_and_never_changed(attacker: Attacker) -> None:
+    made = "INSERT INTO freehold_secret_links VALUES ('{}', '{}', '{}', '{}', '{}', now(), NULL)"
+    for account in (JOHN, EVE, "anonymous", ""):
+        await attacker.be(account, SHARED, PRIVATE)
+        assert await attacker.rows("SELECT * FROM freehold_secret_links") == [], account
+        assert await attacker.touches("DELETE FROM freehold_secret_links") == 0, account
+        await attacker.refused(made.format(EVE, LINK, "notebook", SHARED, "viewer"))
+    await attacker.be(MARY)
+    assert len(await attacker.rows("SELECT * FROM freehold_secret_links")) == 2
+    await attacker.refused(
+        made.format(EVE, LINK, "notebook", SHARED, "editor"),
+        made.format(EVE, LINK, "notebook", SHARED, "owner"),
+        made.format(EVE, LINK, "note", PUBLIC, "viewer"),
+        made.format(EVE, LINK, "notebook", PUBLIC, "viewer"),
+        "UPDATE freehold_secret_links SET role = 'editor'",
+        f"UPDATE freehold_secret_links SET record = '{PRIVATE}'",
+        "UPDATE freehold_secret_links SET expires_at = NULL",
+    )
+    assert await attacker.touches(made.format(EVE, LINK, "notebook", SHARED, "viewer")) == 1
+    assert await attacker.touches(f"DELETE FROM notebooks WHERE id = '{SHARED}'") == 1
+    await attacker.be("", link=TO_SHARED)
+    assert await attacker.rows("SELECT * FROM freehold_secret_links") == [], "they end with their record"
 
 
 async def test_what_was_answered_is_its_accounts_and_stays(attacker: Attacker) -> None:

@@ -9,6 +9,7 @@ import pytest
 from domain.account import Account
 from domain.errors import Conflict, Forbidden, Invalid, NotAuthenticated, NotFound
 from domain.ownership import ANONYMOUS, ENGINE, Actor
+from domain.secret_link import SecretLink
 from tests.application.world import NEVER, World, specification
 from tests.conftest import Worlds
 from tests.contracts.test_invitations import refused
@@ -18,6 +19,7 @@ resources:
   shelf:
     owner: account
     roles: boss > reader
+    links: {role: reader}
     fields: {name: text, mark: {type: integer, default: 0}}
     unique: name per owner
     limit: 2 per owner
@@ -33,6 +35,7 @@ resources:
   book:
     owner: shelf
     roles: reader
+    links: {role: reader}
     fields: {title: text, beside: {type: book, optional: yes, when_gone: empty}}
     limit: 3 per owner
     can:
@@ -206,6 +209,19 @@ async def test_roles_of_giver_and_recipient_end_and_those_of_others_stay(library
         found = await world.sharing.list(library.bob, resource, record)
         assert [each.account for each in found] == [library.eve.account]
     await refused(world.records.get(library.mary, "book", library.book), NotFound)
+
+
+async def test_secret_links_to_all_of_it_end(library: Library) -> None:
+    world, now = library.world, library.world.clock.now()
+    async with world.store.work() as work:
+        for i, (resource, record) in enumerate((("shelf", library.shelf), ("book", library.book)), 1):
+            link = SecretLink(world.ids.new(), str(i) * 64, resource, record, "reader", now, None)
+            await work.records.add_secret_link(library.mary, link, now)
+        await work.commit()
+    assert await world.store.records.presented("1" * 64, now) is not None
+    await world.transfers.accept(library.bob, await library.offer())
+    for i in (1, 2):
+        assert await world.store.records.presented(str(i) * 64, now) is None
 
 
 async def test_what_others_refer_to_is_referred_to_as_before(library: Library) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from domain.judging import sharing_cap
+from domain.membership import Membership
 from domain.ownership import (
     ANONYMOUS,
     ENGINE,
@@ -419,9 +421,31 @@ def test_who_has_no_account_never_equals_an_empty_field(random: Random) -> None:
     world = some_world(random)
     for facts in world.every():
         for rule in rules_of(facts):
-            for actor, named in ((ANONYMOUS, Anyone), (ENGINE, Engine)):
+            for actor, named in ((ANONYMOUS, Anyone), (ENGINE, Engine), (Actor(link="never made"), Anyone)):
                 for grant in matching(rule, actor, facts):
                     assert all(isinstance(who, named | Can) for who in grant.who)
+
+
+@PROPERTY
+@given(RANDOMS)
+def test_a_link_does_no_more_than_a_member_with_its_role_and_only_opens_and_reads(random: Random) -> None:
+    """And no less than what anyone reads."""
+    world = some_world(random)
+    for actor in world.everybody:
+        if actor.link is None:
+            continue
+        link = world.state.links.get(actor.link)
+        member = Actor("somebody new")
+        if link is not None:
+            role = Membership(link.resource, link.record, "somebody new", link.role, link.expires_at)
+            world.state.memberships[link.record, "somebody new"] = role
+        for facts in world.every():
+            for action in ACTIONS:
+                allowed = may(action, actor, facts)
+                assert not allowed or (action in ("open", "read") and may(action, member, facts))
+                assert action not in ("open", "read") or allowed or not may(action, ANONYMOUS, facts)
+            assert sharing_cap(actor, facts) is None
+        world.state.memberships.pop(("" if link is None else link.record, "somebody new"), None)
 
 
 @PROPERTY
@@ -472,6 +496,14 @@ def test_what_an_expired_membership_does_is_nothing(random: Random) -> None:
 def naive(term: Who, actor: Actor, facts: Facts) -> bool | None:
     """A second opinion on the terms that are answered by one look; None for the others."""
     members = facts.world
+
+    def held(record: str) -> str | None:
+        if actor.account is not None:
+            return members.role(record, actor.account)
+        carried = [role for each in members.specification.resources.values() for role in each.linked_roles]
+        role = None if actor.link is None else members.linked(record, actor.link)
+        return role if role in carried else None
+
     match term:
         case Anyone():
             return not actor.engine
@@ -480,10 +512,10 @@ def naive(term: Who, actor: Actor, facts: Facts) -> bool | None:
         case Staff(_, roles):
             return actor.account is not None and members.staff(actor.account) in roles
         case Role((), _, _, roles):
-            return actor.account is not None and members.role(facts.record.id, actor.account) in roles
+            return held(facts.record.id) in roles
         case Through(link, back, container, _, roles):
-            ties = [tie for tie in members.tying(link, back, facts.record.id) if actor.account is not None]
-            return any(members.role(str(tie.target(container.field)), str(actor.account)) in roles for tie in ties)
+            ties = members.tying(link, back, facts.record.id)
+            return any(held(str(tie.target(container.field))) in roles for tie in ties)
         case _:
             return None
 

@@ -38,6 +38,7 @@ from domain.judging import judge_change, judge_creation, judge_deletion, judge_r
 from domain.membership import Membership
 from domain.ownership import Actor, Facts, decide, locked, locked_above, may, seen, view
 from domain.record import Record, writable
+from domain.secret_link import SecretLink
 from domain.specification.model import ENGINE_FIELDS, Kind, Resource, Specification
 from tests.ownership.worlds import DAY, NOW, World, draw, store
 from tests.postgres import APPLICATION
@@ -105,7 +106,7 @@ class Reading(Protocol):
         """Every record that is stored now."""
 
     def shared(self) -> dict[tuple[str, str], str]:
-        """The role of every membership that is stored now, by record and account."""
+        """The role of every membership and link that is stored now, by record and account or hash."""
 
     def rules(self, actor: Actor, resource: str) -> dict[str, dict[str, bool]]:
         """What each compiled rule says of each record of a resource."""
@@ -135,7 +136,8 @@ class Domain:
 
     def shared(self) -> dict[tuple[str, str], str]:
         """See `Reading`."""
-        return {key: membership.role for key, membership in self._state.memberships.items()}
+        found = {key: membership.role for key, membership in self._state.memberships.items()}
+        return found | {(link.record, link.hash): link.role for link in self._state.links.values()}
 
     def rules(self, actor: Actor, resource: str) -> dict[str, dict[str, bool]]:
         """See `Reading`."""
@@ -179,9 +181,10 @@ class Sql:
 
     def shared(self) -> dict[tuple[str, str], str]:
         """See `Reading`."""
-        members = builtin.table_of(builtin.MembershipRow)
-        rows = self._execute(f"SELECT record, account, role FROM {members.name}")  # noqa: S608
-        return {(record, account): role for record, account, role in rows}
+        members, links = (builtin.table_of(row).name for row in (builtin.MembershipRow, builtin.SecretLinkRow))
+        rows = self._execute(f"SELECT record, account, role FROM {members}")  # noqa: S608
+        rows += self._execute(f"SELECT record, hash, role FROM {links}")  # noqa: S608
+        return {(record, whose): role for record, whose, role in rows}
 
     def rules(self, actor: Actor, resource: str) -> dict[str, dict[str, bool]]:
         """See `Reading`."""
@@ -359,6 +362,8 @@ class _Cases:
         ]
         if self.resource.ladder is not None:
             named += [("members", self.members), ("share", self.share)]
+        if self.resource.links is not None:
+            named += [("links", self.links), ("link", self.link)]
         named += [(f"sort by {name}", self._sorted(i % 2 == 0, name)) for i, name in enumerate(self.sortable)]
         named += [(f"filter by {name}", self._filtered(i % 2 == 0, name)) for i, name in enumerate(self.filterable)]
         named += [(f"ask of {name}", self._asked(i, name)) for i, name in enumerate(self.resource.fields)]
@@ -427,6 +432,18 @@ class _Cases:
             for account in reading.world.accounts:
                 if account == actor.account or may("members", actor, facts) or may("share", actor, facts):
                     yield (*label, account), done(records.membership(actor, self.name, record.id, account, NOW))
+
+    def links(self, reading: Reading) -> Answers:
+        """The links to a record for those who may share it, and each by the hash of its token."""
+        records = reading.records()
+        for label, actor, record in self._each(reading):
+            if may("share", actor, reading.world.facts(record)):
+                yield label, done(records.secret_links(actor, self.name, record.id, NOW))
+        for hashed in (*reading.world.state.links, NEW):
+            yield (hashed,), done(records.presented(hashed, NOW))
+        for record in reading.world.of(self.name):
+            stale = reading.world.stale
+            yield ("no session", record.id), answer(records.secret_links(stale, self.name, record.id, NOW)) or "none"
 
     # --- lists -----------------------------------------------------------------------------
 
@@ -660,6 +677,34 @@ class _Cases:
                 ended = Membership(self.name, record.id, account, ladder.weakest, None)
                 yield from self._write(
                     reading, (*label, number), lambda r, a=actor, m=ended: r.end_membership(a, m, NOW), memberships
+                )
+
+    def link(self, reading: Reading) -> Answers:
+        """Make a link of each role to the record, by everybody, and end each that there is."""
+        assert self.resource.ladder is not None
+        present = [link for link in reading.world.state.links.values() if link.resource == self.name]
+        stale = reading.world.stale
+        for record in reading.world.of(self.name):
+            new = SecretLink(NEW, "a" * 64, self.name, record.id, self.resource.linked_roles[-1], NOW, None)
+            yield from self._write(
+                reading, ("no session", record.id), lambda r, m=new: r.add_secret_link(stale, m, NOW), memberships
+            )
+        for link in present:
+            yield from self._write(
+                reading, ("no session", link.id), lambda r, m=link: r.end_secret_link(stale, m, NOW), memberships
+            )
+        for label, actor, record in self._each(reading):
+            made = [
+                SecretLink(NEW, "a" * 64, self.name, record.id, role, NOW, NOW + DAY)
+                for role in self.resource.ladder.roles
+            ]
+            for link in made:
+                yield from self._write(
+                    reading, (*label, link.role), lambda r, a=actor, m=link: r.add_secret_link(a, m, NOW), memberships
+                )
+            for link in (link for link in present if link.record == record.id):
+                yield from self._write(
+                    reading, (*label, link.id), lambda r, a=actor, m=link: r.end_secret_link(a, m, NOW), memberships
                 )
 
     def _write(

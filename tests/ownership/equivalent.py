@@ -58,6 +58,8 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "on_hop: and_, without target.c.owner == at.table.c[owner]",
         "_start_elsewhere: and_, without members.c.resource == term.resource",
         "_named: and_, without _MEMBERS.c.resource == resource",
+        "_add_link: and_, without param('resource', TEXT) == resource",
+        "_end_link: and_, without _LINKS.c.resource == resource",
     ),
     "it is never so where this is asked": (
         "opens_parent: true() if parent is None else self.may('open', at.on((Hop(parent, parent),)))"
@@ -96,6 +98,9 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         " → or_(members.c.account == ME, compiler.on_expiry(members))",
         "_tying: join, without members.c.record == container.c.id",
     ),
+    "where there are no links, none is to be deleted": (
+        "shares: (_MEMBERS, _LINKS) if self.linked else (_MEMBERS,) → (_MEMBERS, _LINKS)",
+    ),
     "the same again": (
         "_all: part != without → True",
         "_public: part not in columns → True",
@@ -103,11 +108,13 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "below: name != resource → True",
     ),
     "a branch that cannot hold finds nothing": (
-        "ids: self._possible(branch) → True",
-        "_possible: any((isinstance(term, Engine) for _, term in branch))"
-        " → all((isinstance(term, Engine) for _, term in branch))",
-        "_possible: any((isinstance(term, asks) for _, term in branch))"
-        " → all((isinstance(term, asks) for _, term in branch))",
+        "possible: self.could_be(term) and (not isinstance(term, Engine)), without self.could_be(term)",
+        "possible: self.could_be(term) and (not isinstance(term, Engine)), without not isinstance(term, Engine)",
+        "possible: all((self.could_be(term) and (not isinstance(term, Engine)) for _, term in branch))"
+        " → any((self.could_be(term) and (not isinstance(term, Engine)) for _, term in branch))",
+        "could_be: roles → __wider__(self, roles)",
+        "could_be: roles → __wider__(self, roles) (2)",
+        "reachable: roles if self.signed_in else () → roles",
         "ids: self._table.c.id → self._table.c.owner",
     ),
     "another way to the same list: one by one or all at once": (

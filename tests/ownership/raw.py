@@ -17,14 +17,14 @@ from typing import Any
 import asyncpg
 from sqlalchemy import Table, insert, update
 
-from adapters.persistence.sql.builtin import MembershipRow, mapped, table_of
+from adapters.persistence.sql.builtin import MembershipRow, SecretLinkRow, mapped, table_of
 from adapters.persistence.sql.connection import Prepared, param
 from adapters.persistence.sql.definers import text_literal
 from adapters.persistence.sql.filling import filling
 from adapters.persistence.sql.postgres import DIALECT, positional
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import stored_time
-from domain.judging import may_add, may_end_membership, may_put_membership, may_store
+from domain.judging import may_add, may_end_membership, may_link, may_put_membership, may_store
 from domain.membership import Membership
 from domain.ownership import Actor, Facts, may
 from domain.record import Record, writable
@@ -33,7 +33,7 @@ from tests.ownership.cases import NEW, Database
 from tests.ownership.worlds import NOW, World
 from tests.postgres import APPLICATION
 
-MEMBERS = table_of(MembershipRow).name
+MEMBERS, LINKS = table_of(MembershipRow).name, table_of(SecretLinkRow).name
 UNSAID = object()
 """the domain does not say it in these words"""
 SERVICES = ("", "audit", "signing keys", "mail", "sessions", "keys")
@@ -42,7 +42,7 @@ DELETED = (
     *("freehold_signing_keys", "freehold_links", "freehold_letters", "freehold_second_factors"),
     "freehold_idempotency_keys",
 )
-"""the built-in tables, but for memberships, of which the application deletes rows"""
+"""the built-in tables, but for memberships and secret links, of which the application deletes rows"""
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,11 @@ class Raw:
     @contextmanager
     def acting(self, actor: Actor | None, *shown: str, service: str = "") -> Iterator[None]:
         """A transaction of a caller who shows these ids; None is nobody."""
-        account = "" if actor is None else actor.account or "anonymous"
+        account = "" if actor is None or actor.link else actor.account or "anonymous"
         settings = {
             "app.account": account,
             "app.engine": (actor.name or "") if actor is not None and actor.engine else "",
+            "app.link": (actor.link or "") if actor is not None else "",
             "app.presented": " ".join(shown),
             "app.service": service,
             "app.now": stored_time(NOW),
@@ -231,7 +232,7 @@ class Questions:
         for actor in self._world.everybody:
             for resource in self._world.specification.resources.values():
                 every += self._of_records(resource, actor)
-            every += self._of_memberships(actor)
+            every += [*self._of_memberships(actor), *self._of_links(actor)]
         return iter(
             sorted(every, key=lambda question: ("SELECT", "DELETE", "UPDATE", "INSERT").index(question.command))
         )
@@ -251,7 +252,7 @@ class Questions:
             return asked
 
         def question(about: str, command: str, ask: Callable[[], Any], expected: Any = UNSAID) -> Question:
-            return Question(f"{about} {resource.name} by {actor.account}", resource.plural, command, ask, expected)
+            return Question(f"{about} {resource.name} by {actor}", resource.plural, command, ask, expected)
 
         def those(sql: str) -> Callable[[], set[Any]]:
             return lambda: {row[0] for row in raw.rows(sql)}
@@ -383,6 +384,39 @@ class Questions:
             right = {i for i, allowed in enumerate(every.values()) if allowed}
             yield question(about, command, partial(raw.allowed, list(every)), right)
 
+    def _of_links(self, actor: Actor) -> Iterator[Question]:
+        raw, present = self._raw, self._world.state.links
+        shared = {hashed for hashed, link in present.items() if may("share", actor, self._facts[link.record])}
+        own = {actor.link} & {*present} if actor.link is not None else set()
+        ends = {
+            hashed for hashed in shared if may_link(actor, self._facts[present[hashed].record], present[hashed].role)
+        }
+
+        def question(about: str, command: str, ask: Callable[[], Any], expected: Any, *shown: str) -> Question:
+            def asked() -> Any:
+                with raw.acting(actor, *shown):
+                    return ask()
+
+            return Question(f"{about} links by {actor}", LINKS, command, asked, expected)
+
+        def see() -> set[Any]:
+            return {row[0] for row in raw.rows(f"SELECT hash FROM {LINKS}")}  # noqa: S608
+
+        yield question("see", "SELECT", see, shared | own)
+        for hashed in [*present][:1]:
+            yield question("see a presented one of", "SELECT", see, shared | own | {hashed}, hashed)
+        yield question("end", "DELETE", lambda: raw.touches(f"DELETE FROM {LINKS}"), len(ends))  # noqa: S608
+        made = {}
+        for resource in self._world.specification.resources.values():
+            for record in self._world.of(resource.name):
+                for role in resource.ladder.roles if resource.ladder else ("viewer",):
+                    values = f"'{NEW}', '{'a' * 64}', '{resource.name}', '{record.id}', '{role}', '{stored_time(NOW)}'"
+                    columns = "id, hash, resource, record, role, created_at"
+                    allowed = may_link(actor, self._facts[record.id], role)
+                    made[f"INSERT INTO {LINKS} ({columns}) VALUES ({values})"] = allowed  # noqa: S608
+        right = {i for i, allowed in enumerate(made.values()) if allowed}
+        yield question("make", "INSERT", partial(raw.allowed, list(made)), right)
+
     def _sees(self, actor: Actor, member: Membership) -> bool:
         facts = self._of(member)
         shares = may("members", actor, facts) or may("share", actor, facts)
@@ -433,7 +467,7 @@ class Questions:
         callers += [(actor, "", "") for actor in self._world.everybody if actor.engine]
         for actor, each, service in callers:
             for name in mapped.metadata.tables:
-                if name == MEMBERS:
+                if name in (MEMBERS, LINKS):
                     continue
                 key = keys.get(name, "id")
                 for command, ask in self._tries(name, key):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from adapters.persistence.sql.builtin import mapped
 from adapters.persistence.sql.definers import SCHEMA, Definer, quoted
 from adapters.persistence.sql.policies import Policies, Policy
-from tests.ownership.raw import MEMBERS
+from tests.ownership.raw import LINKS, MEMBERS
 from tests.postgres import APPLICATION
 
 _TOKEN = re.compile(r"""'(?:[^']|'')*' | "[^"]*" | \w+ | \S""", re.VERBOSE)
@@ -75,9 +75,9 @@ def _concerns(policy: Policy) -> frozenset[Concern]:
 
 
 def _of_policy(policy: Policy) -> Iterator[WallMutant]:
-    name, concerns = f"freehold_{policy.command.lower()}", _concerns(policy)
-    drop = f"DROP POLICY {name} ON {quoted(policy.table)}"
-    said = f"{_called(policy.table)} {policy.command}"
+    concerns = _concerns(policy)
+    drop = f"DROP POLICY {policy.name} ON {quoted(policy.table)}"
+    said = f"{_called(policy.table)} {policy.command}{policy.whose}"
     yield WallMutant(f"{said}: dropped", (drop,), concerns)
     for part in ("using", "check"):
         text = getattr(policy, part)
@@ -91,14 +91,14 @@ def _of_function(definer: Definer, concerns: frozenset[Concern], tables_in: str)
         body = f"BEGIN RETURN {how}; END"
         made, _ = replace(definer, body=body).sql(tables_in)
         replaced = made.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
-        named = re.search("_(opens|moves|steps|same|members|gives|may_be_joined)", definer.name)
+        named = re.search("_(opens_by_link|opens|moves|steps|same|members|shares|gives|may_be_joined)", definer.name)
         yield WallMutant(f"function {named[1] if named else 'of a rule'}: {how}", (replaced,), concerns)
 
 
 def _forms_of(policy: Policy, text: str) -> Iterator[tuple[str, str]]:
     yield "everything", "true"
     yield "nothing", "false"
-    if policy.table in mapped.metadata.tables and policy.table != MEMBERS:
+    if policy.table in mapped.metadata.tables and policy.table not in (MEMBERS, LINKS):
         yield from _parts(text)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -36,6 +36,7 @@ from domain.judging import rules
 from domain.membership import Membership
 from domain.ownership import ANONYMOUS, Actor, Facts
 from domain.record import Record
+from domain.secret_link import SecretLink
 from domain.session import Session
 from domain.specification.model import Condition, Field, Kind, Resource, Specification
 from domain.values import ValueRefused, accept
@@ -45,6 +46,8 @@ from tests.end_to_end.independent.specs import SPECIFICATIONS
 NOW = datetime(2026, 11, 23, 9, 30, 0, 123456, UTC)
 ENGINE = Actor(engine=True, key=KeyScope("00000000-0000-4000-8000-0000000000e0", frozenset(), frozenset()))
 """by a key that counts"""
+LINKS = 3
+"""who have one that counts"""
 INSTANT = timedelta(microseconds=1)
 DAY = timedelta(days=1)
 ENDS = (None, None, None, NOW + DAY, NOW + INSTANT, NOW, NOW - INSTANT)
@@ -335,6 +338,7 @@ resources:
   album:
     owner: account
     roles: curator
+    links: {role: curator}
     limit: 1 per owner
     fields: {text: text}
     can: {create: signed in, read: [owner, curator], share: owner}
@@ -345,7 +349,7 @@ resources:
   print:
     owner: album
     fields: {photo: photo}
-    can: {create: owner, read: owner}
+    can: {create: owner, read: [owner, whoever can read album]}
   tray:                            # where everybody may put something, and few may look
     owner: account
     fields:
@@ -441,8 +445,19 @@ class World:
 
     @property
     def everybody(self) -> tuple[Actor, ...]:
-        """Nobody, each account in its session, and the engine."""
-        return (ANONYMOUS, *(actor for actor, alive in self._sessions() if alive), ENGINE)
+        """Nobody, each account in its session, the engine, and whoever has a link."""
+        return (ANONYMOUS, *(actor for actor, alive in self._sessions() if alive), ENGINE, *self._linked())
+
+    def _linked(self) -> Iterator[Actor]:
+        """A few links that count, one that has expired, and one that is gone."""
+        counting, expired = [], []
+        for link in self.state.links.values():
+            carried = link.role in self.specification.resources[link.resource].linked_roles
+            (counting if link.live(NOW) and carried else expired).append(link)
+        for link in (*counting[:LINKS], *expired[:1]):
+            yield Actor(link=link.hash)
+        if self.state.links:
+            yield Actor(link="f" * 64)
 
     @property
     def stale(self) -> Actor:
@@ -496,6 +511,9 @@ class Draw:
             if resource.ladder is not None:
                 for record in self.state.records[resource.name]:
                     self._members(resource, record)
+        for resource in self._specification.resources.values():
+            for record in self.state.records[resource.name] if resource.links is not None else ():
+                self._link(resource, record)
         return World(self._specification, self.state)
 
     def id(self) -> str:
@@ -591,6 +609,15 @@ class Draw:
                 role, ends = self._random.choice(resource.ladder.roles), self._random.choice(ENDS)
                 membership = Membership(resource.name, record_id, account, role, ends)
                 self.state.memberships[record_id, account] = membership
+
+    def _link(self, resource: Resource, record_id: str) -> None:
+        """Sometimes one of a role that no link may carry (any more)."""
+        assert resource.ladder is not None
+        if self._chance(0.5):
+            link_id, roles = self.id(), resource.linked_roles * 3 + resource.ladder.roles
+            hashed = sha256(link_id.encode()).hexdigest()
+            role, ends = self._random.choice(roles), self._random.choice(ENDS)
+            self.state.links[hashed] = SecretLink(link_id, hashed, resource.name, record_id, role, NOW - DAY, ends)
 
 
 def draw(specification: Specification, seed: int, each: int = 8) -> World:

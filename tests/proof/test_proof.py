@@ -39,7 +39,7 @@ def proved(path: Path, seed: int, comparisons: int, place: Server | None) -> Rep
 
 
 def test_a_right_server_is_proved_and_everything_takes_part(place: Server | None) -> None:
-    report = proved(NOTES, 11, 80_000, place)
+    report = proved(NOTES, 3, 80_000, place)
     assert report.findings == []
     assert report.not_covered == []
     assert READINGS | ({"row-level security"} if place else set()) == set(report.comparisons)
@@ -48,6 +48,7 @@ def test_a_right_server_is_proved_and_everything_takes_part(place: Server | None
     relations = {relation for _, _, relation in report.cells}
     assert {"anonymous", "stranger", "owner", "editor", "viewer", "expired viewer", "its author"} <= relations
     assert {"editor of the notebook above", "member elsewhere"} <= relations
+    assert {"link as viewer", "link as viewer of the notebook above", "link elsewhere", "ended link"} <= relations
     assert report.cell("notebook", "open", "stranger").allowed == 0
     assert report.cell("notebook", "open", "owner").refused == 0
 

@@ -185,6 +185,26 @@ class OfferRow(BuiltIn, table=True):
     ends_at: str = Field(sa_type=INSTANT)
 
 
+class SecretLinkRow(BuiltIn, table=True):
+    """A secret link to a record, by the hash of its token; it is the record's, and names no account."""
+
+    __tablename__ = "freehold_secret_links"
+    __table_args__ = (
+        *checks("length(id) = 36", None, name="id"),
+        CheckConstraint("length(hash) = 64", name="hash"),
+        *_instants("created_at", "expires_at"),
+        Index(None, "record", "id"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=UUID)
+    hash: str = Field(unique=True, sa_type=String(64))
+    resource: str = Field(sa_type=TEXT)
+    record: str = Field(sa_type=UUID)
+    role: str = Field(sa_type=TEXT)
+    created_at: str = Field(sa_type=INSTANT)
+    expires_at: str | None = Field(sa_type=INSTANT)
+
+
 class AuditRow(BuiltIn, table=True):
     """An event of an account's log, numbered in the order of writing; what it names may be gone."""
 

@@ -28,14 +28,21 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.expression import FromClause
 
-from adapters.persistence.sql.builtin import AccountRow, InvitationRow, MembershipRow, OfferRow, table_of
+from adapters.persistence.sql.builtin import (
+    AccountRow,
+    InvitationRow,
+    MembershipRow,
+    OfferRow,
+    SecretLinkRow,
+    table_of,
+)
 from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.dialects import UUID, Step, closure
 from adapters.persistence.sql.rules import From
 from adapters.persistence.sql.tables import Tables
 
 ACCOUNT: ColumnElement[str] = param("account", UUID)
-_ACCOUNTS, _OFFERS = table_of(AccountRow), table_of(OfferRow)
+_ACCOUNTS, _OFFERS, _LINKS = table_of(AccountRow), table_of(OfferRow), table_of(SecretLinkRow)
 _ABOUT_PEOPLE = (table_of(MembershipRow), table_of(InvitationRow), _OFFERS)
 
 
@@ -55,6 +62,10 @@ class ClosingCompiler:
 
     def statements(self) -> Iterator[Any]:
         """They ask for `account` and for the tombstone's columns."""
+        for table in (self._tables.of[name] for name, resource in self._resources.items() if resource.links):
+            # what is kept passes to nobody: whoever has a link to it does not come along
+            owned = select(table.c.id).where(table.c.owner == ACCOUNT)
+            yield delete(_LINKS).where(_LINKS.c.record.in_(owned))
         if self._going:
             yield from self._drop()
         passing = [self._tables.of[name] for name in self._resources if self._passes_as_root(name)]
@@ -68,10 +79,12 @@ class ClosingCompiler:
         yield delete(_ACCOUNTS).where(_ACCOUNTS.c.id == ACCOUNT)
 
     def _drop(self) -> Iterator[Any]:
-        """Delete what goes, its memberships, invitations and offers first."""
+        """Delete what goes, its memberships, invitations, offers and links first."""
         gone = self._gone()
         for table in _ABOUT_PEOPLE if any(resource.has_people for resource in self._resources.values()) else ():
             yield delete(table).where(table.c.record.in_(select(gone.c.id)))
+        if any(resource.links for resource in self._resources.values()):
+            yield delete(_LINKS).where(_LINKS.c.record.in_(select(gone.c.id)))
         for referrer, name, _ in self._following():
             table = self._tables.of[referrer]
             # the account's own too, which go anyhow: SQLite follows a chain of references only so far

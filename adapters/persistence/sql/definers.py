@@ -48,18 +48,19 @@ from domain.specification.model import Rule
 
 SCHEMA = "freehold"
 """where our functions are"""
-ME, MOMENT, PRESENT, ENGINE = (f"{SCHEMA}.{word}()" for word in ("me", "moment", "present", "engine"))
-_NOTHING_FOR_NOBODY = f"IF NOT {PRESENT} THEN RETURN; END IF;"
+ME, MOMENT, PRESENT, ENGINE, LINK = (f"{SCHEMA}.{word}()" for word in ("me", "moment", "present", "engine", "link"))
+LINKED = f"({LINK} IS NOT NULL)"
+"""of a function for links, in place of `PRESENT`: who has a link is nobody, who may do more"""
 ATTEMPTS = 5
 """how often a record may be moved while somebody waits for it"""
 
 
-def said(me: str, moment: str) -> dict[str, str]:
+def said(me: str, moment: str, link: str) -> dict[str, str]:
     """How texts that stay in the database say what a statement is given as values."""
-    return {"me": me, "now": moment, "today": f"CAST({moment} AT TIME ZONE 'UTC' AS date)"}
+    return {"me": me, "now": moment, "today": f"CAST({moment} AT TIME ZONE 'UTC' AS date)", "link": link}
 
 
-INSIDE = said(ME, MOMENT)
+INSIDE = said(ME, MOMENT, LINK)
 
 
 class _TextCompiler(PGCompiler_asyncpg):
@@ -167,40 +168,56 @@ class Definers:
         """None yet."""
         self.made: dict[str, Definer] = {}
 
-    def of_row(self, prefix: str, asked: ColumnElement[bool], table: FromClause, about: str) -> ColumnElement[bool]:
+    def of_row(
+        self, prefix: str, asked: ColumnElement[bool], table: FromClause, about: str, present: str = PRESENT
+    ) -> ColumnElement[bool]:
         """A condition on a row, asked by a function of those of its columns that matter. The row need not be stored."""
         wording = Wording(INSIDE, table)
-        body = f"BEGIN RETURN {PRESENT} AND coalesce(({wording.condition(asked, table)}), false); END"
+        body = f"BEGIN RETURN {present} AND coalesce(({wording.condition(asked, table)}), false); END"
         name = self._hashed(prefix, wording.types(), "boolean", body, about)
         asking: ColumnElement[bool] = _called(name, Boolean(), *(table.c[column] for column in wording.arguments))
         return asking
 
     def of_stored(
-        self, name: str, asked: ColumnElement[bool], table: FromClause, about: str, **values: ColumnElement[Any]
+        self,
+        name: str,
+        asked: ColumnElement[bool],
+        table: FromClause,
+        about: str,
+        present: str = PRESENT,
+        **values: ColumnElement[Any],
     ) -> ColumnElement[bool]:
         """A condition on the stored record `id`; `values` are what else is asked with. Before a change, the old one."""
         wording = Wording(INSIDE)
         stored: Select[Any] = (
             select(literal_column("1")).select_from(table).where(table.c.id == param("id", table.c.id.type), asked)
         )
-        body = f"BEGIN RETURN {PRESENT} AND EXISTS ({wording.text(stored)}); END"
+        body = f"BEGIN RETURN {present} AND EXISTS ({wording.text(stored)}); END"
         self.made[name] = Definer(name, wording.types(), "boolean", body, False, about)
         asking: ColumnElement[bool] = _called(name, Boolean(), *(values[argument] for argument in wording.arguments))
         return asking
 
-    def rows(self, name: str | None, found: Select[Any], about: str, hold: Select[Any] | None = None) -> FromClause:
+    def rows(
+        self,
+        name: str | None,
+        found: Select[Any],
+        about: str,
+        hold: Select[Any] | None = None,
+        present: str = PRESENT,
+    ) -> FromClause:
         """A query that a function answers, asked with the same values.
 
         With `hold` it locks first, and then reads: a query that waited would go on with what was before it waited.
         """
         wording = Wording(INSIDE)
         text = wording.text(found)
-        body = f"BEGIN {_NOTHING_FOR_NOBODY} RETURN QUERY {text}; END"
+        guard = f"IF NOT {present} THEN RETURN; END IF;"
+        body = f"BEGIN {guard} RETURN QUERY {text}; END"
         if hold is not None:
             lock = wording.text(hold).removeprefix("SELECT ")
             body = f"""
 BEGIN
-  {_NOTHING_FOR_NOBODY}
+  {guard}
   FOR attempt IN 1..{ATTEMPTS} LOOP
     PERFORM {lock};
     IF FOUND THEN RETURN QUERY {text}; RETURN; END IF;
@@ -277,7 +294,7 @@ class Inside(RuleCompiler):
 
     def on_engine(self) -> ColumnElement[bool]:
         """See `RuleCompiler`."""
-        return literal_column(ENGINE, Boolean())
+        return super().on_engine() if self.asker is Asker.LINK else literal_column(ENGINE, Boolean())
 
 
 class BehindWall(RuleCompiler):
@@ -286,7 +303,9 @@ class BehindWall(RuleCompiler):
     def __init__(self, compiler: Callable[..., RuleCompiler], definers: Definers, tables: Any, asker: Asker) -> None:
         """`compiler` makes the rules within functions."""
         super().__init__(tables, asker)
-        self._inside = compiler(tables, Asker.ACCOUNT)
+        by_link = asker is Asker.LINK
+        self._inside = compiler(tables, Asker.LINK if by_link else Asker.ACCOUNT)
+        self._present = LINKED if by_link else PRESENT
         self._definers = definers
 
     def on_rule(self, rule: Rule, at: At) -> ColumnElement[bool]:
@@ -323,11 +342,13 @@ class BehindWall(RuleCompiler):
         """See `RuleCompiler`."""
         if not any(self._is_record(each) for each in _from_in(source)):
             return source, end, mine
-        found = self._definers.rows(None, select(end).select_from(source).where(mine), "where a list begins")
+        start = select(end).select_from(source).where(mine)
+        found = self._definers.rows(None, start, "where a list begins", present=self._present)
         return found, found.c.out_1, true()
 
     def _asked(self, condition: ColumnElement[bool], at: At, about: str) -> ColumnElement[bool]:
-        return self._definers.of_row(self.specification.resources[at.resource].plural, condition, at.table, about)
+        plural = self.specification.resources[at.resource].plural
+        return self._definers.of_row(plural, condition, at.table, about, self._present)
 
     def _looks_elsewhere(self, condition: ColumnElement[bool], at: At) -> bool:
         """Whether it asks anything of a record but the one at hand."""

@@ -57,6 +57,10 @@ class Snapshot:
             raise KeyError(record_id)
         return self.roles.get((record_id, account))
 
+    def linked(self, record_id: str, link: str) -> str | None:
+        """See `World`. Nothing is loaded for a link."""
+        raise KeyError(record_id)
+
     def staff(self, account: str) -> str | None:
         """See `World`."""
         return self.staff_roles[account]

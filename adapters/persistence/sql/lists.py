@@ -30,7 +30,6 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.expression import FromClause
 
-from adapters.persistence.sql.builtin import MembershipRow
 from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.dialects import (
     DOCUMENT,
@@ -43,14 +42,13 @@ from adapters.persistence.sql.dialects import (
     of_each,
     one_of_list,
 )
-from adapters.persistence.sql.public import Branch, Term, branches, held, holds
+from adapters.persistence.sql.public import Branch, Term, held, holds
 from adapters.persistence.sql.rules import ME, Asker, At, From, RuleCompiler
 from adapters.persistence.sql.tables import owner_column
 from application.ports import SORTED_CHARACTERS, Sort
 from domain.filtering import Operator
 from domain.specification.model import (
     AccountField,
-    Engine,
     Kind,
     Owner,
     Path,
@@ -64,8 +62,6 @@ LIMIT: ColumnElement[int] = param("limit", Integer())
 BEFORE_EVERY_ID, BEHIND_EVERY_ID = literal(FIRST_ID, UUID), literal(LAST_ID, UUID)
 MOST_BRANCHES = 60
 """of one rule; beyond, the whole rule is asked of every record in the order of the list"""
-
-_MEMBERS = MembershipRow.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -101,8 +97,7 @@ class ListCompiler:
             # nothing is the engine's, so that no list of its begins anywhere
             return select(self._whole_rule().c.id)
         rule = self._rules.specification.resources[self._shape.resource].rule("read")
-        unfolded = branches(self._rules.specification, rule, self._shape.resource)
-        possible = list(dict.fromkeys(branch for branch in unfolded if self._possible(branch)))
+        possible = list(dict.fromkeys(self._rules.possible(rule, self._shape.resource)))
         if not possible:
             return select(self._table.c.id).where(false())
         if len(possible) > MOST_BRANCHES:
@@ -140,13 +135,6 @@ class ListCompiler:
         if name not in fields or self._rules.specification.value_field(at.resource, name).kind is not Kind.TEXT:
             return seen
         return func.substr(seen, 1, SORTED_CHARACTERS)
-
-    def _possible(self, branch: Branch) -> bool:
-        """Whether a caller of this kind could satisfy it at all."""
-        if any(isinstance(term, Engine) for _, term in branch):
-            return False
-        asks = (Owner, Role, AccountField, Through, Staff)
-        return self._rules.signed_in or not any(isinstance(term, asks) for _, term in branch)
 
     def _rows(self) -> At:
         return At(self._table.alias(), self._shape.resource)
@@ -221,14 +209,15 @@ class ListCompiler:
         """Where an index finds the caller, if the term names it: a membership, a field of another record, its owner."""
         match term:
             case Role():
-                members = _MEMBERS.alias()
-                mine = self._rules.on_membership(members, term.roles)
+                members = self._rules.holdings.alias()
+                mine = self._rules.on_membership(members, self._rules.reachable(term.resource, term.roles))
                 here = and_(members.c.resource == term.resource, mine)
                 return Start(members, here, members.c.record, path + term.path, (path, term))
             case Through():
-                link, members = self._rules.tables.of[term.link].alias(), _MEMBERS.alias()
+                link, members = self._rules.tables.of[term.link].alias(), self._rules.holdings.alias()
                 source = link.join(members, members.c.record == link.c[term.container.field])
-                mine = self._rules.on_membership(members, term.roles)
+                carried = self._rules.reachable(term.container.resource, term.roles)
+                mine = self._rules.on_membership(members, carried)
                 return Start(source, mine, link.c[term.back], path, (path, term))
             case AccountField():
                 named = self._table_at(path + term.path)

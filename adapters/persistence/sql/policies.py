@@ -13,6 +13,8 @@ asks of functions (`definers.py`). Nothing is visible and nothing can be written
 A new record stands below a parent that its writer may `open`. One with another parent than before is one that the
 writer may `move`, and `create` there. What a row refers to, and did not before, its writer may `read`.
 
+A secret link is no caller of these: it has a SELECT policy of its own on what it can open, and none that writes.
+
 Which columns can change at all is a matter of privileges: no id, no owner (but by a move), nothing that the engine
 writes. Which fields, and which steps from one value to another, is the application's to see to: a policy knows
 rows. Limits and the end of memberships are seen to by triggers, so that they hold whoever writes.
@@ -22,7 +24,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Table, Text, and_, case, cast, delete, literal_column, or_, select, true
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Table,
+    Text,
+    and_,
+    case,
+    cast,
+    delete,
+    false,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 
 from adapters.persistence.sql.builtin import (
     AccountRow,
@@ -36,6 +52,7 @@ from adapters.persistence.sql.builtin import (
     OfferRow,
     RefreshTokenRow,
     SecondFactorRow,
+    SecretLinkRow,
     SessionRow,
     SigningKeyRow,
     table_of,
@@ -43,6 +60,8 @@ from adapters.persistence.sql.builtin import (
 from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.definers import (
     INSIDE,
+    LINK,
+    LINKED,
     MOMENT,
     PRESENT,
     BehindWall,
@@ -59,9 +78,10 @@ from adapters.persistence.sql.rules import ME, Asker, At
 from domain.record import writable
 from domain.specification.model import Field, Hop, Resource
 
-ONCE = said(f"(SELECT {ME_HERE})", f"(SELECT {MOMENT})")
+ONCE = said(f"(SELECT {ME_HERE})", f"(SELECT {MOMENT})", f"(SELECT {LINK})")
 """in a policy on many rows: asked once for a statement. Of the few that are written it costs more than it saves"""
 SHOWN = "(SELECT freehold.presented())"
+_MEMBERSHIPS = table_of(MembershipRow)
 _WORDS = (
     ("me", "uuid", "nullif(nullif(current_setting('app.account', true), ''), 'anonymous')::uuid", "the acting account"),
     ("present", "boolean", "coalesce(current_setting('app.account', true), '') <> ''", "whether anybody acts"),
@@ -71,6 +91,7 @@ _WORDS = (
         "nullif(current_setting('app.presented', true), '')",
         "an id, address or hash that was shown",
     ),
+    ("link", "text", "nullif(current_setting('app.link', true), '')", "the hash of the acting link's token"),
     ("service", "text", "nullif(current_setting('app.service', true), '')", "what the service does, for nobody"),
     ("moment", "timestamptz", "{moment}", "the instant by which memberships and conditions are judged"),
     (
@@ -110,13 +131,19 @@ class Policy:
     command: str
     using: str | None
     check: str | None = None
+    whose: str = ""
+    """behind the command in its name, where there are several"""
+
+    @property
+    def name(self) -> str:
+        """One for each command, but for links."""
+        return f"freehold_{self.command.lower()}{self.whose}"
 
     def __str__(self) -> str:
         """The statement that makes it."""
         using = "" if self.using is None else f" USING ({self.using})"
         check = "" if self.check is None else f" WITH CHECK ({self.check})"
-        name = f"freehold_{self.command.lower()}"
-        return f"CREATE POLICY {name} ON {quoted(self.table)} FOR {self.command} TO PUBLIC{using}{check}"
+        return f"CREATE POLICY {self.name} ON {quoted(self.table)} FOR {self.command} TO PUBLIC{using}{check}"
 
 
 @dataclass(frozen=True)
@@ -154,6 +181,8 @@ class _InPolicy(BehindWall):
 
     def on_engine(self) -> ColumnElement[bool]:
         """See `RuleCompiler`. Asked once for a statement."""
+        if self.asker is Asker.LINK:
+            return super().on_engine()
         return literal_column("(SELECT freehold.engine())", Boolean())
 
 
@@ -168,10 +197,17 @@ class Policies:
         self._statements = statements
         self._definers = statements.every_definer()
         self._inside = statements.inside
-        self._rules = _InPolicy(type(statements.inside), self._definers, self._tables, Asker.ACCOUNT)
+        kind = type(statements.inside)
+        self._rules, self._by_link = (
+            _InPolicy(kind, self._definers, self._tables, asker) for asker in (Asker.ACCOUNT, Asker.LINK)
+        )
+        self._inside_link = kind(self._tables, Asker.LINK)
         self.triggers: list[str] = []
         self.policies = [policy for resource in self._resources for policy in self._of(resource)]
-        self.policies += [*self._of_memberships(), *self._of_invitations(), *self._of_offers(), *_BUILT_IN]
+        if statements.linked:
+            self.policies += [policy for resource in self._resources for policy in self._for_links(resource)]
+        self.policies += [*self._of_memberships(), *self._of_links(), *self._of_invitations(), *self._of_offers()]
+        self.policies += _BUILT_IN
         self.grants = [self._granted(resource) for resource in self._resources] + _GRANTED
         self._see_to_limits_and_memberships()
 
@@ -209,6 +245,20 @@ class Policies:
         yield Policy(plural, "UPDATE", self._text(using, table), self._text(and_(check, *referring), table))
         yield Policy(plural, "DELETE", self._text(rules.may("delete", at), table))
 
+    def _for_links(self, resource: Resource) -> Iterator[Policy]:
+        """What a secret link shows. No other policy holds for one: it is not `present`, and so it changes nothing."""
+        table, rules = self._tables.of[resource.name], self._by_link
+        at = At(table, resource.name)
+        if next(rules.possible(resource.rule("open"), resource.name), None) is None:
+            return
+        ids: ColumnElement[Any] = literal_column(f"ANY (string_to_array({SHOWN}, ' '))")
+        about = "whether the acting link opens the stored record"
+        opens = self._asked(
+            resource, "opens_by_link", about, lambda at: self._inside_link.may("open", at), present=LINKED
+        )
+        seen = Wording(ONCE).condition(or_(rules.may("read", at), and_(cast(table.c.id, Text) == ids, opens)), table)
+        yield Policy(resource.plural, "SELECT", f"(SELECT {LINK}) IS NOT NULL AND ({seen})", whose="_by_link")
+
     def _asked(
         self,
         resource: Resource,
@@ -216,13 +266,15 @@ class Policies:
         about: str,
         says: Callable[[At], ColumnElement[bool]],
         record: ColumnElement[Any] | None = None,
+        present: str = PRESENT,
         **values: ColumnElement[Any],
     ) -> ColumnElement[bool]:
         """What `says` says of a record as it is stored, by its id: the row's own, or what a membership names."""
         stored = self._tables.of[resource.name].alias()
         named = self._tables.of[resource.name].c.id if record is None else record
         name = f"{resource.plural}_{verb}"[:63]
-        return self._definers.of_stored(name, says(At(stored, resource.name)), stored, about, id=named, **values)
+        asked = says(At(stored, resource.name))
+        return self._definers.of_stored(name, asked, stored, about, present, id=named, **values)
 
     def _stored(self, resource: Resource, verb: str, action: str) -> ColumnElement[bool]:
         """Whether the caller may do the action on the record as it is stored."""
@@ -292,6 +344,27 @@ class Policies:
         yield Policy(name, "UPDATE", self._text(or_(ended, gives), members), self._text(stores, members))
         yield Policy(name, "DELETE", self._text(or_(own, gives), members))
 
+    def _of_links(self) -> Iterator[Policy]:
+        """A link shows itself to whoever has its token; who may share a record sees, makes and ends those to it."""
+        links = table_of(SecretLinkRow)
+        seen, given = [], []
+        for resource in self._resources:
+            if not resource.linked_roles:
+                continue
+            here = links.c.resource == resource.name
+            seen.append(and_(here, self._shares(resource)))
+            given.append(and_(here, links.c.role.in_(resource.linked_roles), self._gives(resource, links)))
+        sees, gives = (self._text(or_(false(), *each), links) for each in (seen, given))
+        own = f"hash = {SHOWN} OR hash = (SELECT {LINK})"
+        yield Policy(links.name, "SELECT", f"{own} OR ({sees})")
+        yield Policy(links.name, "INSERT", None, gives)
+        yield Policy(links.name, "DELETE", gives)
+
+    def _shares(self, resource: Resource) -> ColumnElement[bool]:
+        """Whether the caller may share the record of a link."""
+        about, record = "whether the account may share", table_of(SecretLinkRow).c.record
+        return self._asked(resource, "shares", about, lambda at: self._inside.may("share", at), record)
+
     def _members(self, resource: Resource) -> ColumnElement[bool]:
         """Whether the caller sees who is a member of a record: by `members`, or because it may share."""
         about = "whether the account may see or change who is a member"
@@ -313,7 +386,7 @@ class Policies:
             if resource.ladder is not None:
                 here = table.c.resource == resource.name
                 gives.append(and_(here, self._gives(resource, table)))
-                shares.append(and_(here, self._shares(resource, table)))
+                shares.append(and_(here, self._may_share(resource, table)))
         giving, sharing = or_(literal_column("false"), *gives), or_(literal_column("false"), *shares)
         over = and_(table.c.ends_at <= param("now", table.c.ends_at.type), sharing)
         written = f"{_MAIL} AND (CAST(id AS text) = {SHOWN} OR email = {SHOWN})"
@@ -340,13 +413,13 @@ class Policies:
         about = "whether the account may hand the record over"
         return self._asked(resource, "givable", about, lambda at: self._inside.may("transfer", at), row.c.record)
 
-    def _shares(self, resource: Resource, row: Table) -> ColumnElement[bool]:
+    def _may_share(self, resource: Resource, row: Table) -> ColumnElement[bool]:
         """Whether the caller may share a record."""
         about = "whether the account may share the record"
-        return self._asked(resource, "shares", about, lambda at: self._inside.may("share", at), row.c.record)
+        return self._asked(resource, "may_be_shared", about, lambda at: self._inside.may("share", at), row.c.record)
 
-    def _gives(self, resource: Resource, row: Table) -> ColumnElement[bool]:
-        """Whether the caller may give a role on a record, or take it."""
+    def _gives(self, resource: Resource, row: Table = _MEMBERSHIPS) -> ColumnElement[bool]:
+        """Whether the caller may give a role on a record, or take it; by a membership, or by a link."""
         about = "whether the account may give a role, or take it"
         given = param("role", TEXT)
         return self._asked(
@@ -362,10 +435,13 @@ class Policies:
 
     def _see_to_limits_and_memberships(self) -> None:
         if any(resource.has_people for resource in self._resources):
-            record, wording = param("id", UUID), Wording({"id": "OLD.id"})
-            ending = (wording.text(delete(table).where(table.c.record == record)) for table in _SHARED)
-            body = f"BEGIN {'; '.join(ending)}; RETURN NULL; END"
-            self._definers.trigger("end_memberships", body, "memberships, invitations and offers end with their record")
+            ended = param("id", UUID)
+            endings = (
+                Wording({"id": "OLD.id"}).text(delete(given).where(given.c.record == ended))
+                for given in self._statements.shares()
+            )
+            body = f"BEGIN {'; '.join(endings)}; RETURN NULL; END"
+            self._definers.trigger("end_memberships", body, "what is given on a record ends with it")
         for resource in self._resources:
             plural = resource.plural
             if resource.has_people:
@@ -376,12 +452,14 @@ class Policies:
                 self._limit(resource, resource.limit)
 
     def _end_memberships_of_what_moves(self, resource: Resource) -> None:
-        parent, wording = quoted(str(resource.parent)), Wording({"id": "NEW.id"})
-        moved = self._statements.moving_along(resource.name)
-        ending = (wording.text(delete(table).where(table.c.record.in_(select(moved.c.id)))) for table in _SHARED)
+        parent, moved = quoted(str(resource.parent)), self._statements.moving_along(resource.name)
+        endings = (
+            Wording({"id": "NEW.id"}).text(delete(given).where(given.c.record.in_(select(moved.c.id))))
+            for given in self._statements.shares()
+        )
         name = f"{resource.plural}_moved"
-        body = f"BEGIN {'; '.join(ending)}; RETURN NULL; END"
-        self._definers.trigger(name, body, "memberships and invitations do not travel")
+        body = f"BEGIN {'; '.join(endings)}; RETURN NULL; END"
+        self._definers.trigger(name, body, "memberships and links do not travel")
         changed = f"WHEN (OLD.{parent} IS DISTINCT FROM NEW.{parent}) "
         self._trigger("moved", f"AFTER UPDATE OF {parent}", resource.plural, name, changed)
 
@@ -434,9 +512,8 @@ def _both(table: str, condition: str, *commands: str) -> list[Policy]:
 _ACCOUNTS, _SESSIONS, _TOKENS = (table_of(row).name for row in (AccountRow, SessionRow, RefreshTokenRow))
 _FACTORS, _API_KEYS = (table_of(row).name for row in (SecondFactorRow, ApiKeyRow))
 _AUDIT, _KEYS, _MEMBERS = (table_of(row).name for row in (AuditRow, SigningKeyRow, MembershipRow))
-_LINKS, _LETTERS = (table_of(row).name for row in (LinkRow, LetterRow))
+_LINKS, _LETTERS, _SECRET_LINKS = (table_of(row).name for row in (LinkRow, LetterRow, SecretLinkRow))
 _INVITATIONS, _OFFERS = table_of(InvitationRow).name, table_of(OfferRow).name
-_SHARED = (table_of(MembershipRow), table_of(InvitationRow), table_of(OfferRow))
 _ONCE = table_of(IdempotencyKeyRow).name
 _MAIL = f"{_SERVICE} = 'mail'"
 _EXPIRED = f"({_MAIL} AND expires_at <= (SELECT freehold.moment()))"
@@ -495,6 +572,8 @@ _GRANTED = [
     # one that is proven to be an account's, and by what token it is answered: the rest stays as it was made
     Grants(_INVITATIONS, ("SELECT", "INSERT", "DELETE"), ("account", "hash")),
     Grants(_OFFERS, ("SELECT", "INSERT", "DELETE")),
+    # a link is made and ended, never changed
+    Grants(_SECRET_LINKS, ("SELECT", "INSERT", "DELETE")),
     # who chose an event's number could take those to come
     Grants(_AUDIT, ("SELECT",), inserted=("kind", "account", "at", "session", "address", "data")),
     Grants(_KEYS, ("SELECT", "INSERT", "DELETE"), ("state", "since")),

@@ -72,8 +72,8 @@ def _refusal(error: Exception) -> Exception:
     return Unavailable() if is_away(error) else error
 
 
-ENGINE = "app.engine"
-"""the setting that names the key by which the engine acts"""
+ENGINE, LINK = "app.engine", "app.link"
+"""the settings that name the key by which the engine acts, and the hash of a secret link's token"""
 Settings = dict[str, str]
 """of a transaction: who is the caller for the database; what is not set is nobody"""
 
@@ -93,6 +93,9 @@ def settings(prepared: Prepared, values: Mapping[str, Any], tells_time: bool) ->
         found["app.service"] = principal.service
     if values.get("engine"):
         found[ENGINE] = values["engine"]
+    if values.get("link") and "link" not in principal.presented:
+        # a link is not a caller without an account: what those may do is not its
+        found |= {"app.account": "", LINK: values["link"]}
     if tells_time and "now" in values:
         found["app.now"] = values["now"]
     return found
@@ -201,9 +204,8 @@ class Turn:
     async def _say(self, prepared: Prepared, values: Mapping[str, Any]) -> None:
         """Begin, where that is still to be done; then see to it that the database knows for whom this runs."""
         wanted = settings(prepared, values, self._tells_time)
-        if self._said.get(ENGINE):
-            # within its work it is asked for others, too
-            wanted = {ENGINE: "", **wanted}
+        # within such a work it is asked for others, too
+        wanted = {name: "" for name in (ENGINE, LINK) if self._said.get(name)} | wanted
         new = {name: value for name, value in wanted.items() if self._said.get(name) != value}
         # a text is seen by others and may be logged: an address or a token's hash is a value, and costs a round trip
         private = {name: value for name, value in new.items() if not all(map(_PLAIN.fullmatch, value.split()))}

@@ -14,7 +14,6 @@ from sqlalchemy import (
     and_,
     case,
     column,
-    delete,
     exists,
     insert,
     literal,
@@ -47,7 +46,7 @@ from adapters.persistence.sql.facts import FactsColumns
 from adapters.persistence.sql.identity import session_alive
 from adapters.persistence.sql.lists import ListShape
 from adapters.persistence.sql.rules import ME, NOW, Asker, At, RuleCompiler
-from adapters.persistence.sql.statements import ACCOUNT, CALLERS, ENGINE, ID, SESSION, Caller, Statements
+from adapters.persistence.sql.statements import ACCOUNT, CALLERS, ENGINE, ID, LINK, SESSION, Caller, Statements
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import RecordColumns, ViewColumns
 from application.ports import Sort
@@ -79,11 +78,12 @@ class PostgresStatements(Statements):
     def every_definer(self) -> Definers:
         """All functions that a statement on this specification can ask."""
         for name, resource in self.specification.resources.items():
-            for caller in CALLERS:
+            for caller in (*CALLERS, LINK) if self.linked else CALLERS:
                 self.view(name, caller)
                 self.readable(name, caller)
                 self.decisions(name, caller)
                 self.page(_newest(name), caller)
+            for caller in CALLERS:
                 self.insert(name, caller)
                 self.delete(name, caller)
                 for names in (tuple(resource.fields), (*resource.fields, *filter(None, [resource.parent]))):
@@ -101,6 +101,9 @@ class PostgresStatements(Statements):
                 for caller in (SESSION, ENGINE):
                     self.put_membership(name, caller)
                     self.end_membership(name, caller)
+                    if resource.links is not None:
+                        self.add_link(name, caller)
+                        self.end_link(name, caller)
                 self.invitations(name, SESSION)
                 self.invite(name, SESSION)
                 self.withdraw(name, SESSION)
@@ -215,7 +218,7 @@ class PostgresStatements(Statements):
         table, plural = self.tables.of[resource], self._plural(resource)
         wording = Wording({**INSIDE, "id": "$2"})
         whose: list[ColumnElement[Any]] = [literal_column(name) for name in ("taker", "whose", "before")]
-        ending = wording.text(delete(_MEMBERS).where(self._members_of_all(resource, whose)))
+        endings = "; ".join(map(wording.text, self._ended_by_handing_over(resource, whose)))
         givable = wording.condition(self.inside.may("transfer", At(table, resource)), table)
         body = f"""
 DECLARE taker uuid := {ME_THERE}; whose uuid; before uuid;
@@ -227,7 +230,7 @@ BEGIN
   SELECT owner INTO before FROM {quoted(plural)} WHERE id = $2 AND ({givable});
   PERFORM set_config('app.account', taker::text, true);
   IF before IS NULL THEN RETURN; END IF;
-  {ending};
+  {endings};
   UPDATE {quoted(plural)} SET owner = taker, updated_at = {MOMENT} WHERE id = $2;
   DELETE FROM {_OFFERS.name} WHERE id = $1;
   RETURN QUERY SELECT $2;

@@ -36,17 +36,24 @@ Carried = Mapping[str, Mapping[str, str]]
 """by the name of a parent or a reference: the carried columns, each with the column there that it equals"""
 
 
-def branches(specification: Specification, rule: Rule, resource: str, path: Path = ()) -> Iterator[Branch]:
-    """The rule as alternatives; `Can` is unfolded."""
+def branches(
+    specification: Specification, rule: Rule, resource: str, path: Path = (), only_reads: bool = False
+) -> Iterator[Branch]:
+    """The rule as alternatives; `Can` is unfolded. `only_reads`: of a caller who can do nothing but open and read."""
     for grant in rule:
-        parts = [list(_alternatives(specification, term, resource, path)) for term in (*grant.who, *grant.when)]
+        asked = (*grant.who, *grant.when)
+        parts = [list(_alternatives(specification, term, resource, path, only_reads)) for term in asked]
         for chosen in product(*parts):
             yield tuple(dict.fromkeys(term for terms in chosen for term in terms))
 
 
-def _alternatives(specification: Specification, term: Term, resource: str, path: Path) -> Iterator[Branch]:
+def _alternatives(
+    specification: Specification, term: Term, resource: str, path: Path, only_reads: bool
+) -> Iterator[Branch]:
     if not isinstance(term, Can):
         yield ((path, term),)
+        return
+    if only_reads and term.action not in ("open", "read"):
         return
     way = path + term.path
     target = specification.at(resource, way)
@@ -54,7 +61,7 @@ def _alternatives(specification: Specification, term: Term, resource: str, path:
     if term.action not in ("open", "read", "create"):
         needed.append(target.rule("open"))
     there: Branch = () if _goes_up(specification, resource, way) else ((way, Condition((), "id", Test.SET)),)
-    for chosen in product(*(list(branches(specification, rule, resource, way)) for rule in needed)):
+    for chosen in product(*(list(branches(specification, rule, resource, way, only_reads)) for rule in needed)):
         yield there + tuple(term for terms in chosen for term in terms)
 
 

@@ -8,13 +8,13 @@ import msgspec
 from sqlalchemy import Integer, and_, delete, or_, select
 from sqlalchemy.engine import Dialect
 
-from adapters.persistence.sql.builtin import InvitationRow, MembershipRow, OfferRow, table_of
-from adapters.persistence.sql.connection import Broken, Connection, Prepared, param
+from adapters.persistence.sql.builtin import InvitationRow, MembershipRow, OfferRow, SecretLinkRow, table_of
+from adapters.persistence.sql.connection import Broken, Connection, Prepared, Principal, Row, param
 from adapters.persistence.sql.dialects import DOCUMENT, FIRST_ID, INSTANT, UUID, one_of_list
 from adapters.persistence.sql.facts import Footprint, Snapshot, at_ways
 from adapters.persistence.sql.identity import account_values, alive_statement, session_alive, staff_statement
 from adapters.persistence.sql.lists import ListShape
-from adapters.persistence.sql.statements import ACCOUNT, ENGINE, NOBODY, SESSION, Caller, Statements
+from adapters.persistence.sql.statements import ACCOUNT, ENGINE, LINK, NOBODY, SESSION, Caller, Statements
 from adapters.persistence.sql.views import stored_time, to_stored
 from application.ports import Page, Query, View
 from domain.account import Account
@@ -23,14 +23,14 @@ from domain.filtering import Operator
 from domain.membership import Membership
 from domain.ownership import Actor, Facts
 from domain.record import Record
+from domain.secret_link import SecretLink
 
-_MEMBERS = table_of(MembershipRow)
-ABOUT_PEOPLE = (_MEMBERS, table_of(InvitationRow), table_of(OfferRow))
-"""what ends with the record that it is of"""
+_MEMBERS, _LINKS = table_of(MembershipRow), table_of(SecretLinkRow)
+_INVITATIONS, _OFFERS = table_of(InvitationRow), table_of(OfferRow)
 
 
 class MembershipStatements:
-    """Statements on the membership table alone, the same for every specification."""
+    """Statements on memberships and secret links alone, the same for every specification."""
 
     def __init__(self, dialect: Dialect) -> None:
         """Prepare them."""
@@ -45,10 +45,17 @@ class MembershipStatements:
         joined = select(_MEMBERS.c.resource, _MEMBERS.c.record, _MEMBERS.c.role, _MEMBERS.c.expires_at)
         newest = joined.where(*own, live, alive).order_by(_MEMBERS.c.record).limit(param("limit", Integer()))
         self.joined = Prepared(newest, dialect)
-        self.end_all = [
-            Prepared(delete(table).where(one_of_list(table.c.record, param("records", DOCUMENT))), dialect)
-            for table in ABOUT_PEOPLE
-        ]
+        records = param("records", DOCUMENT)
+        self.end_all = {
+            given.name: Prepared(delete(given).where(one_of_list(given.c.record, records)), dialect)
+            for given in (_MEMBERS, _LINKS, _INVITATIONS, _OFFERS)
+        }
+        counts = or_(_LINKS.c.expires_at.is_(None), _LINKS.c.expires_at > param("now"))
+        shown = select(_LINKS).where(_LINKS.c.hash == param("link"), counts)
+        self.presented = Prepared(shown, dialect, principal=Principal(presented=("link",)))
+        of_record = and_(_LINKS.c.record == param("record"), _LINKS.c.resource == param("resource"))
+        listed = select(_LINKS).where(of_record, counts, alive).order_by(_LINKS.c.id.desc())
+        self.links = Prepared(listed, dialect)
         self.alive = Prepared(alive_statement(), dialect)
         self.staff = Prepared(staff_statement(), dialect)
 
@@ -138,6 +145,16 @@ class SqlRecords:
         rows = await self._connection.rows(self._statements.members(resource, caller_of(actor)), values)
         return [Membership(resource, record_id, account, role, _instant(ends)) for account, role, ends in rows]
 
+    async def presented(self, link: str, now: datetime) -> SecretLink | None:
+        """See the port."""
+        rows = await self._connection.rows(self._memberships.presented, {"link": link, "now": stored_time(now)})
+        return next((found for row in rows if self._carries(found := _link(row))), None)
+
+    def _carries(self, link: SecretLink) -> bool:
+        """Whether the specification (still) lets links carry its role there."""
+        resource = self._statements.specification.resources.get(link.resource)
+        return resource is not None and link.role in resource.linked_roles
+
     async def joined(self, actor: Actor, after: str, limit: int, now: datetime) -> Sequence[Membership]:
         """See the port."""
         values = principal(actor, now) | {"after": after or FIRST_ID, "limit": limit}
@@ -170,6 +187,8 @@ class SqlRecords:
     async def _facts(
         self, actor: Actor, resource: str, record_id: str, now: datetime, action: str, *, changing: bool
     ) -> Facts | None:
+        if actor.link is not None:
+            return None
         prepared, columns = self._statements.facts(resource, action, changing, caller_of(actor))
         values = principal(actor, now)
         values["id"] = record_id
@@ -331,8 +350,39 @@ class SqlRecords:
             await self.check_session(actor, values)
             raise changed()
 
+    async def secret_links(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Sequence[SecretLink]:
+        """See the port."""
+        values = principal(actor, now) | {"resource": resource, "record": record_id}
+        rows = await self._connection.rows(self._memberships.links, values)
+        if not rows:
+            await self.check_session(actor, values)
+        return [link for link in map(_link, rows) if self._carries(link)]
+
+    async def add_secret_link(self, actor: Actor, link: SecretLink, now: datetime) -> None:
+        """See the port."""
+        ends = link.expires_at
+        values = principal(actor, now) | {
+            "id": link.id,
+            "hash": link.hash,
+            "resource": link.resource,
+            "record": link.record,
+            "role": link.role,
+            "created_at": stored_time(link.created_at),
+            "expires_at": None if ends is None else stored_time(ends),
+        }
+        if not await self.run(self._statements.add_link(link.resource, caller_of(actor)), values):
+            await self.check_session(actor, values)
+            raise changed()
+
+    async def end_secret_link(self, actor: Actor, link: SecretLink, now: datetime) -> None:
+        """See the port."""
+        values = principal(actor, now) | {"id": link.id, "record": link.record}
+        if not await self.run(self._statements.end_link(link.resource, caller_of(actor)), values):
+            await self.check_session(actor, values)
+            raise changed()
+
     async def _shared(self, record: Record, following: bool) -> list[str]:
-        """The ids of the records with members, invitations or an offer among a record and what goes (or moves) with it.
+        """The ids of the records with members, links, invitations or an offer among what goes (or moves) with a record.
 
         Asked before it goes, for then nothing leads there any more; the memberships end after it, for the right to
         delete it may come from one of them.
@@ -341,8 +391,10 @@ class SqlRecords:
         return [] if prepared is None else [row[0] for row in await self._connection.rows(prepared, {"id": record.id})]
 
     async def _end_memberships(self, records: list[str]) -> None:
-        for ending in self._memberships.end_all if records else ():
-            await self.run(ending, {"records": msgspec.json.encode(records).decode()})
+        if records:
+            values = {"records": msgspec.json.encode(records).decode()}
+            for given in self._statements.shares():
+                await self.run(self._memberships.end_all[given.name], values)
 
     async def check_limit(self, resource: str, owner: str) -> None:
         """Raise `Conflict` where the owner has more than its limit."""
@@ -370,6 +422,8 @@ def caller_of(actor: Actor) -> Caller:
     """What of an actor shapes a statement."""
     if actor.engine:
         return ENGINE
+    if actor.link is not None:
+        return LINK
     if actor.account is None:
         return NOBODY
     return SESSION if actor.session is not None else ACCOUNT
@@ -379,11 +433,24 @@ def principal(actor: Actor, now: datetime) -> dict[str, Any]:
     """Who asks and when, for every statement."""
     moment = stored_time(now)
     engine = actor.name if actor.engine else None
-    return {"me": actor.account, "engine": engine, "session": actor.session, "now": moment, "today": moment[:10]}
+    return {
+        "me": actor.account,
+        "engine": engine,
+        "link": actor.link,
+        "session": actor.session,
+        "now": moment,
+        "today": moment[:10],
+    }
 
 
 def _instant(stored: str | None) -> datetime | None:
     return None if stored is None else datetime.fromisoformat(stored)
+
+
+def _link(row: Row) -> SecretLink:
+    link_id, hashed, resource, record, role, created_at, expires_at = row
+    made = datetime.fromisoformat(created_at)
+    return SecretLink(link_id, hashed, resource, record, role, made, _instant(expires_at))
 
 
 def _limit_reached(limit: int) -> Conflict:

@@ -8,7 +8,7 @@ Nothing but an EXISTS stands under a NOT here, so that a comparison with NULL (a
 account) is as good as false.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, assert_never
@@ -16,10 +16,10 @@ from typing import Any, assert_never
 from sqlalchemy import ColumnElement, FromClause, Table, and_, case, exists, false, not_, or_, select, true
 from sqlalchemy.sql.expression import Alias
 
-from adapters.persistence.sql.builtin import AccountRow, MembershipRow
+from adapters.persistence.sql.builtin import AccountRow, MembershipRow, SecretLinkRow, table_of
 from adapters.persistence.sql.connection import param
-from adapters.persistence.sql.dialects import DAY, DECIMAL, INSTANT, UUID, in_column_order
-from adapters.persistence.sql.public import Term, column_name
+from adapters.persistence.sql.dialects import DAY, DECIMAL, INSTANT, TEXT, UUID, in_column_order
+from adapters.persistence.sql.public import Branch, Term, branches, column_name
 from adapters.persistence.sql.tables import Tables, owner_column
 from domain.judging import by_own_ladder
 from domain.specification.model import (
@@ -43,6 +43,8 @@ from domain.specification.model import (
 
 ME: ColumnElement[str] = param("me", UUID)
 """the acting account"""
+LINK: ColumnElement[str] = param("link", TEXT)
+"""the hash of the acting link's token"""
 NOW: ColumnElement[str] = param("now", INSTANT)
 """the request's instant, as text of fixed width"""
 TODAY: ColumnElement[str] = param("today", DAY)
@@ -52,8 +54,7 @@ From = Table | Alias | FromClause
 Terms = Sequence[tuple[Path, Term]]
 """each with the way to where it is stated"""
 
-_MEMBERS: Table = MembershipRow.__table__  # type: ignore[attr-defined]
-_ACCOUNTS: Table = AccountRow.__table__  # type: ignore[attr-defined]
+_MEMBERS, _LINKS, _ACCOUNTS = (table_of(row) for row in (MembershipRow, SecretLinkRow, AccountRow))
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class Asker(StrEnum):
 
     NOBODY = "without an account"
     ACCOUNT = "signed in"
+    LINK = "a secret link"
     ENGINE = "the engine"
 
 
@@ -111,16 +113,23 @@ class RuleCompiler:
     """Compiles rules for one kind of caller."""
 
     def __init__(self, tables: Tables, asker: Asker) -> None:
-        """An anonymous caller has no account to compare with: every term that asks for one is false."""
+        """An anonymous caller has no account to compare with: every term that asks for one is false.
+
+        So it is for a link, which has a role on one record, by a table of its own.
+        """
         self.tables = tables
         self.specification = tables.specification
         self.asker = asker
         self.signed_in = asker is Asker.ACCOUNT
+        self.holdings = _LINKS if asker is Asker.LINK else _MEMBERS
+        """where the caller has its roles, by record"""
 
     # --- rules ---------------------------------------------------------------------------
 
     def may(self, action: str, at: At) -> ColumnElement[bool]:
         """Whether the caller may do the action on the record at the position (see `domain.ownership.may`)."""
+        if self.asker is Asker.LINK and action not in ("open", "read"):
+            return false()
         resource = self.specification.at(at.resource, at.path)
         allowed = self.on_rule(resource.rule(action), at)
         if action == "open":
@@ -163,7 +172,7 @@ class RuleCompiler:
                 return self.on_can(action, at.on(path))
             case Condition():
                 return self.on_condition(term, at.on(term.path))
-            case _ if not self.signed_in:
+            case _ if not self.could_be(term):
                 return false()
             case SignedIn():
                 return self.on_signed_in()
@@ -171,12 +180,35 @@ class RuleCompiler:
                 return self.on_owner(at.on(path))
             case Staff():
                 return self.on_staff(term)
-            case Role(path, _, _, roles):
-                return self.on_role(roles, at.on(path))
+            case Role(path, resource, _, roles):
+                return self.on_role(self.reachable(resource, roles), at.on(path))
             case AccountField(path, field):
                 return self.on_account_field(field, at.on(path))
             case Through():
                 return self.on_through(term, at)
+
+    def could_be(self, term: Term) -> bool:
+        """Whether a caller of this kind can be whom a term names, where that is somebody in particular."""
+        match term:
+            case Role(_, resource, _, roles):
+                return bool(self.reachable(resource, roles))
+            case Through(_, _, container, _, roles):
+                return bool(self.reachable(container.resource, roles))
+            case Owner() | AccountField() | Staff() | SignedIn():
+                return self.signed_in
+        return True
+
+    def possible(self, rule: Rule, resource: str) -> Iterator[Branch]:
+        """The alternatives of a rule that a caller of this kind could satisfy at all, but for the engine."""
+        for branch in branches(self.specification, rule, resource, only_reads=self.asker is Asker.LINK):
+            if all(self.could_be(term) and not isinstance(term, Engine) for _, term in branch):
+                yield branch
+
+    def reachable(self, resource: str, roles: Sequence[str]) -> Sequence[str]:
+        """The roles of these that the caller could have: of an account all, of a link those that it may carry."""
+        if self.asker is Asker.LINK:
+            return [role for role in roles if role in self.specification.resources[resource].linked_roles]
+        return roles if self.signed_in else ()
 
     # --- who -----------------------------------------------------------------------------
 
@@ -213,15 +245,16 @@ class RuleCompiler:
 
     def on_role(self, roles: Sequence[str], at: At) -> ColumnElement[bool]:
         """`editor`: a live membership on the record at the position."""
-        members = _MEMBERS.alias()
+        members = self.holdings.alias()
         *before, last = at.path or (None,)
         way = self.way(At(at.table, at.resource, tuple(hop for hop in before if hop is not None)))
         record = way.end.c.id if last is None else way.end.c[last.field]
         return way.exists(self.on_membership(members, roles), members, members.c.record == record)
 
     def on_membership(self, members: From, roles: Sequence[str]) -> ColumnElement[bool]:
-        """The caller's own membership, strong enough and not expired."""
-        return and_(members.c.account == ME, members.c.role.in_(roles), self.on_expiry(members))
+        """The caller's own membership, or its link; strong enough and not expired."""
+        mine = members.c.hash == LINK if self.asker is Asker.LINK else members.c.account == ME
+        return and_(mine, members.c.role.in_(roles), self.on_expiry(members))
 
     def on_expiry(self, members: From) -> ColumnElement[bool]:
         """A membership that has not ended."""
@@ -245,13 +278,14 @@ class RuleCompiler:
 
     def on_through(self, through: Through, at: At) -> ColumnElement[bool]:
         """`viewer through item.album`: a link record with a membership on its container."""
-        link, members = self.tables.of[through.link].alias(), _MEMBERS.alias()
+        link, members = self.tables.of[through.link].alias(), self.holdings.alias()
+        roles = self.reachable(through.container.resource, through.roles)
 
         def tied(table: From) -> ColumnElement[bool]:
             return exists(
                 select(1)
                 .select_from(link.join(members, members.c.record == link.c[through.container.field]))
-                .where(link.c[through.back] == table.c.id, self.on_membership(members, through.roles))
+                .where(link.c[through.back] == table.c.id, self.on_membership(members, roles))
                 .correlate_except(link, members)
             )
 
@@ -310,6 +344,8 @@ class RuleCompiler:
 
     def may_give(self, role: ColumnElement[str], at: At) -> ColumnElement[bool]:
         """Whether the caller may give a role of the record's ladder, or take it (see `domain.judging.sharing_cap`)."""
+        if self.asker is Asker.LINK:
+            return false()
         resource = self.specification.resources[at.resource]
         assert resource.ladder is not None, "only resources with roles are shared"
         capped = or_(

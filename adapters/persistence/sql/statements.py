@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Delete,
     Select,
     Table,
     and_,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-from adapters.persistence.sql.builtin import InvitationRow, MembershipRow, OfferRow, table_of
+from adapters.persistence.sql.builtin import InvitationRow, MembershipRow, OfferRow, SecretLinkRow, table_of
 from adapters.persistence.sql.closing import ClosingCompiler
 from adapters.persistence.sql.connection import Prepared, Principal, param
 from adapters.persistence.sql.dialects import DOCUMENT, INSTANT, TEXT, UUID, Step, closure, one_of_list
@@ -41,7 +42,8 @@ from domain.specification.model import Hop, Path, Resource, Through
 
 ID: ColumnElement[str] = param("id", UUID)
 RECIPIENT: ColumnElement[str] = param("recipient", UUID)
-_MEMBERS, _INVITATIONS, _OFFERS = table_of(MembershipRow), table_of(InvitationRow), table_of(OfferRow)
+_MEMBERS, _LINKS = table_of(MembershipRow), table_of(SecretLinkRow)
+_INVITATIONS, _OFFERS = table_of(InvitationRow), table_of(OfferRow)
 
 
 class Caller:
@@ -55,13 +57,15 @@ class Caller:
         self.in_session = in_session
 
 
-NOBODY, ENGINE, ACCOUNT, SESSION = (
+NOBODY, ENGINE, LINK, ACCOUNT, SESSION = (
     Caller(Asker.NOBODY),
     Caller(Asker.ENGINE),
+    Caller(Asker.LINK),
     Caller(Asker.ACCOUNT),
     Caller(Asker.ACCOUNT, True),
 )
 CALLERS = (SESSION, ACCOUNT, NOBODY, ENGINE)
+"""those that may change anything, perhaps"""
 
 
 class Statements:
@@ -73,6 +77,8 @@ class Statements:
         self.specification = tables.specification
         self.dialect = dialect
         self._compilers = {asker: compiler(tables, asker) for asker in Asker}
+        self.linked = any(resource.links for resource in self.specification.resources.values())
+        """whether there are secret links"""
         self._seeing_all = self._compilers
         """the rules in statements that ask more than the caller may see"""
         self.records = {name: RecordColumns(self.specification, r) for name, r in self.specification.resources.items()}
@@ -105,6 +111,8 @@ class Statements:
         self.put_offer = cache(self._put_offer)
         self.withdraw_offer = cache(self._withdraw_offer)
         self.hand_over = cache(self._hand_over)
+        self.add_link = cache(self._add_link)
+        self.end_link = cache(self._end_link)
         self.close_account = cache(self._close_account)
         self.owned = cache(self._owned)
         self.members = cache(self._members)
@@ -281,6 +289,8 @@ class Statements:
             allowed = compiler.on_rule(model.rule("move"), at)
         else:
             allowed = or_(compiler.on_rule(model.rule("update"), at), *steps)
+        if compiler.asker is Asker.LINK:
+            allowed = false()  # whatever the rules say of its role
         unchanged = and_(table.c.id == ID, table.c.owner == param("was_owner"))
         return self._prepare(
             update(table)
@@ -335,7 +345,7 @@ class Statements:
         changed = (
             update(_MEMBERS)
             .values(role=role, expires_at=param("expires_at", INSTANT))
-            .where(_named(resource), self._on_shared(_MEMBERS, shared, and_(giving, replacing)), self._alive(caller))
+            .where(_named(resource), self._on_shared(shared, and_(giving, replacing), _MEMBERS), self._alive(caller))
         )
         values = {column.name: param(column.name, column.type) for column in _MEMBERS.c}
         present = exists(select(literal(1)).where(_named(resource)).correlate_except(_MEMBERS))
@@ -350,13 +360,35 @@ class Statements:
     def _end_membership(self, resource: str, caller: Caller) -> Prepared:
         """The end of a membership: see `domain.judging.may_end_membership`."""
         compiler, shared = self._compilers[caller.asker], self.tables.of[resource].alias()
-        taking = self._on_shared(_MEMBERS, shared, compiler.may_give(_MEMBERS.c.role, At(shared, resource)))
+        taking = self._on_shared(shared, compiler.may_give(_MEMBERS.c.role, At(shared, resource)), _MEMBERS)
         own = _MEMBERS.c.account == ME
         return self._prepare(delete(_MEMBERS).where(_named(resource), or_(own, taking), self._alive(caller)), "record")
 
-    def _on_shared(self, table: Table, shared: From, condition: ColumnElement[bool]) -> ColumnElement[bool]:
-        """A condition on the record that a membership or an invitation is of."""
-        found = select(literal(1)).select_from(shared).where(shared.c.id == table.c.record, condition)
+    def _add_link(self, resource: str, caller: Caller) -> Prepared:
+        """A new secret link: see `domain.judging.may_link`."""
+        shared, role = self.tables.of[resource].alias(), param("role", TEXT)
+        values = {column.name: param(column.name, column.type) for column in _LINKS.c}
+        mine = and_(self._carried(role, resource), self._compilers[caller.asker].may_give(role, At(shared, resource)))
+        there = and_(shared.c.id == param("record", UUID), param("resource", TEXT) == resource)
+        added = select(*values.values()).select_from(shared).where(there, mine, self._alive(caller))
+        return self._prepare(insert(_LINKS).from_select(list(values), added), "record")
+
+    def _end_link(self, resource: str, caller: Caller) -> Prepared:
+        """The end of a secret link: see `domain.judging.may_link`."""
+        shared, role = self.tables.of[resource].alias(), _LINKS.c.role
+        mine = and_(self._carried(role, resource), self._compilers[caller.asker].may_give(role, At(shared, resource)))
+        named = and_(_LINKS.c.id == ID, _LINKS.c.resource == resource)
+        return self._prepare(
+            delete(_LINKS).where(named, self._on_shared(shared, mine, _LINKS), self._alive(caller)), "record"
+        )
+
+    def _carried(self, role: ColumnElement[str], resource: str) -> ColumnElement[bool]:
+        """Whether a link can carry a role."""
+        return role.in_(self.specification.resources[resource].linked_roles)
+
+    def _on_shared(self, shared: From, condition: ColumnElement[bool], given: Table) -> ColumnElement[bool]:
+        """A condition on the record that a membership, a link, an invitation or an offer is of."""
+        found = select(literal(1)).select_from(shared).where(shared.c.id == given.c.record, condition)
         return exists(found.correlate_except(shared))
 
     # --- invitations ---------------------------------------------------------------------
@@ -378,7 +410,7 @@ class Statements:
         shared, rules = self.tables.of[resource].alias(), self._compilers[caller.asker]
         at, record = At(shared, resource), param("record", UUID)
         here = and_(_INVITATIONS.c.record == record, _INVITATIONS.c.resource == resource)
-        taking = self._on_shared(_INVITATIONS, shared, rules.may_give(_INVITATIONS.c.role, at))
+        taking = self._on_shared(shared, rules.may_give(_INVITATIONS.c.role, at), _INVITATIONS)
         over = or_(_INVITATIONS.c.ends_at <= NOW, and_(_INVITATIONS.c.email == param("email"), taking))
         values = {column.name: param(column.name, column.type) for column in _INVITATIONS.c}
         own = param("inviter", UUID) == ME
@@ -393,7 +425,7 @@ class Statements:
         """The end of one to what the caller may give."""
         shared, compiler = self.tables.of[resource].alias(), self._compilers[caller.asker]
         this = and_(_INVITATIONS.c.id == param("invitation", UUID), _INVITATIONS.c.resource == resource)
-        taking = self._on_shared(_INVITATIONS, shared, compiler.may_give(_INVITATIONS.c.role, At(shared, resource)))
+        taking = self._on_shared(shared, compiler.may_give(_INVITATIONS.c.role, At(shared, resource)), _INVITATIONS)
         return self._prepare(delete(_INVITATIONS).where(this, taking, self._alive(caller)), "record")
 
     # --- offers --------------------------------------------------------------------------
@@ -413,7 +445,7 @@ class Statements:
         """The end of an earlier one, whatever its time; and a new one of the caller's."""
         given, record = self.tables.of[resource].alias(), param("record", UUID)
         givable = self._compilers[caller.asker].may("transfer", At(given, resource))
-        here = and_(_OFFERS.c.record == record, self._on_shared(_OFFERS, given, givable), self._alive(caller))
+        here = and_(_OFFERS.c.record == record, self._on_shared(given, givable), self._alive(caller), _OFFERS)
         values = {column.name: param(column.name, column.type) for column in _OFFERS.c}
         own = param("giver", UUID) == ME
         allowed = and_(given.c.id == record, own, givable, self._alive(caller))
@@ -424,13 +456,13 @@ class Statements:
         """The end of one of a record that the caller may hand over."""
         given, compiler = self.tables.of[resource].alias(), self._compilers[caller.asker]
         this = and_(_OFFERS.c.id == param("offer", UUID), _OFFERS.c.resource == resource)
-        givable = self._on_shared(_OFFERS, given, compiler.may("transfer", At(given, resource)))
+        givable = self._on_shared(given, compiler.may("transfer", At(given, resource)), _OFFERS)
         return self._prepare(delete(_OFFERS).where(this, givable, self._alive(caller)), "record")
 
     def _hand_over(self, resource: str) -> tuple[Prepared, ...]:
         """A record as it was read becomes the recipient's, to whom its caller offers it and may hand it over.
 
-        The keys carry the owner down; roles end, and the offer.
+        The keys carry the owner down; roles end, links, and the offer.
         """
         table, rules = self.tables.of[resource], self._compilers[Asker.ACCOUNT]
         as_read = and_(table.c.owner == param("was_owner"), table.c.updated_at == param("was_updated_at"))
@@ -441,14 +473,16 @@ class Statements:
         handing = (
             update(table).values(owner=RECIPIENT, updated_at=NOW).where(table.c.id == ID, as_read, givable, offered)
         )
-        members = self._members_of_all(resource, (RECIPIENT, ME, param("was_owner", UUID)))
-        ending = delete(_OFFERS).where(_OFFERS.c.id == param("offer"))
-        return tuple(map(self._prepare, (handing, delete(_MEMBERS).where(members), ending)))
+        endings = self._ended_by_handing_over(resource, (RECIPIENT, ME, param("was_owner", UUID)))
+        over = delete(_OFFERS).where(_OFFERS.c.id == param("offer"))
+        return tuple(map(self._prepare, (handing, *endings, over)))
 
-    def _members_of_all(self, resource: str, whose: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
-        """Memberships of some accounts on a record and all below it."""
+    def _ended_by_handing_over(self, resource: str, whose: Sequence[ColumnElement[Any]]) -> Iterator[Delete]:
+        """On a record and all below it the memberships of some accounts, and every secret link."""
         gone = self._gone(resource, following=False)
-        return and_(_MEMBERS.c.record.in_(select(gone.c.id)), _MEMBERS.c.account.in_(whose))
+        yield delete(_MEMBERS).where(_MEMBERS.c.record.in_(select(gone.c.id)), _MEMBERS.c.account.in_(whose))
+        if self.linked:
+            yield delete(_LINKS).where(_LINKS.c.record.in_(select(gone.c.id)))
 
     # --- deleting ------------------------------------------------------------------------
 
@@ -536,17 +570,16 @@ class Statements:
         return select(self._root_id(above, chain[1:])).where(hop).correlate_except(above).scalar_subquery()
 
     def _shared(self, resource: str, following: bool) -> Prepared | None:
-        """The records with members, invitations or an offer among a record and what goes (or moves) with it.
-
-        None where there can be none.
-        """
+        """The records on which something is given among what goes (or moves) with a record; None where none can be."""
         if not any(self.specification.resources[name].has_people for name in self._going(resource, following)):
             return None
         gone = self._gone(resource, following)
-        tables = (_MEMBERS, _INVITATIONS, _OFFERS)
-        return self._prepare(
-            union(*(select(table.c.record).where(table.c.record.in_(select(gone.c.id))) for table in tables))
-        )
+        found = [select(given.c.record).where(given.c.record.in_(select(gone.c.id))) for given in self.shares()]
+        return self._prepare(union(*found))
+
+    def shares(self) -> tuple[Table, ...]:
+        """Where it is kept who may do what on records: the tables that the specification has a use for."""
+        return (_MEMBERS, *((_LINKS,) if self.linked else ()), _INVITATIONS, _OFFERS)
 
     def _close_account(self) -> tuple[Prepared, ...]:
         """Delete an account and what it owns, one after the other; what is kept passes to a tombstone."""

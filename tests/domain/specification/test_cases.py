@@ -23,6 +23,8 @@ SEEDS = (1, 2)
 def standing(variable: Variable, actor: Actor, facts: Facts) -> set[Any]:
     """The values that a variable has in a world; several only where several things tie the record to a role."""
     if variable.about is About.CALLER:
+        if actor.link is not None:
+            return {Some.LINK}
         return {Some.ENGINE if actor.engine else Some.ANONYMOUS if actor.account is None else Some.ACCOUNT}
     account, world = actor.account, facts.world
     if variable.about is About.STAFF:
@@ -33,18 +35,20 @@ def standing(variable: Variable, actor: Actor, facts: Facts) -> set[Any]:
     if variable.about is About.OWNER:
         return {Some.ME if at.record.owner == account else Some.OTHER}
     if variable.about is About.ROLE:
-        return {_role(at, account) or Some.NONE}
+        return {_role(at, actor) or Some.NONE}
     if variable.about is About.TIE:
         through = variable.through
         assert through is not None
         ties = world.tying(through.link, through.back, at.record.id)
         ends = [Facts(tie, world).hop(through.container) for tie in ties]
-        return {role for end in ends if end is not None and (role := _role(end, account)) is not None} or {Some.NONE}
+        return {role for end in ends if end is not None and (role := _role(end, actor)) is not None} or {Some.NONE}
     return {_value(variable, at, account)}
 
 
-def _role(at: Facts, account: str | None) -> str | None:
-    return None if account is None else at.world.role(at.record.id, account)
+def _role(at: Facts, actor: Actor) -> str | None:
+    if actor.link is not None:
+        return at.world.linked(at.record.id, actor.link)
+    return None if actor.account is None else at.world.role(at.record.id, actor.account)
 
 
 def _value(variable: Variable, at: Facts, account: str | None) -> Any:

@@ -85,6 +85,16 @@ ONE_WORD: list[tuple[str, tuple[str, str], list[str]]] = [
     ),
     (
         "notes",
+        ("{role: viewer, expire", "{role: editor, expire"),
+        [
+            "whoever has a link as an *editor* of a notebook gains `read` on it",
+            "whoever has a link as an *editor* of a notebook gains `read` on its notes"
+            " where audience is members or link_only",
+            "whoever has a link as an *editor* of a notebook gains `read` on its comments",
+        ],
+    ),
+    (
+        "notes",
         ("delete: [owner, author and editor]", "delete: owner"),
         ["the author of a note who is also an *editor* of its notebook loses `delete` on it, unless locked"],
     ),

@@ -66,6 +66,53 @@ def test_anonymous_callers_need_to_open_and_never_own() -> None:
     assert public(steps) == ["a open", "a s: x -> y"]
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("notes", [("notebook", "read", 15), ("note", "read", 32), ("comment", "read", 44)]),
+        *((name, []) for name in ("market", "tracker", "clinic", "conduit", "invoices")),
+    ],
+)
+def test_what_secret_links_open(name: str, expected: list[tuple[str, str, int]]) -> None:
+    found = gains.by_links(load(EXAMPLES / name))
+    assert [(f.right.resource, f.right.action, f.right.place.line) for f in found] == expected
+
+
+LINKED = """
+  a:
+    owner: account
+    roles: lead > helper
+    links: {role: helper}
+    fields: {n: {type: text, optional: yes}, by: creator}
+    can:
+      create: signed in
+      open: [lead, signed in and helper]
+      read: [by and helper, helper when n is set]
+      update: helper
+      share: owner
+  b: {owner: a, can: {create: anyone, open: [anyone, helper], read: whoever can update a}}
+  c: {owner: account, can: {create: signed in, read: helper through d.a}}
+  d: {owner: a, fields: {c: c}, can: {create: owner, open: owner}}
+"""
+
+
+def test_a_link_opens_by_its_role_alone() -> None:
+    """Neither what needs an account, nor a stronger role, nor what only others may do, nor what is public anyhow."""
+    found = gains.by_links(parse(HEAD + LINKED))
+    assert [(f.right.resource, f.right.who, f.witness) for f in found] == [
+        (
+            "a",
+            "helper when n is set",
+            "an a (n is something else); the caller has a link as a helper of the a, and no account",
+        ),
+        (
+            "c",
+            "helper through d.a",
+            "a c; the caller has a link as a helper of an a, which a d ties the c to, and no account",
+        ),
+    ]
+
+
 def for_any_account(text: str) -> list[str]:
     return [f"{f.right.resource} {f.right.action}: {f.right.who}" for f in gains.for_any_account(parse(HEAD + text))]
 
