@@ -135,7 +135,7 @@ class Snapshot:
         self.unshare(self._carry(moved))
 
     def hand_over(self, offer: Offer) -> None:
-        """Have a record, and all below it, be the recipient's. Its roles end, the giver's, the former owner's, and links.
+        """Have a record, and all below it, be the recipient's. Its roles end, those of giver and owner, and links.
 
         Raises `Conflict` like the checks, on the way.
         """

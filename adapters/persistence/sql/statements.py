@@ -445,7 +445,7 @@ class Statements:
         """The end of an earlier one, whatever its time; and a new one of the caller's."""
         given, record = self.tables.of[resource].alias(), param("record", UUID)
         givable = self._compilers[caller.asker].may("transfer", At(given, resource))
-        here = and_(_OFFERS.c.record == record, self._on_shared(given, givable), self._alive(caller), _OFFERS)
+        here = and_(_OFFERS.c.record == record, self._on_shared(given, givable, _OFFERS), self._alive(caller))
         values = {column.name: param(column.name, column.type) for column in _OFFERS.c}
         own = param("giver", UUID) == ME
         allowed = and_(given.c.id == record, own, givable, self._alive(caller))
