@@ -4,7 +4,7 @@ Nothing is served that was not approved, and nothing changes that was not planne
 database is compared with that, and never with what the file happens to say.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from application.api_changes import ApiChange, api_changes
@@ -63,11 +63,14 @@ class Plan:
     behaviour: tuple[Otherwise, ...]
     """what the app does otherwise beside all these; nothing the first time"""
 
+    remade: tuple[str, ...]
+    """what this version of Freehold makes otherwise of the very text that was approved: `schema`, `api`"""
+
     @property
     def nothing(self) -> bool:
-        """Whether the approved text and revisions are just these."""
+        """Whether the approved text and revisions are just these, and what is made of them."""
         same = self.before is not None and self.before.specification == digest(self.after.source)
-        return same and not self.edited
+        return same and not (self.edited or self.remade)
 
     @property
     def destructive(self) -> tuple[Counted, ...]:
@@ -119,7 +122,15 @@ class SpecificationUseCases:
             () if former is None else compare(former, after),
             () if former is None else api_changes(self._project.openapi(former), self._project.openapi(after)),
             () if former is None else otherwise(former, after),
+            () if before is None else tuple(self._remade(before, after)),
         )
+
+    def _remade(self, before: Approval, after: Specification) -> Iterator[str]:
+        if before.specification == digest(after.source):
+            if before.schema != self._project.schema(after):
+                yield "schema"
+            if before.openapi != self._project.api(after):
+                yield "api"
 
     def _counts(
         self, before: Specification | None, after: Specification, found: tuple[Change, ...]

@@ -59,8 +59,8 @@ class Throttles:
         self._window = 0
         self._spent: dict[str, list[int]] = {}
 
-    async def request(self, actor: Actor, address: str) -> None:
-        """One more request of a caller: of an account or a key, or of a network where it has none.
+    async def request(self, actor: Actor, address: str, number: int = 1) -> None:
+        """One more request of a caller, or so many at once: of an account or a key, or of a network where it has none.
 
         Whoever has a link is counted by the network, too: many may share one, and none shall use it up for the others.
 
@@ -79,9 +79,9 @@ class Throttles:
             if len(self._spent) >= LARGEST_TABLE:
                 del self._spent[next(iter(self._spent))]
             spent = self._spent[caller] = [0, 0]
-        if spent[0] < limit.amount:
-            spent[0] += 1
-            spent[1] += 1
+        if spent[0] + number <= limit.amount:
+            spent[0] += number
+            spent[1] += number
             if spent[1] < self._share:
                 return
             told, spent[1] = spent[1], 0

@@ -20,6 +20,7 @@ FreeholdError
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 class FreeholdError(Exception):
@@ -66,7 +67,7 @@ class Refusal(FreeholdError):
 
     code = "refused"
     detail = "This was refused."
-    further: Mapping[str, str] = {}
+    further: Mapping[str, Any] = {}
     """what a program needs to go on, by name"""
 
     def __init__(

@@ -37,6 +37,7 @@ from adapters.specification_file import load
 from adapters.tokens import JwtTokens
 from application.accounts import AccountUseCases, SignUp
 from application.api_keys import ApiKeyUseCases
+from application.batch import BatchUseCases
 from application.history import HistoryUseCases
 from application.idempotency import Idempotency
 from application.invitations import InvitationUseCases
@@ -207,6 +208,7 @@ class Container(containers.DeclarativeContainer):
     sharing = providers.Singleton(SharingUseCases, records, store, clock)
     invitations = providers.Singleton(InvitationUseCases, records, sharing, store, clock, ids, mailing, throttles)
     transfers = providers.Singleton(TransferUseCases, records, store, clock, ids)
+    batch = providers.Singleton(BatchUseCases, records, store)
     answers = providers.Singleton(AesSealer, secret, "answers")
     idempotency = providers.Singleton(Idempotency, store, clock, answers)
     sessions = providers.Singleton(
@@ -251,6 +253,7 @@ class Container(containers.DeclarativeContainer):
         sharing,
         invitations,
         transfers,
+        batch,
         links,
         idempotent,
         ready,

@@ -75,6 +75,7 @@ def plan_as_json(plan: Plan) -> dict[str, Any]:
             {"resource": c.resource, "kind": c.kind, "line": c.place.line, "because": c.because} for c in plan.channels
         ],
         "edited_revisions": list(plan.edited),
+        "remade": list(plan.remade),
         "questions": reports.questions_as_json(plan.questions),
         "untrue": [{"line": each.line, "column": each.column, "message": each.message} for each in plan.untrue],
     }
@@ -106,7 +107,9 @@ def print_plan(console: Console, path: Path, plan: Plan) -> None:
         say(f"{title}: {'just what was ' if plan.nothing else 'compared with what was '}{since}.\n")
     for name in plan.edited:
         say(f"[yellow]migrations/{escape(name)} is not as it was approved.[/]")
-    if plan.edited:
+    for thing in plan.remade:
+        say(f"[yellow]Of the approved text this version of Freehold makes another {thing} than the one before.[/]")
+    if plan.edited or plan.remade:
         say("")
     if plan.nothing:
         return
@@ -132,7 +135,8 @@ def print_plan(console: Console, path: Path, plan: Plan) -> None:
         say("\nWhat else is otherwise")
     for other in plan.behaviour:
         say(f"  {escape(other.text)}{_line(other.place)}")
-    if not (plan.before is None or plan.changes or plan.rights or plan.api or plan.behaviour):
+    same = not (plan.changes or plan.rights or plan.api or plan.behaviour or plan.remade or plan.edited)
+    if same and plan.before is not None:
         say("\nNothing that is served changes: what differs is layout, comments, or `examples`.")
     if plan.channels:
         say("\nWhat callers may infer of records that they cannot see")

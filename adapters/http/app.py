@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.http import errors, openapi
 from adapters.http.auth import BODIES
+from adapters.http.batch import BatchHandler
 from adapters.http.browsers import POLICY, STRICTEST, Origins, protective
 from adapters.http.credentials import CREDENTIAL_BODIES
 from adapters.http.idempotency import Idempotent
@@ -30,6 +31,7 @@ from adapters.http.transfers import (
     TakingHandlers,
     TransferCreate,
 )
+from application.batch import BatchUseCases
 from application.invitations import InvitationUseCases
 from application.records import RecordUseCases
 from application.secret_links import SecretLinkUseCases
@@ -51,6 +53,7 @@ def build_app(
     sharing: SharingUseCases,
     invitations: InvitationUseCases,
     transfers: TransferUseCases,
+    batch: BatchUseCases,
     links: SecretLinkUseCases,
     idempotent: Idempotent,
     ready: Callable[[], Awaitable[bool]],
@@ -118,6 +121,8 @@ def build_app(
         named += TRANSFER_ANSWERS
         for method, path, handler, operation in TakingHandlers(specification, transfers, idempotent).routes():
             add_route(app.router, identity, method, path, handler, operation)
+    together = BatchHandler(specification, resources, batch, identity, idempotent)
+    add_route(app.router, identity, "POST", together.path, together.run, openapi.batch(specification, names))
     app.router.routes.extend([*auth.routes, *credentials.routes, *service_router(specification, ready).routes])
     openapi_route(app, encode)
     openapi.install(app, specification, names, resources, shared, linked, named)

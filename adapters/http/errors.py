@@ -89,7 +89,7 @@ def problem(
     path: str,
     request_id: str,
     errors: tuple[FieldError, ...] = (),
-    further: Mapping[str, str] = MappingProxyType({}),
+    further: Mapping[str, Any] = MappingProxyType({}),
 ) -> bytes:
     """The document; `message` repeats the detail for admin frameworks that look for it; `further` are extensions."""
     return msgspec.json.encode(
@@ -101,11 +101,21 @@ def problem(
             "instance": _clean(path),
             "code": code,
             "message": detail,
-            "errors": [{"field": _clean(e.field), "code": e.code, "message": e.message} for e in errors],
+            "errors": told(errors),
             "request_id": request_id,
             **further,
         }
     )
+
+
+def told(errors: tuple[FieldError, ...]) -> list[dict[str, str]]:
+    """Fields as a document names them."""
+    return [{"field": _clean(e.field), "code": e.code, "message": e.message} for e in errors]
+
+
+def status_of(error: Refusal) -> HTTPStatus:
+    """The status of a refusal."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
 def _clean(text: str) -> str:
@@ -115,7 +125,7 @@ def _clean(text: str) -> str:
 
 def refusal(error: Refusal, scope: Mapping[str, Any]) -> tuple[HTTPStatus, bytes, list[Header]]:
     """Status, document and further headers of a refusal. Who tried what is not allowed stands in the log."""
-    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    status = status_of(error)
     headers: list[Header] = []
     if status is HTTPStatus.FORBIDDEN:
         caller = (scope.get("state") or {}).get("caller")

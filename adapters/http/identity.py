@@ -1,6 +1,7 @@
 """Who asks, and whether not too often: the one dependency of every route; the fast routes call it themselves."""
 
 from fastapi import Request
+from starlette.types import Scope
 
 from adapters.http.clients import Clients
 from adapters.http.cookies import require_one_account
@@ -49,6 +50,10 @@ class Identity:
         require_one_account(request, actor.account)
         request.scope.setdefault("state", {})["caller"] = actor.name
         return actor
+
+    async def further(self, scope: Scope, actor: Actor, number: int) -> None:
+        """Count so many more requests of a caller, as which parts of one count. Raises `TooManyRequests`."""
+        await self._throttles.request(actor, self._clients.address(scope), number)
 
     async def account(self, request: Request) -> str | None:
         """Whose valid bearer token comes along, where it does not matter that there is one."""

@@ -165,8 +165,11 @@ def unchanged(scope: Scope, tag: bytes) -> bool:
 def expectation(scope: Scope) -> Callable[[View], bool] | None:
     """What `If-Match` asks for, None where the request has none."""
     asked = header(scope, b"if-match")
-    if asked is None:
-        return None
+    return None if asked is None else expecting(asked)
+
+
+def expecting(asked: bytes) -> Callable[[View], bool]:
+    """Whether a record is the one that a value of `If-Match` names."""
     if asked.strip() == b"*":
         return lambda _: True
     tags = {tag.strip() for tag in asked.split(b",")}

@@ -37,6 +37,11 @@ class What(StrEnum):
     NEW_LINK = "LinkTo{}Create"
     MADE_LINK = "LinkTo{}Made"
     LINK_ROLE = "LinkTo{}Role"
+    CREATE_OPERATION = "{}CreateOperation"
+    UPDATE_OPERATION = "{}UpdateOperation"
+    DELETE_OPERATION = "{}DeleteOperation"
+    CREATE_IN_BATCH = "{}CreateInBatch"
+    UPDATE_IN_BATCH = "{}UpdateInBatch"
 
 
 class Basic(StrEnum):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel, WithJsonSchema
+from pydantic import BaseModel, Field, WithJsonSchema
 from pydantic.json_schema import models_json_schema
 
 from adapters.http.cookies import REFRESH_COOKIE
@@ -14,9 +14,11 @@ from adapters.http.errors import PROBLEM
 from adapters.http.idempotency import HEADER, LONGEST_KEY
 from adapters.http.members import MemberModels
 from adapters.http.names import COMPONENTS, Basic, Names, What
-from adapters.http.schemas import COMPONENT, UUID, ResourceModels, Schema
+from adapters.http.schemas import COMPONENT, UUID, ResourceModels, Schema, nullable
 from adapters.http.secret_links import LinkModels
+from application.batch import MOST_OPERATIONS, REFERENCE
 from domain.specification.model import Resource, Specification
+from domain.values import UUID_PATTERN
 
 _WHY = {
     400: "The request cannot be read.",
@@ -73,6 +75,22 @@ class Problem(BaseModel):
     request_id: str
 
 
+class BatchProblemItem(BaseModel):
+    """Why one operation of a batch is refused: what it would be answered alone."""
+
+    index: int
+    status: int
+    code: str
+    detail: str
+    errors: list[ProblemField]
+
+
+class BatchProblem(Problem):
+    """A problem of a batch: that of the first operation that is refused, and those of all that are known to be."""
+
+    items: list[BatchProblemItem] = Field(default_factory=list)
+
+
 class GrantProblem(Problem):
     """A problem that OAuth 2 clients understand, too."""
 
@@ -86,9 +104,9 @@ def _response(status: int, description: dict[str, Any]) -> Responses:
     return {status: description}
 
 
-def problems(*statuses: int) -> Responses:
+def problems(*statuses: int, document: type[BaseModel] = Problem) -> Responses:
     """The declared errors of an operation."""
-    schema = of_service(Problem)
+    schema = of_service(document)
     found: Responses = {
         status: {"description": _WHY[status], "content": {PROBLEM: {"schema": schema}}} for status in statuses
     }
@@ -98,9 +116,9 @@ def problems(*statuses: int) -> Responses:
     return found
 
 
-def of_service(model: type[BaseModel]) -> Schema:
+def of_service(schema: type[BaseModel] | str) -> Schema:
     """A reference to one of the service's own schemas, whatever it is called in the end."""
-    return {OF_SERVICE: model.__name__}
+    return {OF_SERVICE: schema if isinstance(schema, str) else schema.__name__}
 
 
 class Operations:
@@ -402,6 +420,81 @@ IDEMPOTENCY = _header_parameter(HEADER, "Sent again with the same key within 24 
 IDEMPOTENCY["schema"] = {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]([ -~]*[!-~])?$"}
 
 
+def batch(specification: Specification, names: Names) -> dict[str, Any]:
+    """POST of several writes."""
+    required = (428,) if any(r.require_if_match for r in specification.resources.values()) else ()
+    done = {"description": "All was done.", "content": {"application/json": {"schema": of_service("BatchAnswer")}}}
+    refused = problems(400, 401, 403, 404, 409, 412, 413, 415, 422, *required, 429, 503, document=BatchProblem)
+    return {
+        "operationId": names.operation("", "run_batch"),
+        "summary": "Create, change and delete several records: all or nothing",
+        "description": "Each is judged on what those before it left. `$0.id` is the id of what the first is about.",
+        "tags": ["batch"],
+        "responses": _response(200, done) | refused,
+        "parameters": [IDEMPOTENCY],
+        "security": [{}, BEARER],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": of_service("BatchRequest")}}},
+    }
+
+
+def _of_batch(specification: Specification, names: Names, bodies: Mapping[str, Any]) -> tuple[Schema, Schema]:
+    """The schemas of a batch: those of resources, and the service's own. `bodies` are of single requests."""
+    about = "An id, or that of what an earlier operation is about."
+    record: Schema = {"type": "string", "pattern": f"^({REFERENCE}|{_ANY_CASE})$", "description": about}
+    found: Schema = {}
+    operations: list[Schema] = []
+    for name, resource in specification.resources.items():
+        naming = [resource.parent, *(field.name for field in resource.references())]
+        held: Schema = {"if_match": {"type": "string", "description": "The validator of the record that is meant."}}
+        need = ["if_match"] if resource.require_if_match else []
+        for action, what, alone, inside in (
+            ("create", What.CREATE_OPERATION, What.CREATE, What.CREATE_IN_BATCH),
+            ("update", What.UPDATE_OPERATION, What.UPDATE, What.UPDATE_IN_BATCH),
+            ("delete", What.DELETE_OPERATION, None, None),
+        ):
+            properties: Schema = {
+                "action": {"type": "string", "const": action},
+                "resource": {"type": "string", "const": name},
+            }
+            if action != "create":
+                properties["id"] = record
+            if alone is not None and inside is not None:
+                body = bodies[names.of(name, alone)]
+                named = {
+                    key: nullable(record) if "null" in schema.get("type", ()) else record
+                    for key, schema in body["properties"].items()
+                    if key in naming
+                }
+                properties["body"] = {COMPONENT: names.of(name, inside if named else alone)}
+                if named:
+                    found[names.of(name, inside)] = {**body, "properties": {**body["properties"], **named}}
+            required = [*properties, *(need if action != "create" else [])]
+            found[names.of(name, what)] = _object(properties if action == "create" else properties | held, required)
+            operations.append({COMPONENT: names.of(name, what)})
+    answers = [{COMPONENT: names.of(name, What.ANSWER)} for name in specification.resources]
+    item: Schema = {
+        "status": {"type": "integer", "enum": [200, 201, 204]},
+        "id": UUID,
+        "etag": _ETAG["ETag"]["schema"],
+        "record": of_service("BatchRecord"),
+    }
+    many = {"type": "array", "minItems": 1, "maxItems": MOST_OPERATIONS, "items": of_service("BatchOperation")}
+    return found, {
+        "BatchRequest": _object({"operations": many}, ["operations"]),
+        "BatchOperation": {"oneOf": operations},
+        "BatchAnswer": _object({"items": {"type": "array", "items": of_service("BatchItem")}}, ["items"]),
+        "BatchItem": _object(item, ["status", "id"]),
+        "BatchRecord": {"anyOf": answers},
+    }
+
+
+_ANY_CASE = UUID_PATTERN.replace("a-f", "a-fA-F")
+
+
+def _object(properties: Schema, required: list[str]) -> Schema:
+    return {"type": "object", "additionalProperties": False, "properties": properties, "required": required}
+
+
 def install(
     app: FastAPI,
     specification: Specification,
@@ -446,13 +539,17 @@ def _render(
                 operation["security"].append({"password": []})
             operation["responses"] = dict(sorted((of_connection | operation["responses"]).items()))
     components = document.setdefault("components", {})
-    of_service = _defined([(Problem, "serialization"), *((model, "validation") for model in others)])
+    models: list[type[BaseModel]] = [BatchProblem, *others]
+    own = _defined([(Problem, "serialization"), *((model, "validation") for model in models)])
+    of_resources = _of_resources(resources, members, links)
+    in_batch, of_batch = _of_batch(specification, names, of_resources)
+    own |= of_batch
     of_routes = components.get("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         of_routes.pop(unused, None)
-    service, routes = ({name: names.other(name) for name in sorted(found)} for found in (of_service, of_routes))
-    written = {name: _written(schema, {}) for name, schema in _of_resources(resources, members, links).items()}
-    written |= {service[name]: _written(schema, service) for name, schema in of_service.items()}
+    service, routes = ({name: names.other(name) for name in sorted(found)} for found in (own, of_routes))
+    written = {name: _written(schema, {}) for name, schema in (of_resources | in_batch).items()}
+    written |= {service[name]: _written(schema, service, service) for name, schema in own.items()}
     written |= {routes[name]: _written(schema, routes) for name, schema in of_routes.items()}
     components["schemas"] = dict(sorted(written.items()))
     document["paths"] = _written(document["paths"], routes, service)

@@ -27,13 +27,13 @@ from adapters.http.messages import (
     unchanged,
     write_beside,
 )
-from adapters.http.schemas import ResourceModels, check
+from adapters.http.schemas import ResourceModels, by_engine, check
 from application.ports import Work
 from application.records import RecordUseCases
 from domain.errors import Refusal, Unavailable
 from domain.expansion import WHOLE
 from domain.ownership import Actor
-from domain.specification.model import ENGINE_FIELDS, Resource, Specification
+from domain.specification.model import Resource, Specification
 
 log = logging.getLogger("freehold.http")
 
@@ -126,7 +126,7 @@ class RecordHandlers:
         self._models = models
         self._records = records
         self._idempotent = idempotent
-        self._by_engine = {*ENGINE_FIELDS, *(f.name for f in resource.fields.values() if f.by_engine)}
+        self._by_engine = by_engine(resource)
         self.parameters = ListParameters(specification, resource)
         self.path = f"/v{specification.major}/{resource.plural}"
 
@@ -167,7 +167,7 @@ class RecordHandlers:
         wanted, query_string = WHOLE, scope["query_string"]
         if query_string:
             self._records.admit(actor, self._name, "open")
-            wanted = self.parameters.selection.parse(query_string, actor.account is not None)
+            wanted = self.parameters.selection.parse(query_string, actor.account is not None or actor.link is not None)
         seen = await self._records.get(actor, self._name, record_id(scope), wanted)
         if wanted.ways:
             write_beside([seen])

@@ -16,8 +16,8 @@ from adapters.http.names import Names, What
 from domain.errors import FieldError, Invalid
 from domain.expansion import EXPANDED, hops
 from domain.record import accept_value
+from domain.specification.model import ENGINE_FIELDS, Hop, Kind, Resource, Specification
 from domain.specification.model import Field as SpecField
-from domain.specification.model import Hop, Kind, Resource, Specification
 from domain.values import DECIMAL_DIGITS, DECIMAL_PATTERN, LARGEST_INTEGER, ValueRefused, to_json
 
 Schema = dict[str, Any]
@@ -61,6 +61,11 @@ def models(specification: Specification, resource: Resource, names: Names) -> Re
     create = _model(name(What.CREATE), None, _body_fields(resource, names, new=True))
     update = _model(name(What.UPDATE), None, _body_fields(resource, names, new=False))
     return ResourceModels(answer, part, create, update, page, part_page, components)
+
+
+def by_engine(resource: Resource) -> frozenset[str]:
+    """The names that are known in a body but written by the engine."""
+    return frozenset((*ENGINE_FIELDS, *(field.name for field in resource.fields.values() if field.by_engine)))
 
 
 def check(model: type[BaseModel], body: Mapping[str, Any], by_engine: Container[str] = ()) -> None:

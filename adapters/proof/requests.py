@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 from application.proof.attempts import Attempt, Verb
@@ -18,6 +17,7 @@ METHODS = {
     Verb.MEMBERS: "GET",
     Verb.ADD_MEMBER: "POST",
     Verb.JOIN: "POST",
+    Verb.BATCH: "POST",
     Verb.CHANGE_MEMBER: "PATCH",
     Verb.REMOVE_MEMBER: "DELETE",
     Verb.REPLACE: "PUT",
@@ -39,14 +39,15 @@ class Request:
 
 def request(specification: Specification, attempt: Attempt) -> Request:
     """The request that an attempt is."""
-    path = f"/v{specification.major}/{specification.resources[attempt.resource].plural}"
+    last = "batch" if attempt.verb is Verb.BATCH else specification.resources[attempt.resource].plural
+    path = f"/v{specification.major}/{last}"
     if attempt.record is not None:
         path += f"/{attempt.record}"
     if attempt.verb in (*_OF_MEMBERS, *_OF_ONE_MEMBER):
         path += "/members"
     if attempt.verb in _OF_ONE_MEMBER:
         path += f"/{attempt.account}"
-    body: Any = {} if attempt.verb is Verb.JOIN else attempt.body
+    body = attempt.message
     return Request(
         METHODS[attempt.verb],
         path,

@@ -13,7 +13,7 @@ from application.proof.callers import actor_of, callers
 from application.proof.checking import Checker, Difference, learn_work
 from application.proof.coverage import Coverage
 from application.proof.hidden import secrets_of
-from application.proof.oracle import Expected, Oracle
+from application.proof.oracle import Expected, Oracle, done
 from application.proof.people import relation
 from application.proof.report import Finding, Kind, Progress, Report
 from application.proof.stories import Step, Story
@@ -147,6 +147,9 @@ class Attack:
         body = json.loads(answer.body) if answer.body else None
         expected.effect(body)
         self._hidden.clear()
+        if attempt.verb is Verb.BATCH:  # the same one after the other
+            self._log += [Step(each, name if each.verb is Verb.CREATE else None) for each, name in done(attempt, body)]
+            return True
         created = body["id"] if attempt.verb is Verb.CREATE and body is not None else None
         self._log.append(Step(attempt, created))
         return True
@@ -246,6 +249,8 @@ class Attack:
 
     def _tells(self, attempt: Attempt, expected: Expected) -> bool:
         """Whether an attempt is about something, and its answer says who may do that."""
+        if attempt.verb is Verb.BATCH:  # it is about several things
+            return False
         there = attempt.record is None or attempt.record in self._oracle.snapshot.records[attempt.resource]
         if not there or expected.status in (409, 412, 422, 428):
             return False

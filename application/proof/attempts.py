@@ -23,11 +23,12 @@ class Verb(StrEnum):
     JOIN = "join"
     CHANGE_MEMBER = "change a member of"
     REMOVE_MEMBER = "remove a member of"
+    BATCH = "batch"
     REPLACE = "replace"
     """a method that is not offered"""
 
 
-POSTING = (Verb.CREATE, Verb.ADD_MEMBER, Verb.JOIN)
+POSTING = (Verb.CREATE, Verb.ADD_MEMBER, Verb.JOIN, Verb.BATCH)
 """what an `idempotency-key` counts for"""
 READING = (Verb.LIST, Verb.GET, Verb.HEAD, Verb.MEMBERS)
 
@@ -53,15 +54,41 @@ class Attempt:
     """whether that cursor was given to somebody else"""
     headers: tuple[tuple[str, str], ...] = ()
     """conditions: `if-match`, `if-none-match`; `idempotency-key`"""
+    operations: "tuple[Attempt, ...]" = ()
+    """of a batch: creations, changes and deletions by its caller; `$0.id` is the id of the first one's record"""
 
     @property
     def key(self) -> str | None:
         """The key under which this is done once."""
         return dict(self.headers).get("idempotency-key") if self.verb in POSTING else None
 
+    @property
+    def message(self) -> Mapping[str, Any] | None:
+        """The JSON that is sent."""
+        if self.verb is Verb.BATCH:
+            return {"operations": [each._as_operation() for each in self.operations]}
+        return {} if self.verb is Verb.JOIN else self.body
+
+    def _as_operation(self) -> dict[str, Any]:
+        found = {"action": str(self.verb), "resource": self.resource, "id": self.record, "body": self.body}
+        found["if_match"] = dict(self.headers).get("if-match")
+        return {name: value for name, value in found.items() if value is not None}
+
     def by(self, who: str | None) -> "Attempt":
         """The same by somebody else."""
-        return replace(self, who=who)
+        return replace(self, who=who, operations=tuple(each.by(who) for each in self.operations))
+
+    def naming(self, ids: Mapping[str, str]) -> "Attempt":
+        """The same with other ids, or with ids in place of references."""
+        body = None if self.body is None else {name: _naming(value, ids) for name, value in self.body.items()}
+        return replace(
+            self,
+            record=_naming(self.record, ids),
+            account=_naming(self.account, ids),
+            body=body,
+            query=tuple((name, _naming(value, ids)) for name, value in self.query),
+            operations=tuple(each.naming(ids) for each in self.operations),
+        )
 
     def following(self, cursor: str, seen: int) -> "Attempt":
         """The next page of a list, after so many records more."""
@@ -79,6 +106,12 @@ class Answer:
     body: bytes = field(repr=False)
     statements: int | None = None
     """how many the database was asked, where that can be counted"""
+
+
+def _naming(value: Any, ids: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _naming(inner, ids) for name, inner in value.items()}
+    return ids.get(value, value) if isinstance(value, str) else value
 
 
 Decisions = Mapping[str, Mapping[str, bool]]

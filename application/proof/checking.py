@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from application.proof.attempts import Answer, Attempt, Target, Verb
 from application.proof.callers import by_link
-from application.proof.oracle import Expected
+from application.proof.oracle import Expected, made_by
 from application.proof.report import Kind
 from application.proof.trying import NEVER
 from domain.expansion import EXPANDED
@@ -26,7 +26,7 @@ ONE_DETAIL = ("not_found", "not_unique", "limit_reached", "blocked", "already_a_
 """codes whose explanation is the same whatever is there: another one would tell of it"""
 VARIABLE_HEADERS = ("x-request-id", "content-length", "date")
 _UUID = re.compile(UUID_PATTERN)
-Missing = tuple[Verb, str, str]
+Missing = tuple[Verb, str, str, tuple[Verb, ...]]
 """an operation on an id that never was, and what kind of caller asks"""
 _KEPT_APART = re.compile(r"\b(private|no-store)\b")
 _ASKED_AGAIN = re.compile(r"\b(no-cache|no-store|max-age=0)\b")
@@ -136,7 +136,8 @@ class Checker:
             return Difference(Kind.DIFFERENCE, "cache-control", sees, "Cache-Control: no-store", repr(answer.headers))
         if not answer.headers.get("content-type", "").startswith(PROBLEM) or not isinstance(body, dict):
             return Difference(Kind.DIFFERENCE, "no problem document", "gets no problem document", told, given)
-        if extra := set(body) - PROBLEM_KEYS:
+        batch = attempt.verb is Verb.BATCH and "items" in body
+        if extra := set(body) - PROBLEM_KEYS - ({"items"} if batch else set()):
             return Difference(Kind.LEAK, "problem keys", f"is told {', '.join(sorted(extra))}, too", told, given)
         if body.get("code") != expected.code:
             return Difference(Kind.DIFFERENCE, f"code {body.get('code')}", f"is told `{body.get('code')}`", told, given)
@@ -151,7 +152,12 @@ class Checker:
             said = " and ".join(f"that `{name}` is `{code}`" for name, code in sorted(wrong))
             right = ", ".join(f"{name}: {code}" for name, code in sorted(expected.codes))
             return Difference(Kind.LEAK, "codes of a refusal", f"is told {said}", f"{told}: {right}", given)
-        told_before = self._details.setdefault((attempt.resource, expected.code), body.get("detail"))
+        items = body.get("items", []) if batch else []
+        if (found := tuple((item["index"], item["status"], item["code"]) for item in items)) != expected.items:
+            sees = f"is told that these are refused: {found}"
+            return Difference(Kind.LEAK, "items of a refusal", sees, f"{told}: {expected.items}", given)
+        about = attempt.operations[items[0]["index"]].resource if items else attempt.resource
+        told_before = self._details.setdefault((about, expected.code), body.get("detail"))
         if expected.code in ONE_DETAIL and told_before != body.get("detail"):
             sees = f"is told “{body.get('detail')}”"
             return Difference(Kind.LEAK, "another detail", sees, f"“{told_before}”, as always", given)
@@ -167,8 +173,9 @@ class Checker:
         """What is hidden and what is missing are refused in the same words, whoever asks."""
         for error in body.get("errors", ()):
             named = {name: value for name, value in error.items() if name != "field"}
+            resource, field = _about(attempt, error.get("field"))
             # by code, too: a parent may be hidden, or be one that an account named in the record cannot open
-            known = self._details.setdefault((attempt.resource, f"{error.get('code')} of {error.get('field')}"), named)
+            known = self._details.setdefault((resource, f"{error.get('code')} of {field}"), named)
             if known != named:
                 told = f"“{named.get('message')}” ({named.get('code')})"
                 sees = f"is told of `{error.get('field')}` {told}, so it can tell hidden from missing"
@@ -199,7 +206,7 @@ class Checker:
 
     def _kind_of_missing(self, attempt: Attempt) -> Missing:
         kind = "nobody" if attempt.who is None else "link" if by_link(attempt.who) else "account"
-        return attempt.verb, attempt.resource, kind
+        return attempt.verb, attempt.resource, kind, tuple(each.verb for each in attempt.operations)
 
     # --- successes ---------------------------------------------------------------------------
 
@@ -226,6 +233,8 @@ class Checker:
         body = _json(answer)
         if attempt.verb is Verb.LIST:
             return self._list(attempt, expected, body, answer)
+        if attempt.verb is Verb.BATCH:
+            return self._items_of_batch(attempt, expected, body, answer)
         if attempt.verb is Verb.MEMBERS:
             return self._rows(expected.body["items"], _items(body), "account", answer)
         wanted = expected.body
@@ -234,6 +243,28 @@ class Checker:
             wanted = {**wanted, "id": body["id"]}
         difference = self._object(wanted, body, answer)
         return difference or self._tag(attempt, body, answer)
+
+    def _items_of_batch(self, attempt: Attempt, expected: Expected, body: Any, answer: Answer) -> Difference | None:
+        """Each as a request of its own would be answered."""
+        found, wanted = _items(body), expected.body["items"]
+        if expected.again:
+            return _object(wanted, found, answer)
+        if [item.get("status") for item in found] != [item["status"] for item in wanted]:
+            given = _short(answer)
+            return Difference(Kind.DIFFERENCE, "items", "is told of other items", json.dumps(wanted)[:400], given)
+        text = json.dumps(wanted)
+        for number, item in enumerate(found):
+            text = text.replace(made_by(number), str(item.get("id")))
+        for operation, item, right in zip(attempt.operations, found, json.loads(text), strict=True):
+            shown, tag = item.pop("record", None), item.pop("etag", None)
+            record = right.pop("record")
+            difference = _object(right, item, answer) or self._object(record, shown, answer)
+            if difference is None and record is not None:
+                headers = {"etag": tag, "location": str(item.get("id"))}
+                difference = self._tag(operation, shown, Answer(right["status"], headers, answer.body))
+            if difference is not None:
+                return difference
+        return None
 
     def _list(self, attempt: Attempt, expected: Expected, body: Any, answer: Answer) -> Difference | None:
         if not isinstance(body, dict):
@@ -318,7 +349,7 @@ class Checker:
 
     def _secrets(self, attempt: Attempt, answer: Answer, secrets: Iterable[str]) -> Difference | None:
         """Whatever the answer is about: no text that the caller may not see stands in it, not even encoded."""
-        asked = json.dumps([attempt.body, attempt.query, attempt.record, attempt.account])
+        asked = json.dumps([attempt.message, attempt.query, attempt.record, attempt.account])
         text = answer.body.decode("utf-8", "replace")
         text += unquote(" ".join(answer.headers.values()))
         for encoded in re.findall(r"[A-Za-z0-9_-]{24,}={0,2}", text):
@@ -363,6 +394,14 @@ def _object(wanted: Any, found: Any, answer: Answer, about: str = "") -> Differe
 def _same(one: Any, other: Any) -> bool:
     """Equal as JSON: 1, 1.0 and true differ."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def _about(attempt: Attempt, name: Any) -> tuple[str, str]:
+    """The resource and the field that a refusal is about; in a batch it says so with the place."""
+    place = re.fullmatch(r"operations/(\d+)/body/(.*)", str(name))
+    if attempt.verb is not Verb.BATCH or place is None:
+        return attempt.resource, str(name)
+    return attempt.operations[int(place[1])].resource, place[2]
 
 
 def _items(body: Any) -> list[Any]:

@@ -25,6 +25,7 @@ ACTIONS: dict[Verb, str] = {
     Verb.JOIN: "share",
     Verb.CHANGE_MEMBER: "share",
     Verb.REMOVE_MEMBER: "share",
+    Verb.BATCH: "update",
     Verb.REPLACE: "update",
 }
 OF_THE_CONTRACT = {

@@ -74,6 +74,8 @@ class Expected:
     body: Any = None
     """the JSON of a success; None where it has no body"""
     effect: Effect | None = field(default=None, compare=False)
+    items: tuple[tuple[int, int, str | None], ...] = ()
+    """of a batch that is refused: number, status and code of what its problem tells of"""
     again: bool = False
     """whether it is what its caller was answered before, to the letter, whatever has become of it"""
 
@@ -118,18 +120,27 @@ class Oracle:
 
     def _once(self, attempt: Attempt, actor: Actor, key: str) -> Expected:
         """The same again is answered the same, another message is refused; what others sent with the key is nothing."""
-        self._admit(actor, attempt.resource, "create" if attempt.verb is Verb.CREATE else "share")
+        if attempt.verb is Verb.BATCH:
+            self._admit_batch(actor)
+        else:
+            self._admit(actor, attempt.resource, "create" if attempt.verb is Verb.CREATE else "share")
         if actor.account is None:
             raise NotAuthenticated(code="idempotency_needs_account")
-        sent = json.dumps(
-            [attempt.verb is Verb.CREATE, attempt.resource, attempt.record, attempt.body or {}], sort_keys=True
-        )
+        where = [
+            attempt.verb in (Verb.CREATE, Verb.BATCH),
+            attempt.verb is Verb.BATCH,
+            attempt.resource,
+            attempt.record,
+        ]
+        sent = json.dumps([where, attempt.message], sort_keys=True)
         message, answered, at = self._answered.get((attempt.who, key), ("", None, self.snapshot.now))
         if answered is not None and self.snapshot.now < at + REMEMBERED:
             if message != sent:
                 raise Invalid(code="idempotency_key_reused")
             return answered
         expected = self._answers[attempt.verb](self, attempt, actor)
+        if expected.refused:
+            return expected
 
         def effect(body: Mapping[str, Any] | None) -> None:
             assert expected.effect is not None, "what is posted writes"
@@ -277,6 +288,61 @@ class Oracle:
                     errors.append(FieldError(each.name if each.name in written else str(moved), "not_a_member", ""))
         if errors:
             raise Invalid(errors=tuple(errors))
+
+    # --- batches -----------------------------------------------------------------------------
+
+    def batch(self, attempt: Attempt, actor: Actor) -> Expected:
+        """What its operations would be answered one after the other; nothing where one of them is refused."""
+        self._admit_batch(actor)
+        there = Oracle(self.snapshot.copy())
+        ids: dict[str, str] = {}
+        items = []
+        for number, operation in enumerate(attempt.operations):
+            made = made_by(number)
+            expected = there.expect(operation.naming(ids))
+            if expected.refused:
+                return self._refused(attempt, number, expected)
+            if expected.effect is not None:
+                expected.effect({"id": made})
+            create = operation.verb is Verb.CREATE
+            ids[f"${number}.id"] = made if create else str(operation.naming(ids).record)
+            shown = expected.body
+            if shown is not None and create:
+                shown = {**shown, "id": made}
+            items.append({"status": expected.status, "id": ids[f"${number}.id"], "record": shown})
+
+        def effect(answered: Mapping[str, Any] | None) -> None:
+            for operation, found in done(attempt, answered):
+                expected = self.expect(operation)
+                if expected.effect is not None:
+                    expected.effect({"id": found})
+
+        return Expected(200, body={"items": items}, effect=effect)
+
+    def _refused(self, attempt: Attempt, number: int, expected: Expected) -> Expected:
+        """The first refusal, and what later messages alone are refused for."""
+        items = [(number, expected.status, expected.code)]
+        actor = actor_of(attempt.who)
+        for later, operation in enumerate(attempt.operations[number + 1 :], number + 1):
+            try:
+                self._admit(actor, operation.resource, operation.verb)
+                known = {f"${i}.id": made_by(i) for i in range(later)}
+                model, body = self.specification.resources[operation.resource], operation.naming(known).body
+                if body is not None:
+                    (accept_new if operation.verb is Verb.CREATE else accept_changes)(model, body)
+            except Refusal as refusal:
+                items.append((later, STATUS[type(refusal)], refusal.code))
+        place = f"operations/{number}/body"
+        fields = frozenset(f"{place}/{name}" for name in expected.fields)
+        codes = frozenset((f"{place}/{name}", code) for name, code in expected.codes)
+        return Expected(expected.status, expected.code, fields, codes, items=tuple(items))
+
+    def _admit_batch(self, actor: Actor) -> None:
+        resources = self.specification.resources.values()
+        writing = ((model, action) for model in resources for action in ("create", "update", "delete"))
+        nobody = actor.account is None and actor.link is None
+        if nobody and not any(anonymous_may(self.specification, *each) for each in writing):
+            raise NotAuthenticated
 
     # --- members -----------------------------------------------------------------------------
 
@@ -446,8 +512,21 @@ class Oracle:
         Verb.JOIN: join,
         Verb.CHANGE_MEMBER: change_member,
         Verb.REMOVE_MEMBER: remove_member,
+        Verb.BATCH: batch,
         Verb.REPLACE: not_offered,
     }
+
+
+def made_by(number: int) -> str:
+    """Stands for the id of what an operation of a batch creates."""
+    return f"{NEW[:-2]}{number:02d}"
+
+
+def done(attempt: Attempt, answered: Mapping[str, Any] | None) -> list[tuple[Attempt, str]]:
+    """The operations of a batch as requests of their own, with the ids that its answer tells."""
+    found = [str(item["id"]) for item in (answered or {"items": []})["items"]]
+    ids = {f"${number}.id": name for number, name in enumerate(found)}
+    return [(operation.naming(ids), name) for operation, name in zip(attempt.operations, found, strict=True)]
 
 
 def _copied(targets: Mapping[str, Facts], each: Field) -> Any:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain
 from random import Random
 
 from application.proof import findings, policies
@@ -28,6 +29,10 @@ BY_CHANCE = 3
 """records of each resource that it has besides"""
 WRITES = 160
 """attempts to write in one world"""
+AGAIN = 12
+"""of them that are sent again, with a key"""
+BATCHES = 24
+"""and several at once"""
 STORY_STEPS = 24
 """attempts to write in one story from nothing"""
 PAIRS = 2
@@ -89,6 +94,11 @@ class Prover(Attack):
                 await self.ask_rules()
             for attempt in part():
                 await self._pages(attempt) if attempt.verb is Verb.LIST else await self._try(attempt)
+        # what is wrong with a request alone is told by that; and what follows is drawn as if there were none of these
+        state = random.getstate()
+        for attempt in chain(tries.again(AGAIN), tries.batches(BATCHES)):
+            await self._try(attempt)
+        random.setstate(state)
         # last, for a request that can be repeated tells more than the compiled rule alone
         await self.ask_rules()
         await self.ask_policies()

@@ -18,6 +18,8 @@ from domain.snapshot import Snapshot
 
 WRITES = 60
 """attempts in one round"""
+AGAIN, BATCHES = 4, 6
+"""of them that are sent again with a key; and several at once"""
 LOOKED_AT_AFTER = 5
 """of them that succeeded"""
 MOST_RECORDS = 60
@@ -45,7 +47,8 @@ class RemoteProver(Attack):
     async def round(self, number: int) -> None:
         """Attempts to write; after some that succeeded, everything again for everybody."""
         done = 0
-        for attempt in chain(self._tries.fitting(), self._tries.writes(WRITES)):
+        tries = self._tries
+        for attempt in chain(tries.fitting(), tries.writes(WRITES), tries.again(AGAIN), tries.batches(BATCHES)):
             if attempt.verb is Verb.CREATE and self._crowded() and self._random.random() < 0.9:
                 continue
             if attempt.record is None or self._is_there(attempt):

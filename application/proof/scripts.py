@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from typing import Any
 
 from application.proof.attempts import Attempt, Verb
 from application.proof.people import name_of
@@ -15,6 +14,7 @@ METHODS = {
     Verb.CREATE: "POST",
     Verb.ADD_MEMBER: "POST",
     Verb.JOIN: "POST",
+    Verb.BATCH: "POST",
     Verb.UPDATE: "PATCH",
     Verb.CHANGE_MEMBER: "PATCH",
     Verb.DELETE: "DELETE",
@@ -71,7 +71,8 @@ def script(specification: Specification, story: Story) -> str:
 def _call(
     specification: Specification, snapshot: Snapshot, attempt: Attempt, variables: dict[str, str], shown: bool = False
 ) -> str:
-    path = f"/v{specification.major}/{specification.resources[attempt.resource].plural}"
+    last = "batch" if attempt.verb is Verb.BATCH else specification.resources[attempt.resource].plural
+    path = f"/v{specification.major}/{last}"
     path += "" if attempt.record is None else f"/{attempt.record}"
     of_members = (Verb.MEMBERS, Verb.ADD_MEMBER, Verb.JOIN, Verb.CHANGE_MEMBER, Verb.REMOVE_MEMBER)
     path += "/members" if attempt.verb in of_members else ""
@@ -85,7 +86,7 @@ def _call(
         variable = name_of(snapshot, attempt.who).upper().replace(" ", "_")
         parts += ["-H", f'"Authorization: Bearer ${variable}"']
     parts += [part for name, value in attempt.headers for part in ("-H", shlex.quote(f"{name}: {value}"))]
-    body: Any = {} if attempt.verb is Verb.JOIN else attempt.body
+    body = attempt.message
     if body is not None:
         parts += ["-H", "'Content-Type: application/json'", "-d", _quoted(json.dumps(body), variables)]
     return " ".join(parts)

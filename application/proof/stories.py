@@ -249,23 +249,7 @@ def _names(story: Story, snapshot: Snapshot) -> int:
 
 def renamed(attempt: Attempt, ids: dict[str, str]) -> Attempt:
     """The attempt with the ids that things have in this replay."""
-    if not ids:
-        return attempt
-    record, account = attempt.record, attempt.account
-    query = tuple((name, ids.get(value, value)) for name, value in attempt.query)
-    return replace(
-        attempt,
-        record=None if record is None else ids.get(record, record),
-        account=None if account is None else ids.get(account, account),
-        body=_renamed(attempt.body, ids),
-        query=query,
-    )
-
-
-def _renamed(value: Any, ids: dict[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {name: _renamed(inner, ids) for name, inner in value.items()}
-    return ids.get(value, value) if isinstance(value, str) else value
+    return attempt.naming(ids) if ids else attempt
 
 
 def _sent(snapshot: Snapshot, record: Record, name: str) -> Any:
@@ -368,6 +352,9 @@ def did(snapshot: Snapshot, attempt: Attempt) -> str:
             return f"{who} joins {what}{conditions}"
         case Verb.CHANGE_MEMBER:
             return f"{who} changes the role of {member} in {what} to {role}"
+        case Verb.BATCH:
+            each = "; ".join(did(snapshot, operation) for operation in attempt.operations)
+            return f"{who} does at once ({each}){conditions}"
         case Verb.REPLACE:
             return f"{who} tries to replace {what}"
         case Verb.REMOVE_MEMBER:

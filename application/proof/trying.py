@@ -24,10 +24,8 @@ NEVER = "00000000-0000-7000-8000-000000000000"
 """an id that no record and no account has"""
 _WRONG = (("fields", "nothing"), ("expand", "owner"), ("expand", "nothing"))
 OTHER = "00000000-0000-7000-8000-000000000001"
-KEYED = 0.2
-"""how often what can have an `Idempotency-Key` has one"""
 KEYS = 3
-"""in one world, for everybody"""
+"""that everybody uses in one world"""
 ENGINE_VALUES: Mapping[str, Any] = {
     "id": NEVER,
     "created_at": "2026-01-01T00:00:00Z",
@@ -48,10 +46,10 @@ class Tries:
         self._snapshot = draw.snapshot
         self._specification = draw.snapshot.specification
         self._oracle = Oracle(draw.snapshot)
+        self._roots = [r for r in self._specification.resources.values() if r.parent is None]
         self._links = [token_of(link.id) for link in draw.snapshot.links.values()]
         if self._links:
             self._links.append(token_of(NEVER))
-        self._keys = tuple(f"{random.getrandbits(64):x}" for _ in range(KEYS))
 
     @property
     def everybody(self) -> list[str | None]:
@@ -208,17 +206,28 @@ class Tries:
             who = self._random.choice(self.everybody)
             resource = self._random.choice(list(self._specification.resources.values()))
             attempt = self._random.choice(makers)(who, resource)
-            if attempt is not None and attempt.verb in POSTING and self._random.random() < KEYED:
-                yield from self._keyed(attempt)
-            elif attempt is not None:
+            if attempt is not None:
                 yield attempt
 
-    def _keyed(self, attempt: Attempt) -> Iterator[Attempt]:
-        """With a key that others use, too: once, again, and by somebody else, to whom it must say nothing."""
-        keyed = replace(attempt, headers=(("idempotency-key", self._random.choice(self._keys)),))
-        yield keyed
-        yield keyed
-        yield keyed.by(self._random.choice(self.everybody))
+    def again(self, number: int) -> Iterator[Attempt]:
+        """So many with a key that others use, too: once, again, and by somebody else, to whom it must say nothing."""
+        keys = [f"{self._random.getrandbits(64):x}" for _ in range(KEYS)]
+        for _ in range(number):
+            who, resource = self._random.choice(self.everybody), self._any_resource()
+            attempt = self._random.choice((self.creation, self.creation, self._batch, self._sharing))(who, resource)
+            if attempt is not None and attempt.verb in POSTING:
+                keyed = replace(attempt, headers=(("idempotency-key", self._random.choice(keys)),))
+                yield from (keyed, keyed, keyed.by(self._random.choice(self.everybody)))
+
+    def batches(self, number: int) -> Iterator[Attempt]:
+        """So many times several writes at once."""
+        for _ in range(number):
+            attempt = self._batch(self._random.choice(self.everybody), self._any_resource())
+            if attempt is not None:
+                yield attempt
+
+    def _any_resource(self) -> Resource:
+        return self._random.choice(list(self._specification.resources.values()))
 
     def fitting(self) -> Iterator[Attempt]:
         """What chance seldom finds: allowed steps and moves, deletions that are blocked, values that are taken."""
@@ -346,6 +355,34 @@ class Tries:
         record = self._stored(resource)
         return None if record is None else self._conditional(Attempt(who, Verb.DELETE, resource.name, record))
 
+    def _batch(self, who: str | None, resource: Resource) -> Attempt | None:
+        """Several writes at once, some of them on what those before them made."""
+        operations: list[Attempt] = []
+        for _ in range(self._random.choice((1, 2, 2, 3, 4))):
+            made = [(i, each) for i, each in enumerate(operations) if each.verb is Verb.CREATE]
+            then = self._upon(*self._random.choice(made)) if made and self._random.random() < 0.6 else None
+            other = self._any_resource()
+            maker = self._random.choice((self.creation, self.creation, self._change, self.deletion))
+            found = then or maker(who, self._random.choice((resource, other, *self._roots)))
+            operations += [] if found is None else [found]
+        if self._random.random() < 0.3:  # what was done before it must not stay
+            operations.append(Attempt(who, Verb.DELETE, resource.name, NEVER))
+        if not operations:
+            return None
+        return Attempt(who, Verb.BATCH, operations[0].resource, operations=tuple(operations))
+
+    def _upon(self, number: int, made: Attempt) -> Attempt | None:
+        """Something with what an operation makes, which is named by its number."""
+        named, resource = f"${number}.id", self._specification.resources[made.resource]
+        below = [each for each in self._specification.resources.values() if each.parent == resource.name]
+        if below and self._random.random() < 0.6:
+            child = self.creation(made.who, self._random.choice(below))
+            if child is not None and child.body is not None:
+                body = {**child.body, resource.name: named}
+                return replace(child, body=body)
+        change = self._random.choice((self._change, self.deletion))(made.who, resource)
+        return None if change is None else replace(change, record=named)
+
     def _conditional(self, attempt: Attempt) -> Attempt:
         """Some with `If-Match`: one that cannot hold must not tell whether the record is there."""
         required = self._specification.resources[attempt.resource].require_if_match
@@ -427,6 +464,9 @@ def on_nothing(snapshot: Snapshot, resources: Iterable[Resource]) -> Iterator[At
             yield Attempt(who, Verb.UPDATE, resource.name, NEVER, body={}, headers=held)
             yield Attempt(who, Verb.DELETE, resource.name, NEVER, headers=held)
             yield Attempt(who, Verb.REPLACE, resource.name, NEVER, body={})
+            for verb, body in ((Verb.UPDATE, {}), (Verb.DELETE, None)):
+                missing = Attempt(who, verb, resource.name, NEVER, body=body, headers=held)
+                yield Attempt(who, Verb.BATCH, resource.name, operations=(missing,))
             if resource.ladder is not None:
                 given = {"account": somebody, "role": resource.ladder.weakest}
                 yield Attempt(who, Verb.MEMBERS, resource.name, NEVER)

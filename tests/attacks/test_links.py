@@ -349,3 +349,24 @@ async def test_a_link_is_made_once_with_an_idempotency_key_and_uses_none_itself(
     body = {"account": str(mary.account), "role": "guest"}
     refused = await api.call(None, "POST", f"houses/{house}/members", json=body, headers=shown)
     assert (refused.status_code, refused.json()["code"]) == (401, "idempotency_needs_account")
+
+
+async def test_a_link_asks_for_parts_and_is_shown_beside_a_record_what_it_reads(any_api: Apis) -> None:
+    api = await any_api(HOUSE)
+    mary = await api.person("mary")
+    house = await api.make(mary, "houses", name="Home")
+    room = await api.make(mary, "rooms", house=house, name="Hall", price=3)
+
+    async def of(path: str, role: str) -> Holder:
+        made = await api.call(mary, "POST", f"{path}/links", json={"role": role})
+        assert made.status_code == 201, made.text
+        return holder(api, made.json()["token"])
+
+    of_room, of_house = await of(f"rooms/{room}", "keeper"), await of(f"houses/{house}", "guest")
+    assert (await of_room("GET", f"rooms/{room}?fields=price")).json() == {"price": 3}
+    assert (await of_house("GET", f"rooms/{room}?fields=price")).json() == {}, "it cannot read that of this one"
+    shown = (await of_house("GET", f"houses/{house}")).json()
+    for path in (f"rooms/{room}?fields=id&expand=house", "rooms?fields=id&expand=house"):
+        for asks, beside in ((of_room, None), (of_house, shown)):
+            found = (await asks("GET", path)).json()
+            assert (found if "id" in found else found["items"][0]) == {"id": room, "expanded": {"house": beside}}

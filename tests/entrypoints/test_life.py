@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -304,6 +305,18 @@ def test_a_migration_tells_what_runs_and_over_how_many_rows(filled: Path) -> Non
     assert "a copy of freehold.db to freehold.db.before-" in told[0]
     assert any(each.startswith("3 rows of books: INSERT INTO volumes") for each in told), told
     assert any(each.startswith("1 row of shelves: INSERT INTO shelves") for each in told), told
+
+
+def test_what_another_version_of_freehold_makes_of_the_text_is_approved_anew(filled: Path) -> None:
+    """Else `status` would name a deviation that nothing mends."""
+    container = projects.Container(folder=filled)
+    (approval,) = container.project().approvals()
+    container.project().keep(replace(approval, openapi="what an older version made"))
+    assert "makes another api" in freehold("status", filled, code=1)
+    assert "makes another api" in freehold("plan", filled)
+    assert json.loads(freehold("approve", filled, "--json"))["remade"] == ["api"]
+    assert "No deviations" in freehold("status", filled)
+    assert "nothing to approve" in freehold("approve", filled)
 
 
 def test_a_plan_says_what_else_is_otherwise(filled: Path) -> None:

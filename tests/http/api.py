@@ -141,6 +141,7 @@ class Api:
             *("type", "title", "status", "detail", "instance", "code", "message", "errors", "request_id"),
             *(("error", "error_description") if where.startswith("POST b'/auth/token'") and "error" in found else ()),
             *(("challenge",) if found["code"] == "mfa_required" else ()),
+            *(("items",) if response.request.url.path.endswith("/batch") and "items" in found else ()),
         }
         assert found["status"] == response.status_code
         assert found["message"] == found["detail"]

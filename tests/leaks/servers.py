@@ -93,6 +93,14 @@ SERVERS = (
         Leak.A_SECOND_PATH, reading.hidden_fields_are_null, "tracker", Kind.LEAK,
         r"\w+'s task “.*” and sees `budget`: null",
     ),
+    Broken(
+        Leak.A_SECOND_PATH, writing.answers_are_kept_by_the_key_alone, "notes", Kind.LEAK,
+        r"with `idempotency-key: \w+` and succeeds with 201",
+    ),
+    Broken(
+        Leak.A_SECOND_PATH, writing.what_a_refused_batch_did_stays, "notes", Kind.LEAK,
+        r"The database holds \d+ \w+ that no answer told of", "SQL filter",
+    ),
     # --- 4: into another's tree ---
     Broken(
         Leak.INTO_ANOTHERS_TREE, writing.references_are_not_asked, "notes", Kind.LEAK,

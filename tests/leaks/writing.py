@@ -1,6 +1,7 @@
 """Mistakes in what is written: rights that are not asked, foreign trees, writable owners, constraints that tell."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -14,8 +15,9 @@ from adapters.persistence.sql.records import SqlRecords
 from adapters.persistence.sql.rules import At, RuleCompiler
 from adapters.persistence.sql.sqlite import DIALECT
 from adapters.persistence.sql.statements import ID, Statements
+from application import batch, sharing
 from application import records as use_cases
-from application import sharing
+from application.idempotency import Idempotency
 from application.ports import View, Work
 from application.records import RecordUseCases
 from domain.errors import Conflict, FieldError, Invalid
@@ -245,3 +247,36 @@ def any_role_can_be_given(patch: pytest.MonkeyPatch) -> None:
     real = sharing.within_cap
     patch.setattr(sharing, "within_cap", within_cap)
     patch.setattr(RuleCompiler, "may_give", may_give)
+
+
+# --- several at once, and again --------------------------------------------------------------
+
+
+def answers_are_kept_by_the_key_alone(patch: pytest.MonkeyPatch) -> None:
+    """Whoever sends the key and the same message gets what somebody else was answered."""
+
+    async def once(self: Idempotency, actor: Actor, key: str, message: bytes, write: Any) -> bytes:
+        if (key, message) not in kept:
+            kept[key, message] = await real(self, actor, key, message, write)
+        return kept[key, message]
+
+    kept: dict[tuple[str, bytes], bytes] = {}
+    real = Idempotency.once
+    patch.setattr(Idempotency, "once", once)
+
+
+def what_a_refused_batch_did_stays(patch: pytest.MonkeyPatch) -> None:
+    """The operations before the one that is refused are kept."""
+
+    @asynccontextmanager
+    async def unit(store: Any, within: Any) -> AsyncIterator[Any]:
+        if within is not None:
+            yield within
+            return
+        async with store.work() as work:
+            try:
+                yield work
+            finally:
+                await work.commit()
+
+    patch.setattr(batch, "unit", unit)

@@ -148,8 +148,6 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
     ),
     "another way to the same list: staff is asked for with each record, too": (
         "_elsewhere: self._if(and_(*staff), walked, at.table) if staff else walked → walked",
-        "_elsewhere: self._if(and_(*staff), walked, at.table) if staff else walked"
-        " → self._if(and_(*staff), walked, at.table)",
         "_elsewhere: and_(*staff) → or_(*staff)",
         "_elsewhere: and_(*staff) → true()",
         "_if: where, without condition",
