@@ -80,7 +80,7 @@ class _TextCompiler(PGCompiler_asyncpg):
         """See above."""
         dialect: Any = self.dialect
         if dialect.row is not None and column.table is dialect.row:
-            return str(dialect.say(column.name, column.type))
+            return str(dialect.argument(column.name, column.type))
         return str(super().visit_column(column, *args, **options))
 
 
@@ -99,8 +99,10 @@ class Wording(asyncpg_dialect):
 
     def say(self, name: str, kind: TypeEngine[Any]) -> str:
         """What stands in the place of a value."""
-        if name in self._words:
-            return self._words[name]
+        return self._words[name] if name in self._words else self.argument(name, kind)
+
+    def argument(self, name: str, kind: TypeEngine[Any]) -> str:
+        """What stands in the place of an argument: also of a column that is called like one of the words."""
         self.arguments.setdefault(name, kind)
         return f"${list(self.arguments).index(name) + 1}"
 
