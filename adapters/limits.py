@@ -9,6 +9,7 @@ import logging
 import math
 import sqlite3
 import time
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -34,16 +35,42 @@ AT_ONCE = 32
 T = TypeVar("T")
 
 
-class BoundedMemory(Storage):
-    """A storage of `limits` in this process, bounded; each step costs the same however much there is in it."""
+class Bounded(Storage):
+    """A storage of `limits` of our own, with so many numbers at most."""
 
     STORAGE_SCHEME = None
 
-    def __init__(self, clock: Callable[[], float] = time.time, largest: int = LARGEST) -> None:
+    def __init__(self, clock: Callable[[], float], largest: int) -> None:
         """`clock` tells seconds since 1970, like every storage of the library."""
         super().__init__()
         self._clock = clock
         self._largest = largest
+
+    @abstractmethod
+    def _find(self, key: str) -> tuple[int, float] | None:
+        """A number, and when it is forgotten; None where it was."""
+
+    async def get(self, key: str) -> int:
+        """The number; 0 where there is none."""
+        found = self._find(key)
+        return 0 if found is None else found[0]
+
+    async def get_expiry(self, key: str) -> float:
+        """When the number is forgotten; now, where there is none."""
+        found = self._find(key)
+        return self._clock() if found is None else found[1]
+
+    async def check(self) -> bool:
+        """Whether it works."""
+        return True
+
+
+class BoundedMemory(Bounded):
+    """In this process; each step costs the same however much there is in it."""
+
+    def __init__(self, clock: Callable[[], float] = time.time, largest: int = LARGEST) -> None:
+        """Empty."""
+        super().__init__(clock, largest)
         # number, and when it is forgotten
         self._numbers: dict[str, tuple[int, float]] = {}
 
@@ -70,20 +97,6 @@ class BoundedMemory(Storage):
         self._numbers[key] = number, found[1]
         return number
 
-    async def get(self, key: str) -> int:
-        """The number; 0 where there is none."""
-        found = self._find(key)
-        return 0 if found is None else found[0]
-
-    async def get_expiry(self, key: str) -> float:
-        """When the number is forgotten; now, where there is none."""
-        found = self._find(key)
-        return self._clock() if found is None else found[1]
-
-    async def check(self) -> bool:
-        """Whether it works."""
-        return True
-
     async def reset(self) -> int:
         """Forget everything."""
         count = len(self._numbers)
@@ -103,17 +116,13 @@ RETURNING number
 """
 
 
-class WorkersFile(Storage):
-    """A storage of `limits` for the processes of one server, in a file that nothing need outlive; bounded."""
-
-    STORAGE_SCHEME = None
+class WorkersFile(Bounded):
+    """For the processes of one server, in a file that nothing need outlive."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time, largest: int = LARGEST) -> None:
         """The file is made by whoever comes first."""
-        super().__init__()
+        super().__init__(clock, largest)
         self._path = path
-        self._clock = clock
-        self._largest = largest
         self._added = 0
         self._opened: sqlite3.Connection | None = None
 
@@ -148,20 +157,6 @@ class WorkersFile(Storage):
         rows = self._file.execute("SELECT number, ends FROM numbers WHERE key = ? AND ends > ?", (key, self._clock()))
         found: tuple[int, float] | None = rows.fetchone()
         return found
-
-    async def get(self, key: str) -> int:
-        """The number; 0 where there is none."""
-        found = self._find(key)
-        return 0 if found is None else found[0]
-
-    async def get_expiry(self, key: str) -> float:
-        """When the number is forgotten; now, where there is none."""
-        found = self._find(key)
-        return self._clock() if found is None else found[1]
-
-    async def check(self) -> bool:
-        """Whether it works."""
-        return True
 
     async def reset(self) -> int:
         """Forget everything."""

@@ -174,9 +174,22 @@ class _Comparison:
             before, after = was.raw.get(key), now.raw.get(key)
             if isinstance(before, Mapping) and isinstance(after, Mapping):
                 self._schema(where, f"each part of {told}" if told else "each part", before, after, request)
-        further = [{key: shape.raw.get(key) for key in ("anyOf", "oneOf", "allOf", "not")} for shape in (was, now)]
-        if further[0] != further[1]:
+        for key in ("anyOf", "oneOf", "allOf", "not"):
+            self._alternatives(where, told, was.raw.get(key), now.raw.get(key), request)
+
+    def _alternatives(self, where: str, told: str, old: Any, new: Any, request: bool) -> None:
+        """What something is one of. An answer that is of a new schema comes to who asks for what is new."""
+        if old == new:
+            return
+        names = [[_name(each) for each in part] if isinstance(part, list) else [""] for part in (old, new)]
+        if not all(map(all, names)):
             self._say(where, told, "has other alternatives", True)
+            return
+        known = self._before.get("components", {}).get("schemas", {})
+        for name in set(names[0]) - set(names[1]):
+            self._say(where, told, f"is never `{name}` any more", request)
+        for name in set(names[1]) - set(names[0]):
+            self._say(where, told, f"can be `{name}` now", not request and name in known)
 
     def _say(self, where: str, told: str, text: str, breaking: bool) -> None:
         self._note(where, f"{told} {text}" if told else text, breaking)

@@ -10,6 +10,7 @@ from application.records import Expectation, RecordUseCases
 from application.units import unit
 from domain.errors import FieldError, FreeholdError, Invalid, NotAuthenticated, Refusal, Unavailable
 from domain.ownership import Actor
+from domain.record import accept_changes, accept_new
 from domain.specification.analysis import anonymous_may
 from domain.values import UUID_PATTERN
 
@@ -92,7 +93,7 @@ class BatchUseCases:
                     refusals = {number: error}
                     for later in range(number + 1, len(operations)):
                         try:
-                            self._prepared(actor, operations[later], [_SOME_ID] * later, check)
+                            self._accept(self._prepared(actor, operations[later], [_SOME_ID] * later, check))
                         except Refusal as another:
                             refusals[later] = another
                     raise OperationsRefused(refusals) from error
@@ -105,6 +106,12 @@ class BatchUseCases:
         if resolved.body is not None:
             check(resolved)
         return resolved
+
+    def _accept(self, operation: Operation) -> None:
+        """Ask of a message what its use case would ask before it looks at any record (`Invalid`)."""
+        if operation.body is not None:
+            accept = accept_new if operation.record is None else accept_changes
+            accept(self._resources[operation.resource], operation.body)
 
     def _resolved(self, operation: Operation, known: Sequence[str]) -> Operation:
         """With ids in place of references, in the fields that name records. Raises `Invalid` (`bad_reference`)."""

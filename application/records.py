@@ -302,9 +302,8 @@ async def expand(
 def _deletions(actor: Actor, record: Record, now: datetime) -> Iterator[Event]:
     """What the log of whoever deleted a record says of it, and that of its owner."""
     said = {"resource": record.resource, "record": record.id}
-    by_key = {} if actor.key is None else {"key": actor.key.key}
     if actor.account is not None:
-        yield Event.of("record_deleted", actor.account, now, actor.session, **said, **by_key)
+        yield Event.by(actor, "record_deleted", now, **said)
     if actor.account != record.owner:
         by = "the engine" if actor.engine else actor.account or "nobody"
         yield Event.of("record_deleted", record.owner, now, **said, by=by)

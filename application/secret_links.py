@@ -127,7 +127,6 @@ def link_hash(token: str) -> str:
 async def _note(work: Work, kind: str, actor: Actor, facts: Facts, link: SecretLink, now: datetime) -> None:
     """In the log of whoever acts, and in that of the record's owner."""
     said = {"resource": link.resource, "record": link.record, "link": link.id, "role": link.role}
-    by_key = {} if actor.key is None else {"key": actor.key.key}
-    await work.audit.add(Event.of(kind, actor.account, now, actor.session, **said, **by_key))
+    await work.audit.add(Event.by(actor, kind, now, **said))
     if facts.record.owner != actor.account:
         await work.audit.add(Event.of(kind, facts.record.owner, now, **said))

@@ -196,7 +196,6 @@ def ending(given: Ladder | Links, asked: datetime | None, now: datetime) -> date
 async def _note(work: Work, kind: str, actor: Actor, membership: Membership, now: datetime) -> None:
     """In the log of whoever acts; and in that of the account whose role it is, which need not know who that was."""
     said = {"resource": membership.resource, "record": membership.record}
-    by_key = {} if actor.key is None else {"key": actor.key.key}
-    await work.audit.add(Event.of(kind, actor.account, now, actor.session, **said, **by_key))
+    await work.audit.add(Event.by(actor, kind, now, **said))
     if membership.account != actor.account:
         await work.audit.add(Event.of(kind, membership.account, now, **said, role=membership.role))

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from domain.ownership import Actor
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -33,3 +35,9 @@ class Event:
     ) -> "Event":
         """An entry with its data as keywords."""
         return cls(kind, account, at, session, address, data)
+
+    @classmethod
+    def by(cls, actor: Actor, kind: str, at: datetime, **data: str) -> "Event":
+        """An entry in the log of whoever acts, with the API key that it was done by."""
+        key = {} if actor.key is None else {"key": actor.key.key}
+        return cls.of(kind, actor.account, at, actor.session, **data, **key)

@@ -166,6 +166,10 @@ def decide(rule: Rule, actor: Actor, facts: Facts) -> Decision:
     return DENIED
 
 
+OF_LINKS = ("open", "read")
+"""the actions of a secret link"""
+
+
 def matching(rule: Rule, actor: Actor, facts: Facts) -> tuple[Grant, ...]:
     """All grants of the rule that match."""
     return tuple(grant for grant in rule if _match(grant, actor, facts) is not None)
@@ -179,7 +183,7 @@ def may(action: str, actor: Actor, facts: Facts) -> Decision:
     """
     if action == "open" and actor.engine:
         return Decision(True)
-    if actor.link is not None and action not in ("open", "read"):
+    if actor.link is not None and action not in OF_LINKS:
         return DENIED
     decision = decide(facts.resource.rule(action), actor, facts)
     if decision and action not in ("open", "read", "create") and not may("open", actor, facts):

@@ -141,6 +141,11 @@ def one_of(roles: tuple[str, ...]) -> Callable[[Any], str]:
     return checked
 
 
+def end_in(body: dict[str, Any]) -> datetime | None:
+    """The end that a checked body asks for; None where it says nothing."""
+    return None if "expires_at" not in body else accept(EXPIRY, body["expires_at"])
+
+
 class MemberHandlers:
     """What the member routes of one resource do."""
 
@@ -186,7 +191,7 @@ class MemberHandlers:
             raise Invalid(errors=tuple(FieldError(name, "missing", "This field is required.") for name in missing))
         if whom == "email" and "account" in body:
             raise one_error("account", "not_both", "Send an account or an e-mail address, not both.")
-        expires = None if "expires_at" not in body else accept(EXPIRY, body["expires_at"])
+        expires = end_in(body)
         if whom == "email":
             email, role = body["email"], body["role"]
             invitation = await self._invitations.invite(actor, self._name, record, email, role, expires, within)
@@ -200,7 +205,7 @@ class MemberHandlers:
         self._sharing.admit_sharer(actor, self._name)
         body = await read_object(scope, receive, PATCH_TYPES)
         check(self._models.update, body)
-        expires = None if "expires_at" not in body else accept(EXPIRY, body["expires_at"])
+        expires = end_in(body)
         account = _path_account(scope)
         changed = await self._sharing.change(actor, self._name, record_id(scope), account, body.get("role"), expires)
         return Answer(200, encode(_shown(changed)))

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema, crea
 from starlette.types import Receive, Scope
 
 from adapters.http.idempotency import Idempotent
-from adapters.http.members import EXPIRY, Expiry, one_of
+from adapters.http.members import Expiry, end_in, one_of
 from adapters.http.messages import Answer, encode, read_object
 from adapters.http.names import Names, What
 from adapters.http.records import record_id
@@ -19,7 +19,7 @@ from domain.errors import NotFound
 from domain.ownership import Actor
 from domain.secret_link import SecretLink
 from domain.specification.model import Resource, Specification
-from domain.values import ValueRefused, accept, accept_id, instant_text
+from domain.values import ValueRefused, accept_id, instant_text
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,8 @@ class LinkHandlers:
 
         async def write(within: Work | None) -> Answer:
             check(self._models.create, body)
-            expires = None if "expires_at" not in body else accept(EXPIRY, body["expires_at"])
-            link, token = await self._links.create(
-                actor, self._name, record_id(scope), body.get("role"), expires, within
-            )
+            role, ends = body.get("role"), end_in(body)
+            link, token = await self._links.create(actor, self._name, record_id(scope), role, ends, within)
             return Answer(201, encode(_shown(link) | {"token": token}), ((b"cache-control", b"no-store"),))
 
         return await self._idempotent(actor, scope, body, write)

@@ -14,6 +14,7 @@ from adapters.sealing import AesSealer
 from adapters.tokens import JwtTokens
 from application.ports import Filter, Sort
 from domain.errors import Conflict, Unavailable
+from domain.ownership import Actor
 from domain.values import accept
 from tests.application.world import NEVER, World, specification
 from tests.conftest import PostgresDatabase, tables_of
@@ -124,6 +125,15 @@ async def test_filters_of_several_values_are_of_the_columns_type(world: World, n
 
 
 # --- connections ---------------------------------------------------------------------------
+
+
+async def test_one_statement_is_asked_by_callers_of_every_kind_in_turn(world: World) -> None:
+    """Different settings speak of each."""
+    mary = await world.person("mary")
+    book = await world.make(mary, "book", name="Garden")
+    callers = [mary, Actor(engine=True), Actor(link="0" * 64), Actor(mary.account)]
+    for actor in callers + callers[::-1]:
+        assert await world.store.records.secret_links(actor, "book", book, world.clock.now()) == []
 
 
 async def test_a_connection_that_was_cut_is_replaced(world: World, raw: Any) -> None:

@@ -77,12 +77,12 @@ async def test_two_workers_hold_one_limit_together(serve: Serve) -> None:
 async def hold_one_limit(urls: list[str]) -> None:
     async with httpx.AsyncClient(headers={"connection": "close"}, timeout=60) as client:
         token = await signed_in(client, urls[0])
-        ask = [client.post(f"{url}/auth/login", json={**MARY, "email": "bob@example.com"}) for url in 30 * urls][:30]
+        ask = [client.post(f"{url}/auth/login", json={**MARY, "email": "bob@example.com"}) for url in (30 * urls)[:30]]
         statuses = [answer.status_code for answer in await asyncio.gather(*ask)]
         assert (statuses.count(401), statuses.count(429)) == (HEARD_AT_ONCE, 30 - HEARD_AT_ONCE)
         for _ in range(2):
             window = time.time() // REQUESTS_SECONDS
-            ask = [client.get(f"{url}/v1/notes", headers=token) for url in 60 * urls][:60]
+            ask = [client.get(f"{url}/v1/notes", headers=token) for url in (60 * urls)[:60]]
             statuses = [answer.status_code for answer in await asyncio.gather(*ask)]
             if time.time() // REQUESTS_SECONDS == window:
                 break

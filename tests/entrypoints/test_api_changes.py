@@ -132,19 +132,30 @@ EDITS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
         "  DELETE /v1/notes/{id}: it can answer 428 now.",
         "! PATCH /v1/notes/{id}: header `If-Match` must be sent now.",
         "  PATCH /v1/notes/{id}: it can answer 428 now.",
+        "  POST /v1/batch: it can answer 428 now.",
     ]),
     "a resource more": (
         "notes", [("  bookmark:  ", f"{TAG}  bookmark:  ")],
-        [f"  {call}: it is new." for call in (
-            "DELETE /v1/tags/{id}", "GET /v1/tags", "GET /v1/tags/{id}", "PATCH /v1/tags/{id}", "POST /v1/tags"
-        )],
+        [
+            *(f"  BatchOperation: can be `Tag{done}Operation` now." for done in ("Create", "Delete", "Update")),
+            "  BatchRecord: can be `Tag` now.",
+            *(f"  {call}: it is new." for call in (
+                "DELETE /v1/tags/{id}", "GET /v1/tags", "GET /v1/tags/{id}", "PATCH /v1/tags/{id}", "POST /v1/tags"
+            )),
+        ],
     ),
     "a resource less": (
         "notes", [(text_of("notes")[text_of("notes").index("  bookmark:") :], "")],
-        [f"! {call}: it is gone." for call in (
-            "DELETE /v1/bookmarks/{id}", "GET /v1/bookmarks", "GET /v1/bookmarks/{id}", "PATCH /v1/bookmarks/{id}",
-            "POST /v1/bookmarks",
-        )],
+        [
+            *(f"! BatchOperation: is never `Bookmark{done}Operation` any more." for done in (
+                "Create", "Delete", "Update"
+            )),
+            "  BatchRecord: is never `Bookmark` any more.",
+            *(f"! {call}: it is gone." for call in (
+                "DELETE /v1/bookmarks/{id}", "GET /v1/bookmarks", "GET /v1/bookmarks/{id}", "PATCH /v1/bookmarks/{id}",
+                "POST /v1/bookmarks",
+            )),
+        ],
     ),
     "a role more": (
         "notes", [("    roles: editor > viewer  ", "    roles: editor > helper > viewer  ")],

@@ -83,6 +83,20 @@ async def test_one_refusal_is_that_of_all_and_nothing_was_done(any_api: Apis) ->
     assert (await api.get(mary, "notebooks")).json()["items"] == []
 
 
+async def test_a_later_message_is_refused_for_the_step_at_which_it_begins(one_api: Apis) -> None:
+    api = await one_api(example("market"))
+    mary = await api.person("mary")
+    order = {"listing": NEVER, "ship_to": "Elm Road 1", "status": "received"}
+    answer = await batch(
+        api,
+        mary,
+        {"action": "delete", "resource": "listing", "id": NEVER},
+        {"action": "create", "resource": "order", "body": order},
+    )
+    assert [(item["index"], item["status"]) for item in answer.json()["items"]] == [(0, 404), (1, 422)]
+    assert [error["code"] for error in answer.json()["items"][1]["errors"]] == ["not_the_first"]
+
+
 async def test_hidden_and_missing_are_alike_byte_for_byte(any_api: Apis) -> None:
     api = await any_api(NOTES)
     mary, bob = await api.people("mary", "bob")

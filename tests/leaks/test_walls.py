@@ -64,7 +64,7 @@ WALLS = (
     ),
     Broken(
         "everything can be read", saying(policy("select", "notes"), WHOLE, "USING (true)"), Kind.LEAK,
-        r"Row-level security alone lets somebody without an account read \w+'s note “",
+        r"Table `notes` shows \d+ rows while nobody is named as the caller\.",
     ),
     Broken(
         "everything can be deleted", saying(policy("delete", "notebooks"), WHOLE, "USING (true)"), Kind.LEAK,
@@ -76,7 +76,7 @@ WALLS = (
     ),
     Broken(
         "every membership is shown", saying(policy("select", "freehold_memberships"), WHOLE, "USING (true)"),
-        Kind.LEAK, r"Row-level security alone lets .* see \w+ as a member of \w+'s notebook “",
+        Kind.LEAK, r"Table `freehold_memberships` shows \d+ rows while nobody is named as the caller\.",
     ),
     Broken(
         "a function always answers yes",

@@ -146,6 +146,10 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "_cut: without limit(self.limit)",
         "_page: without limit(listed.limit)",
     ),
+    "a record with several members is named more than once: what follows looks for the ids as a set": (
+        "_shared: union(*found) if found[1:] else found[0].distinct() → union(*found)",
+        "_shared: found[1:] → found",
+    ),
     "another way to the same list: staff is asked for with each record, too": (
         "_elsewhere: self._if(and_(*staff), walked, at.table) if staff else walked → walked",
         "_elsewhere: and_(*staff) → or_(*staff)",

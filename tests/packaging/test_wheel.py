@@ -101,7 +101,7 @@ def test_everything_that_is_read_at_run_time_is_in_the_wheel(wheel: Path) -> Non
 def test_nothing_else_is_in_the_wheel(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == set(PACKAGES)
-    assert not [name for name in names if ".db" in name or "secret" in name or "__pycache__" in name]
+    assert not [name for name in names if ".db" in name or "freehold-secret" in name or "__pycache__" in name]
 
 
 def test_the_modules_come_from_the_wheel(programs: Path, folder: Path) -> None:

@@ -57,8 +57,8 @@ class Prepared:
         """Compile for a dialect; parameters without a value must be given at each run."""
         compiled = _compiled(statement, dialect)
         self.principal = principal
-        self.claimed: str | None = None
-        """the statement with its principal in it, once a database wanted that"""
+        self.claimed: dict[tuple[str, ...], str] = {}
+        """the statement with its principal in it, by what says who that is, once a database wanted that"""
         self.sql = str(compiled)
         self.holding = self.sql if holding is None else str(_compiled(holding, dialect))
         self.names = tuple(compiled.params)

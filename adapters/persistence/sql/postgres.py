@@ -135,9 +135,12 @@ class Single:
 
     async def _asked(self, prepared: Prepared, values: Mapping[str, Any], times: int) -> list[Row]:
         arguments, said = positional(prepared, values), settings(prepared, values, self._tells_time)
-        if prepared.claimed is None:
-            prepared.claimed = claiming(prepared.sql, list(said), len(arguments)) if said else prepared.sql
-        sql = prepared.claimed
+        # one statement may be asked by an account, by a link and by the engine, of whom different settings speak
+        names = tuple(said)
+        sql = prepared.claimed.get(names)
+        if sql is None:
+            sql = claiming(prepared.sql, names, len(arguments)) if names else prepared.sql
+            prepared.claimed[names] = sql
         arguments += said.values()
         self._pool.tell(sql)
         while True:

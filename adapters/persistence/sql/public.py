@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam
 
+from domain.ownership import OF_LINKS
 from domain.specification.model import (
     Anyone,
     Can,
@@ -53,7 +54,7 @@ def _alternatives(
     if not isinstance(term, Can):
         yield ((path, term),)
         return
-    if only_reads and term.action not in ("open", "read"):
+    if only_reads and term.action not in OF_LINKS:
         return
     way = path + term.path
     target = specification.at(resource, way)

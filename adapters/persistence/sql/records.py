@@ -338,17 +338,12 @@ class SqlRecords:
             "role": membership.role,
             "expires_at": None if ends is None else stored_time(ends),
         }
-        changing, adding = self._statements.put_membership(membership.resource, caller_of(actor))
-        if not await self.run(changing, values) and not await self.run(adding, values):
-            await self.check_session(actor, values)
-            raise changed()
+        await self._write(actor, values, *self._statements.put_membership(membership.resource, caller_of(actor)))
 
     async def end_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
         """See the port."""
         values = principal(actor, now) | {"record": membership.record, "account": membership.account}
-        if not await self.run(self._statements.end_membership(membership.resource, caller_of(actor)), values):
-            await self.check_session(actor, values)
-            raise changed()
+        await self._write(actor, values, self._statements.end_membership(membership.resource, caller_of(actor)))
 
     async def secret_links(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Sequence[SecretLink]:
         """See the port."""
@@ -370,16 +365,20 @@ class SqlRecords:
             "created_at": stored_time(link.created_at),
             "expires_at": None if ends is None else stored_time(ends),
         }
-        if not await self.run(self._statements.add_link(link.resource, caller_of(actor)), values):
-            await self.check_session(actor, values)
-            raise changed()
+        await self._write(actor, values, self._statements.add_link(link.resource, caller_of(actor)))
 
     async def end_secret_link(self, actor: Actor, link: SecretLink, now: datetime) -> None:
         """See the port."""
         values = principal(actor, now) | {"id": link.id, "record": link.record}
-        if not await self.run(self._statements.end_link(link.resource, caller_of(actor)), values):
-            await self.check_session(actor, values)
-            raise changed()
+        await self._write(actor, values, self._statements.end_link(link.resource, caller_of(actor)))
+
+    async def _write(self, actor: Actor, values: dict[str, Any], *ways: Prepared) -> None:
+        """Run the first of the statements that has something to write. Raises as the ports of what is shared say."""
+        for prepared in ways:
+            if await self.run(prepared, values):
+                return
+        await self.check_session(actor, values)
+        raise changed()
 
     async def _shared(self, record: Record, following: bool) -> list[str]:
         """The ids of the records with members, links, invitations or an offer among what goes (or moves) with a record.

@@ -22,6 +22,7 @@ from adapters.persistence.sql.dialects import DAY, DECIMAL, INSTANT, TEXT, UUID,
 from adapters.persistence.sql.public import Branch, Term, branches, column_name
 from adapters.persistence.sql.tables import Tables, owner_column
 from domain.judging import by_own_ladder
+from domain.ownership import OF_LINKS
 from domain.specification.model import (
     AccountField,
     Anyone,
@@ -128,7 +129,7 @@ class RuleCompiler:
 
     def may(self, action: str, at: At) -> ColumnElement[bool]:
         """Whether the caller may do the action on the record at the position (see `domain.ownership.may`)."""
-        if self.asker is Asker.LINK and action not in ("open", "read"):
+        if self.asker is Asker.LINK and action not in OF_LINKS:
             return false()
         resource = self.specification.at(at.resource, at.path)
         allowed = self.on_rule(resource.rule(action), at)

@@ -368,7 +368,7 @@ class Statements:
         """A new secret link: see `domain.judging.may_link`."""
         shared, role = self.tables.of[resource].alias(), param("role", TEXT)
         values = {column.name: param(column.name, column.type) for column in _LINKS.c}
-        mine = and_(self._carried(role, resource), self._compilers[caller.asker].may_give(role, At(shared, resource)))
+        mine = self._may_link(role, At(shared, resource), caller)
         there = and_(shared.c.id == param("record", UUID), param("resource", TEXT) == resource)
         added = select(*values.values()).select_from(shared).where(there, mine, self._alive(caller))
         return self._prepare(insert(_LINKS).from_select(list(values), added), "record")
@@ -376,15 +376,16 @@ class Statements:
     def _end_link(self, resource: str, caller: Caller) -> Prepared:
         """The end of a secret link: see `domain.judging.may_link`."""
         shared, role = self.tables.of[resource].alias(), _LINKS.c.role
-        mine = and_(self._carried(role, resource), self._compilers[caller.asker].may_give(role, At(shared, resource)))
+        mine = self._may_link(role, At(shared, resource), caller)
         named = and_(_LINKS.c.id == ID, _LINKS.c.resource == resource)
         return self._prepare(
             delete(_LINKS).where(named, self._on_shared(shared, mine, _LINKS), self._alive(caller)), "record"
         )
 
-    def _carried(self, role: ColumnElement[str], resource: str) -> ColumnElement[bool]:
-        """Whether a link can carry a role."""
-        return role.in_(self.specification.resources[resource].linked_roles)
+    def _may_link(self, role: ColumnElement[str], at: At, caller: Caller) -> ColumnElement[bool]:
+        """Whether a link can carry a role on the record at the position, and is the caller's to make and to end."""
+        carried = role.in_(self.specification.resources[at.resource].linked_roles)
+        return and_(carried, self._compilers[caller.asker].may_give(role, at))
 
     def _on_shared(self, shared: From, condition: ColumnElement[bool], given: Table) -> ColumnElement[bool]:
         """A condition on the record that a membership, a link, an invitation or an offer is of."""
