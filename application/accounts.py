@@ -29,6 +29,11 @@ class SignUp(StrEnum):
     INVITE = "invite"
     CLOSED = "closed"
 
+    @property
+    def proves(self) -> bool:
+        """Whether whoever has registered so has shown that it gets mail at its address."""
+        return self in (SignUp.VERIFIED, SignUp.INVITE)
+
 
 class AccountUseCases:
     """What a caller may do with its account."""

@@ -7,6 +7,7 @@ to share is judged when it invites, and again when the invitation is accepted: t
 from collections.abc import Sequence
 from datetime import datetime
 
+from application.accounts import SignUp
 from application.mailing import LONGEST_TOKEN, Mailing, token_hash
 from application.ports import Clock, Ids, Store, Work
 from application.records import LARGEST_LIMIT, RecordUseCases
@@ -36,8 +37,9 @@ class InvitationUseCases:
         ids: Ids,
         mailing: Mailing,
         throttles: Throttles,
+        sign_up: SignUp,
     ) -> None:
-        """Take the ports, and what else is known of sharing."""
+        """Take the ports, what else is known of sharing, and how accounts come to their addresses."""
         self._records = records
         self._sharing = sharing
         self._store = store
@@ -45,6 +47,7 @@ class InvitationUseCases:
         self._ids = ids
         self._mailing = mailing
         self._throttles = throttles
+        self._sign_up = sign_up
 
     # --- by who shares -------------------------------------------------------------------
 
@@ -81,8 +84,7 @@ class InvitationUseCases:
                 within_cap(ladder, each.role, cap)
             if len(waiting) - len(earlier) >= MOST_INVITATIONS:
                 raise Conflict("Too many invitations wait here already.", code="too_many_invitations")
-            known = await work.accounts.by_email(email)
-            account = None if known is None else known.id
+            account = await self._named(work, email)
             invitation = Invitation.of(
                 self._ids.new(), resource, record_id, email, role, inviter, now, expires_at, account
             )
@@ -120,6 +122,16 @@ class InvitationUseCases:
             await work.invitations.withdraw(actor, invitation, now)
             await _note(work, "invitation_withdrawn", actor, invitation, now)
             await work.commit()
+
+    async def _named(self, work: Work, email: str) -> str | None:
+        """The account that is taken at its word to have an address; asked for in any case, so that none is told by time.
+
+        Where people have proven their addresses to register, it is. Where they have not, but could read a letter, it
+        is that which proves it. Where no letter goes out, nothing proves any address, and the word must do.
+        """
+        known = await work.accounts.by_email(email)
+        taken = self._sign_up.proves or not self._mailing.on
+        return known.id if known is not None and taken else None
 
     # --- by who is invited ---------------------------------------------------------------
 
@@ -191,8 +203,7 @@ def _hashed(token: str | None) -> str | None:
 
 async def _note(work: Work, kind: str, actor: Actor, invitation: Invitation, now: datetime) -> None:
     """In the log of whoever acts; and in the inviter's, which need not know who that was."""
-    said = {"resource": invitation.resource, "record": invitation.record}
-    by_key = {} if actor.key is None else {"key": actor.key.key}
-    await work.audit.add(Event.of(kind, actor.account, now, actor.session, **said, role=invitation.role, **by_key))
+    said = {"resource": invitation.resource, "record": invitation.record, "role": invitation.role}
+    await work.audit.add(Event.by(actor, kind, now, **said))
     if invitation.inviter != actor.account:
-        await work.audit.add(Event.of(kind, invitation.inviter, now, **said, role=invitation.role))
+        await work.audit.add(Event.of(kind, invitation.inviter, now, **said))

@@ -102,7 +102,10 @@ class SharingUseCases:
         return changed
 
     async def remove(self, actor: Actor, resource: str, record_id: str, account: str) -> None:
-        """End a membership: one's own always (also where the record cannot be opened), another's within the cap."""
+        """End a membership: one's own always (also where the record cannot be opened), another's within the cap.
+
+        Invitations that would bring another back end, too, within the cap. Whoever leaves may still accept one.
+        """
         self.admit_sharer(actor, resource)
         await self._records.refuse_link(actor, resource, record_id)
         now = self._clock.now()
@@ -127,8 +130,14 @@ class SharingUseCases:
         if cap is None:
             raise Forbidden
         present = await work.records.membership(actor, resource, record_id, account, now)
-        if present is not None:
-            within_cap(ladder, present.role, cap)
+        if present is None:
+            return None
+        within_cap(ladder, present.role, cap)
+        member = await work.accounts.get(account)
+        for waiting in await work.invitations.on_record(actor, resource, record_id, now):
+            theirs = waiting.account == account or (member is not None and waiting.email == member.email)
+            if theirs and within(ladder, waiting.role, cap):
+                await work.invitations.withdraw(actor, waiting, now)
         return present
 
     async def opened(

@@ -143,8 +143,7 @@ def _covered(actor: Actor, offer: Offer) -> bool:
 async def _note(work: Work, kind: str, actor: Actor, offer: Offer, owner: str, now: datetime) -> None:
     """In the log of whoever acts; in the giver's and the former owner's, who need not know who that was."""
     said = {"resource": offer.resource, "record": offer.record}
-    by_key = {} if actor.key is None else {"key": actor.key.key}
-    await work.audit.add(Event.of(kind, actor.account, now, actor.session, **said, **by_key))
+    await work.audit.add(Event.by(actor, kind, now, **said))
     for other in dict.fromkeys((offer.giver, owner)):
         if other != actor.account:
             await work.audit.add(Event.of(kind, other, now, **said))

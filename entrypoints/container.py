@@ -206,7 +206,10 @@ class Container(containers.DeclarativeContainer):
 
     records = providers.Singleton(RecordUseCases, specification, store, clock, ids, cursors)
     sharing = providers.Singleton(SharingUseCases, records, store, clock)
-    invitations = providers.Singleton(InvitationUseCases, records, sharing, store, clock, ids, mailing, throttles)
+    sign_up = providers.Callable(_sign_up, settings)
+    invitations = providers.Singleton(
+        InvitationUseCases, records, sharing, store, clock, ids, mailing, throttles, sign_up
+    )
     transfers = providers.Singleton(TransferUseCases, records, store, clock, ids)
     batch = providers.Singleton(BatchUseCases, records, store)
     answers = providers.Singleton(AesSealer, secret, "answers")
@@ -223,7 +226,7 @@ class Container(containers.DeclarativeContainer):
         sessions,
         throttles,
         mailing,
-        providers.Callable(_sign_up, settings),
+        sign_up,
         providers.Callable(_staff_roles, specification),
         providers.Callable(_app_name, specification),
     )

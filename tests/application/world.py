@@ -15,6 +15,7 @@ from adapters.persistence.sql.connection import Prepared
 from adapters.persistence.sql.views import stored_time
 from adapters.sealing import AesSealer
 from adapters.specification_file import load, parse
+from application.accounts import SignUp
 from application.invitations import InvitationUseCases
 from application.ports import Store
 from application.records import RecordUseCases
@@ -69,7 +70,14 @@ class World:
         self.postbox = Postbox()
         self.mailing = mailing(self.store, self.clock, self.postbox)
         self.invitations = InvitationUseCases(
-            self.records, self.sharing, self.store, self.clock, self.ids, self.mailing, no_throttles()
+            self.records,
+            self.sharing,
+            self.store,
+            self.clock,
+            self.ids,
+            self.mailing,
+            no_throttles(),
+            SignUp.VERIFIED,
         )
 
     async def people(self, *names: str) -> list[Actor]:

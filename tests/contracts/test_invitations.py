@@ -35,7 +35,7 @@ resources:
     can: {create: signed in, read: owner, update: owner, delete: owner}
   box:
     owner: shelf
-    roles: keeper > guest
+    roles: boss > keeper > guest
     fields: {name: text}
     can:
       create: owner
@@ -222,6 +222,27 @@ async def test_it_lapses_when_the_inviter_may_no_longer_give_that_role(library: 
         await refused(library.world.invitations.accept(library.bob, waiting), Conflict, "invitation_lapsed")
         assert str(library.bob.account) not in await library.members()
         assert await library.listed(library.mary) == []
+
+
+async def test_whoever_is_removed_is_not_brought_back_by_what_waits(library: Library) -> None:
+    """Not above the cap of whoever removes: that is not theirs to end. And whoever leaves may come back."""
+    world = library.world
+    shelf = await world.make(library.mary, "shelf", name="S")
+    box = await world.make(library.mary, "box", shelf=shelf, name="B")
+    await world.share("box", box, library.keeper, "keeper")
+    await world.share("box", box, library.eve, "guest")
+    other = await world.invitations.invite(library.mary, "box", box, "x@example.com", "guest", None)
+    for role, stays in (("keeper", False), ("guest", False), ("boss", True)):
+        await world.share("box", box, library.bob, "guest")
+        made = await world.invitations.invite(library.mary, "box", box, BOB, role, None)
+        await world.sharing.remove(library.keeper, "box", box, str(library.bob.account))
+        left = [made.id] if stays else []
+        assert await library.waiting(library.bob) == left, role
+        assert [each.id for each in await world.invitations.list(library.mary, "box", box)] == [*left, other.id], role
+    await world.share("box", box, library.bob, "guest")
+    waiting = await world.invitations.invite(library.mary, "box", box, BOB, "guest", None)
+    await world.sharing.remove(library.bob, "box", box, str(library.bob.account))
+    assert await library.waiting(library.bob) == [waiting.id]
 
 
 async def test_it_ends_with_its_record(library: Library) -> None:
