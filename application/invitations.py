@@ -124,7 +124,7 @@ class InvitationUseCases:
             await work.commit()
 
     async def _named(self, work: Work, email: str) -> str | None:
-        """The account that is taken at its word to have an address; asked for in any case, so that none is told by time.
+        """The account that is taken at its word to have an address; asked for in any case, so that time tells of none.
 
         Where people have proven their addresses to register, it is. Where they have not, but could read a letter, it
         is that which proves it. Where no letter goes out, nothing proves any address, and the word must do.
