@@ -1,5 +1,6 @@
 """Accounts and sessions over HTTP: ordinary FastAPI routes."""
 
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
 
@@ -18,9 +19,10 @@ from adapters.http.cookies import (
     require_own_page,
 )
 from adapters.http.errors import PROBLEM, GrantRefused
+from adapters.http.examples import ADDRESS, EXAMPLE, PASSWORD
 from adapters.http.identity import Identity
 from adapters.http.messages import JSON_TYPES, PATCH_TYPES, read_object, read_text
-from adapters.http.openapi import BEARER, GrantProblem, Problem, Responses, of_service, problems
+from adapters.http.openapi import BEARER, GrantProblem, Problem, Responses, of_service, problems, shown
 from adapters.http.schemas import INSTANT, UUID, check
 from application.accounts import AccountUseCases
 from application.ports import Clock, Tokens
@@ -37,10 +39,10 @@ from domain.values import instant_text
 Id = Annotated[str, WithJsonSchema(UUID)]
 Instant = Annotated[str, WithJsonSchema(INSTANT)]
 Email = Annotated[str, WithJsonSchema({"type": "string", "format": "email", "maxLength": LONGEST_EMAIL})]
-Password = Annotated[str, WithJsonSchema({"type": "string", "maxLength": LONGEST_PASSWORD})]
-NewPassword = Annotated[
-    str, WithJsonSchema({"type": "string", "minLength": SHORTEST_PASSWORD, "maxLength": LONGEST_PASSWORD})
-]
+_PASSWORD: dict[str, Any] = {"type": "string", "maxLength": LONGEST_PASSWORD, EXAMPLE: PASSWORD}
+Password = Annotated[str, WithJsonSchema(_PASSWORD)]
+NewPassword = Annotated[str, WithJsonSchema(_PASSWORD | {"minLength": SHORTEST_PASSWORD})]
+Code = Annotated[str, Field(max_length=LONGEST_CODE, json_schema_extra={EXAMPLE: "123456"})]
 LinkToken = Annotated[str, Field(max_length=512)]
 DEVICE_COOKIE = "__Host-freehold-device"
 """no credential: it only keeps wrong passwords from elsewhere from holding up this device"""
@@ -97,7 +99,7 @@ class MfaLogin(Body):
     """What a sign-in was answered with, and a code by time or a recovery code."""
 
     challenge: str = Field(max_length=LONGEST_CHALLENGE)
-    code: str = Field(max_length=LONGEST_CODE)
+    code: Code
     cookie: Cookie = False
 
 
@@ -162,7 +164,7 @@ class AccountAnswer(BaseModel):
     """An account, as its owner sees it."""
 
     id: Id
-    email: str
+    email: Annotated[str, Field(json_schema_extra={EXAMPLE: ADDRESS})]
     created_at: Instant
 
     @staticmethod
@@ -180,6 +182,13 @@ class MeAnswer(AccountAnswer):
 class MfaProblem(Problem):
     """The password was right; send the challenge with a code to `/auth/login/mfa` within five minutes."""
 
+    model_config = shown(
+        HTTPStatus.UNAUTHORIZED,
+        SecondFactorRequired.code,
+        SecondFactorRequired.detail,
+        "/auth/login",
+        challenge="…",
+    )
     challenge: str
 
 
@@ -195,7 +204,7 @@ class TokenAnswer(BaseModel):
 
     access_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105
-    expires_in: int
+    expires_in: Annotated[int, Field(json_schema_extra={EXAMPLE: 900})]
     refresh_token: Annotated[str | None, WithJsonSchema({"type": "string"})] = None
     """absent where a cookie holds it"""
     session: Id
@@ -418,6 +427,7 @@ def auth_router(
                                 "client_secret": {"type": "string"},
                             },
                             "required": ["grant_type"],
+                            "examples": [{"grant_type": "password", "username": ADDRESS, "password": PASSWORD}],
                         }
                     }
                 },

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from adapters.http.auth import Body, Id, Instant, Password, read_body, reads
+from adapters.http.auth import Body, Code, Id, Instant, Password, read_body, reads
 from adapters.http.identity import Identity
 from adapters.http.members import EXPIRY, Expiry, MaybeInstant
 from adapters.http.messages import encode
@@ -18,7 +18,7 @@ from adapters.http.schemas import UUID, nullable
 from application.api_keys import ApiKeyUseCases
 from application.history import HistoryUseCases
 from application.records import LARGEST_LIMIT
-from application.second_factors import LONGEST_CODE, SecondFactorUseCases
+from application.second_factors import SecondFactorUseCases
 from domain.api_key import LONGEST_NAME, ApiKey
 from domain.audit import Event
 from domain.ownership import Actor
@@ -38,14 +38,14 @@ class PasswordAgain(Body):
 class MfaConfirmation(Body):
     """The first code that the app shows."""
 
-    code: str = Field(max_length=LONGEST_CODE)
+    code: Code
 
 
 class MfaRemoval(Body):
     """The present password, and a code of either kind."""
 
     password: Password
-    code: str = Field(max_length=LONGEST_CODE)
+    code: Code
 
 
 class KeyCreate(Body):

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema, crea
 from pydantic_core import PydanticCustomError
 from starlette.types import Receive, Scope
 
+from adapters.http.examples import EXAMPLE, LATER, example_id
 from adapters.http.idempotency import Idempotent
 from adapters.http.messages import PATCH_TYPES, Answer, encode, one_error, read_object
 from adapters.http.names import Names, What
@@ -52,7 +53,7 @@ def _instant(value: Any) -> Any:
 AccountId = Annotated[Any, PlainValidator(_id), WithJsonSchema(UUID)]
 Address = Annotated[Any, PlainValidator(_text), WithJsonSchema({"type": "string", "format": "email"})]
 MaybeInstant = Annotated[str | None, WithJsonSchema(nullable(INSTANT))]
-Expiry = Annotated[Any, PlainValidator(_instant), WithJsonSchema(INSTANT)]
+Expiry = Annotated[Any, PlainValidator(_instant), WithJsonSchema(INSTANT | {EXAMPLE: LATER})]
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,11 @@ def member_models(resource: Resource, names: Names) -> MemberModels:
         items=(list[answer], ...),
     )
     given_role = Annotated[Any, PlainValidator(one_of(resource.ladder.roles)), WithJsonSchema(named_role)]
+    shown: Schema = {"account": example_id("account"), "role": resource.ladder.roles[-1]}
     config = ConfigDict(extra="forbid", strict=True)
     create = create_model(
         name(What.NEW_MEMBER),
-        __config__=config,
+        __config__=config | ConfigDict(json_schema_extra={EXAMPLE: shown}),
         __doc__="Whom to give which role: an account, or an e-mail address."
         + (" Nothing at all to join with the weakest one." if resource.ladder.join_open else ""),
         account=(AccountId, None),

@@ -1,22 +1,27 @@
 """OpenAPI 3.1 of the record routes, exact to the specification; FastAPI adds those of identity and service."""
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Annotated, Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import models_json_schema
 
 from adapters.http.cookies import REFRESH_COOKIE
-from adapters.http.errors import PROBLEM
+from adapters.http.errors import PROBLEM, GrantRefused, problem
+from adapters.http.examples import EXAMPLE, example, example_id, without_hints
 from adapters.http.idempotency import HEADER, LONGEST_KEY
 from adapters.http.members import MemberModels
 from adapters.http.names import COMPONENTS, Basic, Names, What
 from adapters.http.schemas import COMPONENT, UUID, ResourceModels, Schema, nullable
 from adapters.http.secret_links import LinkModels
 from application.batch import MOST_OPERATIONS, REFERENCE
+from domain.errors import NotFound
 from domain.specification.model import Resource, Specification
 from domain.values import UUID_PATTERN
 
@@ -53,6 +58,12 @@ _LIMITED = {
 _CHALLENGE = {"WWW-Authenticate": {"description": "The scheme to use.", "schema": {"type": "string"}}}
 
 
+def shown(status: HTTPStatus, code: str, detail: str, path: str, **further: Any) -> ConfigDict:
+    """What a problem looks like."""
+    document = problem(status, code, detail, path, "58e9c4314831dbf4", further=further)
+    return ConfigDict(json_schema_extra={EXAMPLE: json.loads(document)})
+
+
 class ProblemField(BaseModel):
     """What is wrong with one field or parameter."""
 
@@ -64,6 +75,7 @@ class ProblemField(BaseModel):
 class Problem(BaseModel):
     """An RFC 9457 problem."""
 
+    model_config = shown(HTTPStatus.NOT_FOUND, NotFound.code, NotFound.detail, f"/v1/notes/{example_id('note')}")
     type: str
     title: str
     status: int
@@ -88,12 +100,27 @@ class BatchProblemItem(BaseModel):
 class BatchProblem(Problem):
     """A problem of a batch: that of the first operation that is refused, and those of all that are known to be."""
 
+    model_config = shown(
+        HTTPStatus.NOT_FOUND,
+        NotFound.code,
+        NotFound.detail,
+        "/v1/batch",
+        items=[{"index": 1, "status": 404, "code": NotFound.code, "detail": NotFound.detail, "errors": []}],
+    )
     items: list[BatchProblemItem] = Field(default_factory=list)
 
 
 class GrantProblem(Problem):
     """A problem that OAuth 2 clients understand, too."""
 
+    model_config = shown(
+        HTTPStatus.BAD_REQUEST,
+        GrantRefused.code,
+        GrantRefused.detail,
+        "/auth/token",
+        error=GrantRefused.code,
+        error_description=GrantRefused.detail,
+    )
     error: Annotated[str | None, WithJsonSchema({"type": "string"})] = None
     error_description: Annotated[str | None, WithJsonSchema({"type": "string"})] = None
     challenge: Annotated[str | None, WithJsonSchema({"type": "string"})] = None
@@ -148,7 +175,7 @@ class Operations:
         return self._operation(
             Basic.CREATE,
             f"Create a {self._words(self._one)}",
-            created | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
+            created | problems(400, 401, 403, 409, 413, 415, 422, 429, 503),
             [IDEMPOTENCY],
             ("application/json",),
             What.CREATE,
@@ -256,7 +283,7 @@ class Operations:
         return self._operation(
             f"withdraw_invitation_to_{self._one}",
             f"Withdraw an invitation to a {self._words(self._one)}",
-            _response(204, {"description": "It can no longer be accepted."}) | problems(401, 403, 404, 409, 429, 503),
+            _response(204, {"description": "It can no longer be accepted."}) | problems(401, 403, 404, 429, 503),
             [_path_parameter("id"), _path_parameter("invitation")],
             status=204,
         )
@@ -288,7 +315,7 @@ class Operations:
         return self._operation(
             f"withdraw_transfer_of_{self._one}",
             f"Withdraw the offer of a {self._words(self._one)}",
-            _response(204, {"description": "It can no longer be accepted."}) | problems(401, 403, 404, 409, 429, 503),
+            _response(204, {"description": "It can no longer be accepted."}) | problems(401, 403, 404, 429, 503),
             [_path_parameter("id")],
             status=204,
         )
@@ -457,11 +484,11 @@ def _of_batch(specification: Specification, names: Names, bodies: Mapping[str, A
                 "resource": {"type": "string", "const": name},
             }
             if action != "create":
-                properties["id"] = record
+                properties["id"] = record | {EXAMPLE: example_id(name)}
             if alone is not None and inside is not None:
                 body = bodies[names.of(name, alone)]
                 named = {
-                    key: nullable(record) if "null" in schema.get("type", ()) else record
+                    key: (nullable(record) if "null" in schema.get("type", ()) else record) | {EXAMPLE: schema[EXAMPLE]}
                     for key, schema in body["properties"].items()
                     if key in naming
                 }
@@ -551,7 +578,7 @@ def _render(
     written = {name: _written(schema, {}) for name, schema in (of_resources | in_batch).items()}
     written |= {service[name]: _written(schema, service, service) for name, schema in own.items()}
     written |= {routes[name]: _written(schema, routes) for name, schema in of_routes.items()}
-    components["schemas"] = dict(sorted(written.items()))
+    components["schemas"] = {name: _with_example(written[name], written) for name in sorted(written)}
     document["paths"] = _written(document["paths"], routes, service)
     password = {"tokenUrl": "/auth/token", "refreshUrl": "/auth/token", "scopes": {}}
     components["securitySchemes"] = {
@@ -566,6 +593,15 @@ def _render(
         "cookie": {"type": "apiKey", "in": "cookie", "name": REFRESH_COOKIE},
     }
     return document
+
+
+def _with_example(schema: Schema, components: Schema) -> Schema:
+    """A component as it is shown; what is an object, with an example."""
+    found: Schema = without_hints(schema)
+    if "properties" in schema or "oneOf" in schema:
+        with suppress(LookupError):
+            found["examples"] = [example(schema, components)]
+    return found
 
 
 def _of_resources(
@@ -610,6 +646,8 @@ def _written(schema: Any, refs: Mapping[str, str], service: Mapping[str, str] = 
             found["$ref"] = COMPONENTS + refs.get(name, name)
         elif key == "properties":
             found[key] = {name: _written(part, refs, service) for name, part in value.items()}
+        elif key == EXAMPLE:
+            found[key] = value
         elif key in ("const", "default", "enum", "example"):
             found |= {} if value is None else {key: value}
         elif not (key == "title" and isinstance(value, str)):

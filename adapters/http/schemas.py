@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError, ValidationError
 
+from adapters.http.examples import EXAMPLE, example_id, value_of
 from adapters.http.names import Names, What
 from domain.errors import FieldError, Invalid
 from domain.expansion import EXPANDED, hops
@@ -82,34 +83,33 @@ def check(model: type[BaseModel], body: Mapping[str, Any], by_engine: Container[
 
 def json_schema(field: SpecField, of: tuple[str, str], names: Names) -> Schema:
     """What a field's value looks like in JSON (never null); `of` is the resource and the field that it is served as."""
-    about = {} if field.about is None else {"description": field.about}
     match field.kind:
         case Kind.TEXT:
             length = {} if field.length is None else {"minLength": field.length[0], "maxLength": field.length[1]}
             pattern = {} if field.pattern is None else {"pattern": f"^(?:{field.pattern})$"}
             text_format = {} if field.format is None else {"format": {"url": "uri"}.get(field.format, field.format)}
-            return {"type": "string", **length, **pattern, **text_format, **about}
+            return {"type": "string", **length, **pattern, **text_format}
         case Kind.INTEGER:
             low = -LARGEST_INTEGER if field.minimum is None else field.minimum
             high = LARGEST_INTEGER if field.maximum is None else field.maximum
-            return {"type": "integer", "minimum": low, "maximum": high, **about}
+            return {"type": "integer", "minimum": low, "maximum": high}
         case Kind.NUMBER:
             bounds = {"minimum": field.minimum, "maximum": field.maximum}
-            return {"type": "number", **{k: v for k, v in bounds.items() if v is not None}, **about}
+            return {"type": "number", **{k: v for k, v in bounds.items() if v is not None}}
         case Kind.DECIMAL:
-            return {"type": "string", "pattern": f"^{DECIMAL_PATTERN}$", "maxLength": DECIMAL_DIGITS + 2, **about}
+            return {"type": "string", "pattern": f"^{DECIMAL_PATTERN}$", "maxLength": DECIMAL_DIGITS + 2}
         case Kind.YES_NO:
-            return {"type": "boolean", **about}
+            return {"type": "boolean"}
         case Kind.DATE:
-            return {"type": "string", "format": "date", **about}
+            return {"type": "string", "format": "date"}
         case Kind.TIME:
-            return INSTANT | about
+            return INSTANT
         case Kind.JSON:
-            return {"description": field.about or "Any JSON value."}
+            return {"description": "Any JSON value."}
         case Kind.ONE_OF:
             return {COMPONENT: names.choices(*of)}
         case _:
-            return UUID | about
+            return UUID
 
 
 def nullable(schema: Schema) -> Schema:
@@ -120,16 +120,18 @@ def nullable(schema: Schema) -> Schema:
 
 
 def _answer_fields(specification: Specification, resource: Resource, names: Names) -> dict[str, Any]:
-    fields: dict[str, Any] = {"id": _given(UUID), "owner": _given(UUID)}
+    fields: dict[str, Any] = {"id": _given(UUID | {EXAMPLE: example_id(resource.name)}), "owner": _given(UUID)}
     if resource.parent is not None:
-        fields[resource.parent] = _given(nullable(UUID))
+        fields[resource.parent] = _given(nullable(UUID) | {EXAMPLE: example_id(resource.parent)})
     for field in resource.fields.values():
         value_field = specification.value_field(resource.name, field.name)
         schema = json_schema(value_field, (resource.name, field.name), names)
         names_something = field.kind in (Kind.REFERENCE, Kind.COPY)
         if field.optional or names_something or specification.names_account(resource.name, field.name):
             schema = nullable(schema)
-        fields[field.name] = _given(schema, required=field.read is None)
+        fields[field.name] = _given(
+            schema | _said(field) | {EXAMPLE: value_of(value_field)}, required=field.read is None
+        )
     return fields | {"created_at": _given(INSTANT), "updated_at": _given(INSTANT)}
 
 
@@ -153,9 +155,10 @@ def _beside(found: list[Hop], names: Names) -> Schema:
 
 
 def _body_fields(resource: Resource, names: Names, *, new: bool) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
+    parent: dict[str, Any] = {}
     if resource.parent is not None:
-        fields[resource.parent] = _taken(None, UUID, required=new)
+        parent[resource.parent] = _taken(None, UUID | {EXAMPLE: example_id(resource.parent)}, required=new)
+    fields = dict(parent) if new else {}
     for field in resource.fields.values():
         if field.by_engine:
             continue
@@ -165,9 +168,15 @@ def _body_fields(resource: Resource, names: Names, *, new: bool) -> dict[str, An
             schema = {"type": "string", "const": resource.steps_start(field.name)}
         elif field.nullable:
             schema = nullable(schema)
+        schema = schema | _said(field) | ({} if starts else {EXAMPLE: value_of(field)})
         initial = to_json(field, field.initial) if new and not starts else None
         fields[field.name] = _taken(field, schema, required=new and field.required and not starts, initial=initial)
-    return fields
+    return fields | parent
+
+
+def _said(field: SpecField) -> Schema:
+    """What the specification says about a field."""
+    return {} if field.about is None else {"description": field.about}
 
 
 def _given(schema: Schema, *, required: bool = True) -> Any:
