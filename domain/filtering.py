@@ -5,6 +5,7 @@ A filter looks at the value as the caller sees it. What is empty satisfies none 
 
 from collections.abc import Iterable
 from enum import StrEnum
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from domain.specification.model import Kind, Specification
@@ -32,6 +33,8 @@ class Operator(StrEnum):
 SEVERAL = (Operator.EQUAL, Operator.NOT)
 """those that take several values: any of them, or none of them"""
 _ORDER = (Operator.GREATER, Operator.AT_LEAST, Operator.LESS, Operator.AT_MOST)
+_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
+"""what every reading of a specification folds alike"""
 MOST_WORDS = 10
 MOST_CHARACTERS = 200
 """of what is searched for"""
@@ -80,8 +83,8 @@ def searched(specification: Specification, resource: str) -> tuple[str, ...]:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """What `q` asks for: words between whitespace, each once. Raises `ValueRefused` for none and for too many."""
-    found = tuple(dict.fromkeys(accept_text(text).split()))
+    """What `q` asks for: words between whitespace, folded, each once. Raises `ValueRefused` for none and too many."""
+    found = tuple(dict.fromkeys(folded(accept_text(text)).split()))
     if not found:
         raise ValueRefused("length", "This must have a word in it.")
     if len(text) > MOST_CHARACTERS:
@@ -91,7 +94,12 @@ def words(text: str) -> tuple[str, ...]:
     return found
 
 
+def folded(text: str) -> str:
+    """With small letters in place of A to Z. Beyond them SQLite, PostgreSQL and Python fold each in their own way."""
+    return text.translate(_SMALL)
+
+
 def holds(asked: Iterable[str], texts: Iterable[str | None]) -> bool:
-    """Whether each word stands in one of the texts (None where it is empty); upper and lower case are told apart."""
-    there = [text for text in texts if text is not None]
+    """Whether each word, as `words` gives it, stands in one of the texts (None where it is empty)."""
+    there = [folded(text) for text in texts if text is not None]
     return all(any(word in text for text in there) for word in asked)

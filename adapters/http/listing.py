@@ -129,7 +129,7 @@ class ListParameters:
         directions = [sign + name for name in self._sortable for sign in ("", "-")]
         pattern = f"^({'|'.join(directions)})(,({'|'.join(directions)}))*$"
         if "q" in self._readers:
-            about = f"Each of these words (at most {MOST_WORDS}) stands in one of the texts; case is told apart."
+            about = f"Each of these words (at most {MOST_WORDS}) stands in one of the texts; A to Z as a to z."
             found.append(_parameter("q", {"type": "string", "maxLength": MOST_CHARACTERS, "pattern": _WORDS}, about))
         found += [
             _parameter("sort", {"type": "string", "pattern": pattern}, "Fields in order; `-` sorts downwards."),

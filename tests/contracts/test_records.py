@@ -374,10 +374,10 @@ async def test_words_are_looked_for_in_every_text_that_the_caller_sees(world: Wo
     assert await found(bob, "peas") == [0, 1, 2], "in a text that only an editor reads, too"
     assert await found(mary, "peas") == [0, 1]
     assert await found(eve, "peas") == []
-    assert await found(bob, "cellar", "Green") == [0], "each word in another text"
-    assert await found(mary, "cellar", "Green") == await found(mary, "cellar") == []
+    assert await found(bob, "cellar", "green") == [0], "each word in another text"
+    assert await found(mary, "cellar", "green") == await found(mary, "cellar") == []
     assert await found(mary, "een", "eas") == [0], "words are parts of the text"
-    assert await found(mary, "green") == [], "case is told apart, as `_contains` does"
+    assert await found(mary, "o'hara") == [3], "A to Z are as a to z"
     for word, where in (("%", [1]), ("_", [1]), ("Är", [2]), ("är", []), ("'", [3]), ("\\", [3]), ("\U0001f600", [4])):
         assert await found(mary, word) == where, word
     page = await world.records.list(bob, "book", sort=order, limit=2, words=("peas",))

@@ -33,7 +33,7 @@ from adapters.persistence.sql.tables import build
 from application.ports import Filter, Query, Records, Sort
 from application.proof import filters
 from domain.errors import Forbidden, Refusal
-from domain.filtering import Operator, operators, searched
+from domain.filtering import Operator, folded, operators, searched
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result, sharing_cap
 from domain.membership import Membership
 from domain.ownership import Actor, Facts, decide, locked, locked_above, may, seen, view
@@ -507,7 +507,7 @@ class _Cases:
     def search(self, reading: Reading) -> Answers:
         """By parts of what each text of the first records says, and by two of them at once."""
         found = [
-            str(record.values[name] or "")[-3:].strip()
+            folded(str(record.values[name] or "")[-3:]).strip()
             for record in reading.world.of(self.name)[:3]
             for name in searched(self.specification, self.name)
         ]

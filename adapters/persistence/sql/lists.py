@@ -276,11 +276,10 @@ class ListCompiler:
         return self._where_seen(at, name, asked)
 
     def _word(self, at: At, value: str) -> ColumnElement[bool]:
-        """Whether it stands in one of the texts."""
+        """Whether it stands in one of the texts. Of our columns, with the collation "C", `lower` folds A to Z alone."""
         names = searched(self._rules.specification, at.resource)
-        return or_(
-            false(), *(self._where_seen(at, name, holds_text(at.table.c[name], param(value, TEXT))) for name in names)
-        )
+        texts = {name: holds_text(func.lower(at.table.c[name]), param(value, TEXT)) for name in names}
+        return or_(false(), *(self._where_seen(at, name, there) for name, there in texts.items()))
 
     def _where_seen(self, at: At, name: str, asked: ColumnElement[bool]) -> ColumnElement[bool]:
         """What is asked of a column, which holds of nothing that the caller does not see."""
