@@ -162,6 +162,7 @@ class MemberHandlers:
     ) -> None:
         """Resolve everything that is the same for each request."""
         self._name = resource.name
+        self._joined = resource.ladder is not None and resource.ladder.join_open
         self._models = models
         self._sharing = sharing
         self._invitations = invitations
@@ -184,13 +185,13 @@ class MemberHandlers:
         return await self._idempotent(actor, scope, body, write)
 
     async def _add(self, actor: Actor, record: str, body: dict[str, Any], within: Work | None) -> Answer:
-        check(self._models.create, body)
-        if not body:
+        if not body and self._joined:
             return Answer(201, encode(_shown(await self._sharing.join(actor, self._name, record, within))))
         whom = "email" if "email" in body else "account"
         missing = [name for name in (whom, "role") if name not in body]
         if missing:
             raise Invalid(errors=tuple(FieldError(name, "missing", "This field is required.") for name in missing))
+        check(self._models.create, body)
         if whom == "email" and "account" in body:
             raise one_error("account", "not_both", "Send an account or an e-mail address, not both.")
         expires = end_in(body)
