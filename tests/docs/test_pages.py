@@ -1,0 +1,318 @@
+"""Every fenced block of every page is executed: a page cannot show what is not so.
+
+| block | is |
+|---|---|
+| `console` | commands behind `$`, run in order in a shell of the page's own, and what they print; `…` is anything |
+| `sh` | commands that must succeed; what they print is not shown |
+| `yaml PATH` | written there, and read as `freehold check` reads it: no mistake, no open question |
+| `yaml of NAME` | a part of a specification, put into the frame of that name below, and read likewise |
+| `sql` | what row-level security is put up by; on `docs/scaling.md`, what PostgreSQL is told by its superuser |
+| `python` | run from top to bottom |
+| `ini` | a unit of systemd: it is one, and starts a command that there is, with options that there are |
+| `{toctree}` | the pages that it names are there |
+
+What is said once on a page goes on behind it: a command that serves does so until the next one, or to the page's end.
+Ids, tokens and times are others each time; the same id on the page is the same id behind it. A few commands are not run
+but read (`READ`, `FOR_LONG`): what would take minutes, or test the tests.
+"""
+
+import configparser
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import typer.main
+from click import Command, Context
+
+import dev
+from adapters.persistence.sql.migrating import within
+from adapters.specification_file import load
+from domain.specification.questions import review
+from entrypoints.cli import cli
+from tests.application.world import example
+from tests.conftest import PostgresDatabase
+from tests.docs.pages import PAGES, REPOSITORY, Block, blocks, indented
+from tests.docs.session import SERVES, NotAsShown, Session, session
+from tests.examples.test_row_level_security import GENERATED, in_one_line
+
+READ = ("python3 dev.py", ".ci/run", ".venv/bin/python -m benchmarks.", "pg_dump ", "FREEHOLD_TEST_")
+"""Commands that are only read: that there is such a command, with such options and files."""
+FOR_LONG = re.compile(
+    r"freehold prove .*--budget (10m|5m|1000000)|freehold prove \S+( --html \S+)?$|freehold check --watch"
+)
+"""likewise: a proof of minutes, and what never ends; the options are those of the command"""
+
+PLAIN = "fields: {name: text}, can: {create: signed in, read: owner}"
+FRAMES = {
+    "fields": f"""
+  client: {{owner: account, {PLAIN}}}
+  lead: {{owner: account, plural: leaders, {PLAIN}}}
+  invoice:
+    owner: account
+    roles: lead
+BLOCK
+    can: {{create: signed in, read: [owner, invoice.lead], share: owner}}
+""",
+    "can": """
+  record:
+    owner: account
+    roles: practitioner
+    fields:
+      author: creator
+      portal: {type: account, optional: yes}
+      address: text
+      phone: text
+      state: one of draft, published
+BLOCK
+""",
+    "roles": """
+  record:
+    owner: account
+BLOCK
+    fields: {name: text}
+    can: {create: signed in, read: owner}
+""",
+    "links": """
+  record:
+    owner: account
+    roles: viewer
+BLOCK
+    fields: {name: text}
+    can: {create: signed in, read: [owner, viewer], share: owner}
+""",
+    "steps": """
+  task:
+    owner: account
+    roles: lead
+    fields: {status: "one of todo, doing, done", assignee: {type: account, optional: yes}}
+BLOCK
+    can: {create: signed in, read: [owner, lead, assignee], share: owner}
+""",
+    "unique": f"""
+  client: {{owner: account, {PLAIN}}}
+  business: {{owner: account, plural: businesses, {PLAIN}}}
+  invoice:
+    owner: business
+    fields: {{title: text, number: text, year: integer, email: text, client: client, username: text}}
+BLOCK
+    can: {{create: owner, read: owner}}
+""",
+    "update": """
+  client:
+    owner: account
+    roles: clerk
+    fields:
+      name: text
+      phone: text
+STATE
+    can:
+      create: signed in
+      read: [owner, clerk]
+      share: owner
+BLOCK
+""",
+}
+"""what the parts of a specification that a page shows are parts of"""
+
+
+class Page:
+    """What one page needs while it is executed."""
+
+    def __init__(self, shell: Session, database: Callable[..., PostgresDatabase]) -> None:
+        """`database` makes one of PostgreSQL, where a page asks for that."""
+        self.shell, self.database = shell, database
+
+    def execute(self, block: Block) -> None:
+        """Raise where it is not so."""
+        known = {
+            "console": self._console,
+            "sh": self._sh,
+            "yaml": self._yaml,
+            "sql": self._sql,
+            "python": self._python,
+            "ini": self._unit,
+            "{toctree}": self._toctree,
+        }
+        assert block.language in known, f"nothing executes `{' '.join(block.words)}`: see {__name__}"
+        known[block.language](block)
+
+    def _console(self, block: Block) -> None:
+        steps = list(_shown(block.text))
+        for at, (command, shown) in enumerate(steps):
+            after = steps[at + 1] if at + 1 < len(steps) else ("", "")
+            if command == "echo $?":
+                continue
+            said = after[1].strip() if after[0] == "echo $?" else "0"
+            self.shell.show(command, shown, int(said))
+
+    def _sh(self, block: Block) -> None:
+        for command in _commands(block.text.splitlines()):
+            bare = re.sub(r"\s+# .*$", "", command)
+            if bare.startswith(READ) and not bare.startswith("python3 dev.py serve"):
+                _read(bare)
+            elif FOR_LONG.match(bare):
+                _read_freehold(shlex.split(bare)[1:])
+            elif SERVES.fullmatch(bare):
+                self.shell.show(bare, "…")
+            else:
+                code, printed = self.shell.run(command)
+                if code:
+                    raise NotAsShown(f"`{command}` ended with {code}:\n{printed}")
+
+    def _yaml(self, block: Block) -> None:
+        match block.words[1:]:
+            case ["of", name]:
+                frame = FRAMES[name].replace("\nSTATE", "")
+                _loads(self.shell.folder, "app: shown\nresources:" + frame.replace("BLOCK", _indent(block.text, 4)))
+            case ["of", name, "each"]:
+                for line in block.text.splitlines():
+                    _loads(
+                        self.shell.folder, f"app: shown\nresources:{FRAMES[name].replace('BLOCK', _indent(line, 4))}"
+                    )
+            case ["behind", name]:
+                given = (
+                    (REPOSITORY / "examples" / name / "freehold.yaml").read_text("utf-8").partition("examples:\n")[0]
+                )
+                specification = _loads(self.shell.folder, given + block.text)
+                assert review(specification) == ((), ())
+            case [path]:
+                file = self.shell.folder / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(block.text, "utf-8")
+                assert review(load(file)) == ((), ())
+            case _:
+                raise NotAsShown("say which file this is, or of what it is a part")
+
+    def _sql(self, block: Block) -> None:
+        for statement in block.text.split("\n\n"):
+            if in_one_line(statement) in GENERATED:
+                continue
+            assert block.page.name == "scaling.md", f"not generated: {statement}"
+            superuser = self.database(example("notes")).superuser_url
+            for line in statement.splitlines():
+                within(superuser, lambda connection, line=line: connection.exec_driver_sql(line))  # type: ignore[misc]
+
+    def _python(self, block: Block) -> None:
+        exec(compile(block.text, block.place, "exec"), {})  # noqa: S102
+
+    def _unit(self, block: Block) -> None:
+        unit = configparser.ConfigParser(interpolation=None, delimiters="=")
+        unit.optionxform = str  # type: ignore[assignment,method-assign]
+        unit.read_string(block.text)
+        assert {"Unit", "Service", "Install"} == set(unit.sections())
+        program, *arguments = shlex.split(unit["Service"]["ExecStart"])
+        assert program.endswith("/freehold")
+        _read_freehold(arguments)
+
+    def _toctree(self, block: Block) -> None:
+        named = [line for line in block.text.splitlines() if line and not line.startswith(":")]
+        for name in named:
+            assert list(block.page.parent.glob(f"{name}.md")), name
+
+
+def _shown(text: str) -> Iterator[tuple[str, str]]:
+    """Each command, and what is shown behind it; `> ` goes on with a command."""
+    command, shown = "", ""
+    for line in text.splitlines():
+        if command.endswith("\\") or (line.startswith("> ") and command and not shown):
+            command += "\n" + line.removeprefix("> ")
+        elif line.startswith("$ "):
+            if command:
+                yield command, shown
+            command, shown = line.removeprefix("$ "), ""
+        else:
+            assert command, "what is printed stands behind a command"
+            shown += line + "\n"
+    yield command, shown
+
+
+def _commands(lines: list[str]) -> Iterator[str]:
+    """Each command of a script, with the lines that go on with it."""
+    command = ""
+    for line in lines:
+        command = f"{command}\n{line}" if command else line
+        if command and not command.endswith("\\") and command.count("'") % 2 == 0:
+            if not command.startswith("#"):
+                yield command
+            command = ""
+
+
+def _read(command: str) -> None:
+    """Raise unless there is such a command, and every file and option that it names."""
+    words = [word for word in shlex.split(command) if not re.fullmatch(r"FREEHOLD_\w+=\S+", word)]
+    match words:
+        case ["python3", "dev.py", name, *arguments]:
+            assert name in dev.PLAIN or name in dev.PASSING_ON, name
+        case [".ci/run"]:
+            arguments = []
+            assert (REPOSITORY / ".ci" / "run").exists()
+        case [".venv/bin/python", "-m", module, *arguments]:
+            assert (REPOSITORY / (module.replace(".", "/") + ".py")).exists(), module
+            source = (REPOSITORY / (module.replace(".", "/") + ".py")).read_text("utf-8")
+            assert all(option in source for option in arguments if option.startswith("--"))
+            return
+        case _:
+            raise NotAsShown(f"`{command}` cannot be read")
+    if name == "bench":
+        source = (REPOSITORY / "benchmarks" / "run.py").read_text("utf-8")
+        assert all(option in source for option in arguments if option.startswith("--")), command
+    if name == "prove":
+        _read_freehold(["prove", *arguments])
+    for word in arguments:
+        assert not word.startswith("tests") or (REPOSITORY / word).exists(), word
+
+
+def _read_freehold(arguments: list[str]) -> None:
+    """Raise unless `freehold` takes these arguments."""
+    command = typer.main.get_command(cli)
+    found = command.commands[arguments[0]]  # type: ignore[attr-defined]
+    assert isinstance(found, Command)
+    found.make_context(arguments[0], list(arguments[1:]), parent=Context(command))
+
+
+def _loads(folder: Path, text: str):  # type: ignore[no-untyped-def]
+    file = folder / "shown.yaml"
+    file.write_text(text, "utf-8")
+    return load(file)
+
+
+def _indent(text: str, by: int) -> str:
+    return "\n".join(" " * by + line for line in text.splitlines())
+
+
+@pytest.fixture
+def lazily(request: pytest.FixtureRequest) -> Callable[..., PostgresDatabase]:
+    """A database, once a page asks for one."""
+    return lambda *arguments: request.getfixturevalue("postgres_database")(*arguments)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_a_page_shows_what_is_so(page: Path, tmp_path: Path, lazily: Callable[..., PostgresDatabase]) -> None:
+    found = blocks(page)
+    assert indented(page) == [], "nobody executes what has no fence"
+    if not found:
+        return
+    with session(tmp_path) as shell:
+        executing = Page(shell, lazily)
+        for block in found:
+            try:
+                executing.execute(block)
+            except BaseException as error:
+                error.add_note(f"in {block.place}")
+                raise
+
+
+def test_every_page_of_docs_is_in_the_navigation() -> None:
+    folder = REPOSITORY / "docs"
+    named = [
+        path
+        for page in PAGES
+        for block in blocks(page)
+        if block.language == "{toctree}"
+        for line in block.text.splitlines()
+        if not line.startswith(":")
+        for path in page.parent.glob(f"{line}.md")
+    ]
+    assert sorted([folder / "index.md", *named]) == sorted(folder.glob("**/*.md"))
