@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,10 +15,13 @@ from pathlib import Path
 from typing import IO
 
 from tests.docs.pages import REPOSITORY
-from tests.serving import Served, wait_until_ready
+from tests.docs.quickly import CALL
+from tests.serving import PATIENCE, Served, wait_until_ready
 
 SHOWN_URL = "http://127.0.0.1:8000"
-SERVES = re.compile(r"(?:[A-Z_]+=\S+ )*(freehold (?:dev|serve)|python3 dev\.py serve)\b(.*)")
+SERVES = re.compile(
+    r"(?:[A-Z_]+=\S+ )*(?:freehold (?:dev|serve)|python3 dev\.py serve|\S+/python examples/\S+\.py)\b.*"
+)
 VOLATILE = {
     "id": r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}",
     "time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?Z",
@@ -30,6 +34,7 @@ VOLATILE = {
 }
 """what is different each time; what is told by `KEPT` is the same wherever the page shows the same"""
 KEPT = ("id", "tag", "revision", "password", "token")
+SCRIPTS = Path(sys.executable).absolute().parent
 _PIECES = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in VOLATILE.items()) + "|(?P<any>…)")
 _END = "the command has ended:"
 
@@ -52,6 +57,7 @@ class Session:
         """Its exit code, and what it printed on either way out."""
         assert self.shell.stdin is not None
         assert self.shell.stdout is not None
+        self._bring_examples(command)
         translated = self._translated(command)
         self.shell.stdin.write(f"{{ {translated}\n}} </dev/null 2>&1\nprintf '\\n%s%d\\n' '{_END}' $?\n")
         self.shell.stdin.flush()
@@ -121,7 +127,11 @@ class Session:
         self.end_server()
         log = self.folder / "server.log"
         port = _free_port()
-        told = command.replace("python3 dev.py serve", f"freehold dev {_notes(self.folder)} --seed")
+        # whoever serves is started as it is: it may start others
+        told = re.sub(r"^((?:[A-Z_]+=\S+ )*)freehold ", rf"\1{SCRIPTS}/freehold ", command)
+        told = told.replace("python3 dev.py serve", f"{SCRIPTS}/freehold dev examples/notes --seed")
+        self._bring_examples(told)
+        told = re.sub(r" --port \d+", "", told)
         self.shell.stdin.write(f"{told} --port {port} >{log} 2>&1 </dev/null &\n")  # type: ignore[union-attr]
         code, number = self.run("echo $!")
         assert code == 0
@@ -134,10 +144,17 @@ class Session:
             self.run("\n".join(re.findall(r"^  (.+)$", printed.partition("\n  #")[0], re.MULTILINE)))
         self.run(f"URL={self.server.url}")
 
+    def _bring_examples(self, command: str) -> None:
+        """Copies of those that a command names: they are served from the folder in which they stand."""
+        for name in re.findall(r"\bexamples/\w+", command):
+            if not (self.folder / name).exists():
+                without = shutil.ignore_patterns("*.db*", ".freehold-secret", "__pycache__")
+                shutil.copytree(REPOSITORY / name, self.folder / name, ignore=without)
+
     def end_server(self) -> None:
         """In peace."""
         if self.server is not None:
-            self.run(f"kill -INT {self.server.process.pid}; wait {self.server.process.pid}")
+            self.run(f"kill -TERM {self.server.process.pid}; wait {self.server.process.pid}")
             self.server = None
 
 
@@ -157,12 +174,44 @@ class _Process:
 
 
 @contextmanager
-def session(folder: Path) -> Iterator[Session]:
-    """A shell of its own; what it started ends with it."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FREEHOLD_")}
-    scripts = Path(sys.executable).parent
-    environment |= {"PATH": f"{scripts}:{environment['PATH']}", "COLUMNS": "80", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
+def quick(folder: Path) -> Iterator[Path]:
+    """A folder with the command `freehold`, which starts at once."""
+    path, command = folder / "socket", folder / "bin" / "freehold"
+    command.parent.mkdir()
+    command.write_text(CALL.format(python=sys.executable, socket=str(path)), "utf-8")
+    command.chmod(0o755)
+    environment = {**_without_settings(), "COLUMNS": "80", "NO_COLOR": "1"}
+    program = [sys.executable, "-m", "tests.docs.quickly", str(path)]
+    server = subprocess.Popen(program, cwd=REPOSITORY, env=environment)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not path.exists():
+            assert server.poll() is None, "it ended"
+            assert time.monotonic() < deadline, "it never listens"
+            time.sleep(0.02)
+        yield command.parent
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _without_settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("FREEHOLD_")}
+
+
+@contextmanager
+def session(folder: Path, freehold: Path) -> Iterator[Session]:
+    """A shell of its own; what it started ends with it. `freehold` is the folder of that command (see `quickly.py`)."""
+    environment = _without_settings()
+    environment |= {
+        "PATH": f"{freehold}:{SCRIPTS}:{environment['PATH']}",
+        "COLUMNS": "80",
+        "NO_COLOR": "1",
+        "LC_ALL": "C.UTF-8",
+    }
     environment |= {"FREEHOLD_RATE_LIMITS": "off", "HOME": str(folder)}
+    (folder / ".curlrc").write_text("silent\nshow-error\n")
+    (folder / ".venv").symlink_to(SCRIPTS.parent)
     shell = subprocess.Popen(
         ["bash", "--norc", "--noprofile"],  # noqa: S607
         cwd=folder,
@@ -176,7 +225,7 @@ def session(folder: Path) -> Iterator[Session]:
     )
     found = Session(folder, shell)
     try:
-        found.run(f"git init --quiet . ; git config user.name Ann; . {scripts}/activate 2>/dev/null; set -o pipefail")
+        found.run("git init --quiet . ; git config user.name Ann")
         yield found
         found.end_server()
     finally:
@@ -196,12 +245,3 @@ def _free_port() -> int:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
     return port
-
-
-def _notes(folder: Path) -> Path:
-    """A copy of `examples/notes`, for it is served from the folder where it stands."""
-    copy = folder / "examples" / "notes"
-    if not copy.exists():
-        copy.mkdir(parents=True)
-        shutil.copy(REPOSITORY / "examples" / "notes" / "freehold.yaml", copy)
-    return copy

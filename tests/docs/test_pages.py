@@ -4,9 +4,10 @@
 |---|---|
 | `console` | commands behind `$`, run in order in a shell of the page's own, and what they print; `…` is anything |
 | `sh` | commands that must succeed; what they print is not shown |
-| `yaml PATH` | written there, and read as `freehold check` reads it: no mistake, no open question |
-| `yaml of NAME` | a part of a specification, put into the frame of that name below, and read likewise |
-| `sql` | what row-level security is put up by; on `docs/scaling.md`, what PostgreSQL is told by its superuser |
+| `yaml PATH` | written there, and read as `freehold check` does: no mistake; no open question, or with `asks` some |
+| `yaml of NAME` | a part of a specification, put into the frame of that name below, and read; with `each`, each line |
+| `yaml behind NAME` | the end of that example, in place of its own `examples:`; each sentence is true |
+| `sql` | what row-level security is put up by; with `as ROLE`, what that role tells PostgreSQL |
 | `python` | run from top to bottom |
 | `ini` | a unit of systemd: it is one, and starts a command that there is, with options that there are |
 | `{toctree}` | the pages that it names are there |
@@ -21,10 +22,11 @@ import re
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
-from click import Command, Context
+from sqlalchemy import Connection
 
 import dev
 from adapters.persistence.sql.migrating import within
@@ -34,13 +36,13 @@ from entrypoints.cli import cli
 from tests.application.world import example
 from tests.conftest import PostgresDatabase
 from tests.docs.pages import PAGES, REPOSITORY, Block, blocks, indented
-from tests.docs.session import SERVES, NotAsShown, Session, session
+from tests.docs.session import SERVES, NotAsShown, Session, quick, session
 from tests.examples.test_row_level_security import GENERATED, in_one_line
 
 READ = ("python3 dev.py", ".ci/run", ".venv/bin/python -m benchmarks.", "pg_dump ", "FREEHOLD_TEST_")
 """Commands that are only read: that there is such a command, with such options and files."""
 FOR_LONG = re.compile(
-    r"freehold prove .*--budget (10m|5m|1000000)|freehold prove \S+( --html \S+)?$|freehold check --watch"
+    r"freehold prove .*(--budget (10m|5m|1000000|\d{5})|--database )|freehold prove \S+( --html \S+)?$"
 )
 """likewise: a proof of minutes, and what never ends; the options are those of the command"""
 
@@ -52,7 +54,7 @@ FRAMES = {
   invoice:
     owner: account
     roles: lead
-BLOCK
+    BLOCK
     can: {{create: signed in, read: [owner, invoice.lead], share: owner}}
 """,
     "can": """
@@ -65,12 +67,12 @@ BLOCK
       address: text
       phone: text
       state: one of draft, published
-BLOCK
+    BLOCK
 """,
     "roles": """
   record:
     owner: account
-BLOCK
+    BLOCK
     fields: {name: text}
     can: {create: signed in, read: owner}
 """,
@@ -78,7 +80,7 @@ BLOCK
   record:
     owner: account
     roles: viewer
-BLOCK
+    BLOCK
     fields: {name: text}
     can: {create: signed in, read: [owner, viewer], share: owner}
 """,
@@ -87,7 +89,7 @@ BLOCK
     owner: account
     roles: lead
     fields: {status: "one of todo, doing, done", assignee: {type: account, optional: yes}}
-BLOCK
+    BLOCK
     can: {create: signed in, read: [owner, lead, assignee], share: owner}
 """,
     "unique": f"""
@@ -96,7 +98,7 @@ BLOCK
   invoice:
     owner: business
     fields: {{title: text, number: text, year: integer, email: text, client: client, username: text}}
-BLOCK
+    BLOCK
     can: {{create: owner, read: owner}}
 """,
     "update": """
@@ -106,12 +108,11 @@ BLOCK
     fields:
       name: text
       phone: text
-STATE
     can:
       create: signed in
       read: [owner, clerk]
       share: owner
-BLOCK
+      BLOCK
 """,
 }
 """what the parts of a specification that a page shows are parts of"""
@@ -149,7 +150,7 @@ class Page:
 
     def _sh(self, block: Block) -> None:
         for command in _commands(block.text.splitlines()):
-            bare = re.sub(r"\s+# .*$", "", command)
+            bare = re.sub(r"^(?:FREEHOLD_\w+=\S+ )+(?=python3)", "", re.sub(r"\s+# .*$", "", command))
             if bare.startswith(READ) and not bare.startswith("python3 dev.py serve"):
                 _read(bare)
             elif FOR_LONG.match(bare):
@@ -162,37 +163,41 @@ class Page:
                     raise NotAsShown(f"`{command}` ended with {code}:\n{printed}")
 
     def _yaml(self, block: Block) -> None:
-        match block.words[1:]:
-            case ["of", name]:
-                frame = FRAMES[name].replace("\nSTATE", "")
-                _loads(self.shell.folder, "app: shown\nresources:" + frame.replace("BLOCK", _indent(block.text, 4)))
-            case ["of", name, "each"]:
-                for line in block.text.splitlines():
-                    _loads(
-                        self.shell.folder, f"app: shown\nresources:{FRAMES[name].replace('BLOCK', _indent(line, 4))}"
-                    )
+        match list(block.words[1:]):
+            case ["of", name, *each] if each in ([], ["each"]):
+                for part in block.text.splitlines() if each else [block.text]:
+                    _loads(self.shell.folder, f"app: shown\nresources:{_framed(FRAMES[name], part)}")
             case ["behind", name]:
                 given = (
                     (REPOSITORY / "examples" / name / "freehold.yaml").read_text("utf-8").partition("examples:\n")[0]
                 )
                 specification = _loads(self.shell.folder, given + block.text)
                 assert review(specification) == ((), ())
-            case [path]:
+            case [path, *asks] if asks in ([], ["asks"]):
                 file = self.shell.folder / path
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(block.text, "utf-8")
-                assert review(load(file)) == ((), ())
+                questions, problems = review(load(file))
+                assert problems == ()
+                assert bool(questions) is bool(asks), questions
             case _:
                 raise NotAsShown("say which file this is, or of what it is a part")
 
     def _sql(self, block: Block) -> None:
-        for statement in block.text.split("\n\n"):
-            if in_one_line(statement) in GENERATED:
-                continue
-            assert block.page.name == "scaling.md", f"not generated: {statement}"
-            superuser = self.database(example("notes")).superuser_url
-            for line in statement.splitlines():
-                within(superuser, lambda connection, line=line: connection.exec_driver_sql(line))  # type: ignore[misc]
+        told = block.text.split("\n\n")
+        match list(block.words[1:]):
+            case []:
+                assert [each for each in told if in_one_line(each) not in GENERATED] == []
+            case ["as", "freehold_app"]:
+                application = self.database(example("notes")).url
+                within(application, lambda connection: [connection.exec_driver_sql(each).close() for each in told])
+            case ["as", "postgres"]:
+                # on roles that are not there yet, and undone
+                statements = [each.replace("ROLE freehold_", "ROLE shown_") for each in told]
+                with pytest.raises(Undone):
+                    within(self.database(example("notes")).superuser_url, lambda found: _undone(found, statements))
+            case _:
+                raise NotAsShown("say as whom")
 
     def _python(self, block: Block) -> None:
         exec(compile(block.text, block.place, "exec"), {})  # noqa: S102
@@ -210,6 +215,18 @@ class Page:
         named = [line for line in block.text.splitlines() if line and not line.startswith(":")]
         for name in named:
             assert list(block.page.parent.glob(f"{name}.md")), name
+
+
+class Undone(Exception):
+    """What was tried is rolled back."""
+
+
+def _undone(connection: Connection, statements: list[str]) -> None:
+    if "CREATE ROLE" not in statements[0]:
+        connection.exec_driver_sql("CREATE ROLE shown_app")
+    for statement in statements:
+        connection.exec_driver_sql(statement)
+    raise Undone
 
 
 def _shown(text: str) -> Iterator[tuple[str, str]]:
@@ -233,7 +250,7 @@ def _commands(lines: list[str]) -> Iterator[str]:
     command = ""
     for line in lines:
         command = f"{command}\n{line}" if command else line
-        if command and not command.endswith("\\") and command.count("'") % 2 == 0:
+        if command and not command.endswith(("\\", "|")) and command.count("'") % 2 == 0:
             if not command.startswith("#"):
                 yield command
             command = ""
@@ -266,10 +283,13 @@ def _read(command: str) -> None:
 
 def _read_freehold(arguments: list[str]) -> None:
     """Raise unless `freehold` takes these arguments."""
-    command = typer.main.get_command(cli)
-    found = command.commands[arguments[0]]  # type: ignore[attr-defined]
-    assert isinstance(found, Command)
-    found.make_context(arguments[0], list(arguments[1:]), parent=Context(command))
+    command: Any = typer.main.get_command(cli)
+    rest = list(arguments)
+    while hasattr(command, "commands"):
+        name = rest.pop(0)
+        assert name in command.commands, f"there is no command `{name}`"
+        command = command.commands[name]
+    command.make_context("freehold", rest)
 
 
 def _loads(folder: Path, text: str):  # type: ignore[no-untyped-def]
@@ -278,8 +298,10 @@ def _loads(folder: Path, text: str):  # type: ignore[no-untyped-def]
     return load(file)
 
 
-def _indent(text: str, by: int) -> str:
-    return "\n".join(" " * by + line for line in text.splitlines())
+def _framed(frame: str, text: str) -> str:
+    """The text at its place, as deep as that is."""
+    before, _, after = frame.partition("BLOCK")
+    return before + text.rstrip().replace("\n", "\n" + " " * len(before.rpartition("\n")[2])) + after
 
 
 @pytest.fixture
@@ -288,13 +310,22 @@ def lazily(request: pytest.FixtureRequest) -> Callable[..., PostgresDatabase]:
     return lambda *arguments: request.getfixturevalue("postgres_database")(*arguments)
 
 
+@pytest.fixture(scope="module")
+def freehold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of that command."""
+    with quick(tmp_path_factory.mktemp("quick")) as folder:
+        yield folder
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
-def test_a_page_shows_what_is_so(page: Path, tmp_path: Path, lazily: Callable[..., PostgresDatabase]) -> None:
+def test_a_page_shows_what_is_so(
+    page: Path, tmp_path: Path, freehold: Path, lazily: Callable[..., PostgresDatabase]
+) -> None:
     found = blocks(page)
     assert indented(page) == [], "nobody executes what has no fence"
     if not found:
         return
-    with session(tmp_path) as shell:
+    with session(tmp_path, freehold) as shell:
         executing = Page(shell, lazily)
         for block in found:
             try:
