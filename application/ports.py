@@ -89,6 +89,8 @@ class Query:
     limit: int
     after: tuple[Any, ...] | None = None
     counted: bool = False
+    words: tuple[str, ...] = ()
+    """each stands in one of the record's texts, as the actor sees them (see `domain.filtering`)"""
     needed: tuple[str, ...] | None = None
     """the members of the views that are used; others may be left out. None for all"""
 

@@ -114,6 +114,7 @@ class RecordUseCases:
         cursor: str | None = None,
         counted: bool = False,
         wanted: Selection = WHOLE,
+        words: tuple[str, ...] = (),
     ) -> Listing:
         """A page of the records that the actor can read, newest first unless sorted; so much of each as is wanted.
 
@@ -121,9 +122,9 @@ class RecordUseCases:
         """
         self.admit(actor, resource, "read")
         order = total_order(sort)
-        bound_to = _bound_to(actor, resource, filters, order)
+        bound_to = _bound_to(actor, resource, filters, words, order)
         after = None if cursor is None else self._open_cursor(cursor, bound_to)
-        query, now = Query(resource, filters, order, limit, after, counted, wanted.needed), self._clock.now()
+        query, now = Query(resource, filters, order, limit, after, counted, words, wanted.needed), self._clock.now()
         if not wanted.ways:
             page = await self._store.records.page(actor, query, now)
         else:
@@ -362,7 +363,10 @@ def total_order(sort: tuple[Sort, ...]) -> tuple[Sort, ...]:
     return (*sort, Sort("id", sort[-1].descending if sort else True))
 
 
-def _bound_to(actor: Actor, resource: str, filters: tuple[Filter, ...], order: tuple[Sort, ...]) -> bytes:
+def _bound_to(
+    actor: Actor, resource: str, filters: tuple[Filter, ...], words: tuple[str, ...], order: tuple[Sort, ...]
+) -> bytes:
     """What a cursor belongs to: this caller and this query, of any page size and whatever is shown of each record."""
     asked = sorted((f.operator.parameter(f.field), sorted(map(str, f.values))) for f in filters)
-    return json.dumps([actor.name, resource, asked, [(key.field, key.descending) for key in order]]).encode()
+    keys = [(key.field, key.descending) for key in order]
+    return json.dumps([actor.name, resource, asked, sorted(words), keys]).encode()

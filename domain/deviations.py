@@ -93,6 +93,8 @@ class Deviation:
                 return f"{name} should not be there{_shown(self.found, ': ')}."
             case How.RENAMED:
                 return f"{name} is called `{self.found}`."
+            case How.DIFFERS if self.thing == "role":
+                return f"{name} {self.aspect}, and should not."
             case How.DIFFERS if self.aspect:
                 return f"{name}: {self.aspect} is {_said(self.found)} and should be {_said(self.expected)}."
         return self.found

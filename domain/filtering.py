@@ -1,12 +1,15 @@
-"""Filters of lists: what can be asked of a field by its type, and whether a value satisfies it.
+"""Filters of lists: what can be asked of a field by its type, and whether a value satisfies it; words in any text.
 
-A filter looks at the value as the caller sees it. What is empty satisfies none but `set=false`.
+A filter looks at the value as the caller sees it. What is empty satisfies none but `set=false`, and no word is in it.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
-from domain.specification.model import Kind
+from domain.specification.model import Kind, Specification
+from domain.values import ValueRefused, accept_text
 
 
 class Operator(StrEnum):
@@ -30,6 +33,11 @@ class Operator(StrEnum):
 SEVERAL = (Operator.EQUAL, Operator.NOT)
 """those that take several values: any of them, or none of them"""
 _ORDER = (Operator.GREATER, Operator.AT_LEAST, Operator.LESS, Operator.AT_MOST)
+_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
+"""what every reading of a specification folds alike"""
+MOST_WORDS = 10
+MOST_CHARACTERS = 200
+"""of what is searched for"""
 ORDERED = (Kind.INTEGER, Kind.NUMBER, Kind.DECIMAL, Kind.DATE, Kind.TIME)
 
 
@@ -66,3 +74,32 @@ def passes(operator: Operator, value: Any, asked: tuple[Any, ...]) -> bool:
             return first in value
         case Operator.STARTS:
             return bool(value.startswith(first))
+
+
+def searched(specification: Specification, resource: str) -> tuple[str, ...]:
+    """The fields that `q` looks into: every text, also one that is a copy."""
+    fields = specification.resources[resource].fields
+    return tuple(name for name in fields if specification.value_field(resource, name).kind is Kind.TEXT)
+
+
+def words(text: str) -> tuple[str, ...]:
+    """What `q` asks for: words between whitespace, folded, each once. Raises `ValueRefused` for none and too many."""
+    found = tuple(dict.fromkeys(folded(accept_text(text)).split()))
+    if not found:
+        raise ValueRefused("length", "This must have a word in it.")
+    if len(text) > MOST_CHARACTERS:
+        raise ValueRefused("length", f"This can have at most {MOST_CHARACTERS} characters; it has {len(text)}.")
+    if len(text.split()) > MOST_WORDS:
+        raise ValueRefused("too_many", f"At most {MOST_WORDS} words can be given.")
+    return found
+
+
+def folded(text: str) -> str:
+    """With small letters in place of A to Z. Beyond them SQLite, PostgreSQL and Python fold each in their own way."""
+    return text.translate(_SMALL)
+
+
+def holds(asked: Iterable[str], texts: Iterable[str | None]) -> bool:
+    """Whether each word, as `words` gives it, stands in one of the texts (None where it is empty)."""
+    there = [folded(text) for text in texts if text is not None]
+    return all(any(word in text for text in there) for word in asked)

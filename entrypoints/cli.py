@@ -158,7 +158,7 @@ def serve(
     try:
         minor = projects.require_same(container.database(), container.tables())
     except SchemaDiffers as error:
-        _fail(f"Not served. {error}", as_json)
+        _refuse(error, as_json)
     if minor:
         err.print(reports.deviations_text(minor), highlight=False, soft_wrap=True, markup=False)
     logs.configure()
@@ -169,7 +169,7 @@ def serve(
         pooled = " Set FREEHOLD_DATABASE_POOLER=transaction." if "startup parameter" in str(error.__cause__) else ""
         _fail(f"Not served. The database does not let us in: {error.__cause__ or error}.{pooled}", as_json)
     except FreeholdError as error:
-        _fail(f"Not served. {error}", as_json)
+        _refuse(error, as_json)
     if as_json:
         reports.print_json({"url": f"http://{host}:{port}", "workers": workers})
     else:
@@ -315,7 +315,7 @@ def dev(
     except KeyboardInterrupt:
         pass
     except FreeholdError as error:
-        _fail(f"Not served. {error}", as_json)
+        _refuse(error, as_json)
 
 
 @signing_keys.command("list")
@@ -597,6 +597,12 @@ def _print_invalid(path: Path, error: SpecificationInvalid, as_json: bool) -> No
         reports.print_json({"errors": reports.problems_as_json(path, error.problems)})
     else:
         reports.print_problems(err, path, error)
+
+
+def _refuse(error: Exception, as_json: bool) -> NoReturn:
+    """A server is not started; what is said begins like a sentence."""
+    why = str(error)
+    _fail(f"Not served. {why[:1].upper()}{why[1:]}", as_json)
 
 
 def _fail(message: str, as_json: bool, code: int = FAILED) -> NoReturn:

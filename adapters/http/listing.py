@@ -11,12 +11,13 @@ from adapters.http.selecting import MOST_VALUES, SelectionParameters, hidden_fro
 from application.ports import Filter, Sort
 from application.records import DEFAULT_LIMIT, LARGEST_LIMIT
 from domain.expansion import WHOLE, Selection
-from domain.filtering import SEVERAL, Operator, operators
+from domain.filtering import MOST_CHARACTERS, MOST_WORDS, SEVERAL, Operator, operators, searched, words
 from domain.specification.model import ENGINE_FIELDS, Field, Kind, Resource, Specification
 from domain.values import ValueRefused, from_query
 
 _COMMA = re.compile(r"(?<!\\),")
 """between values; one inside a text value is written `\\,`"""
+_WORDS = rf"^\s*\S+(\s+\S+){{0,{MOST_WORDS - 1}}}\s*$"
 UNSORTABLE = (Kind.JSON, Kind.REFERENCE)
 _SAYS = {
     Operator.EQUAL: "Equals one of these values: repeated, or separated by commas.",
@@ -41,6 +42,7 @@ class Asked:
     cursor: str | None
     counted: bool
     wanted: Selection
+    words: tuple[str, ...] = ()
 
 
 class ListParameters:
@@ -61,6 +63,9 @@ class ListParameters:
         }
         sortable = [name for name in resource.fields if columns[name].kind not in UNSORTABLE]
         self._sortable = ("created_at", "updated_at", *sortable)
+        self._readers: dict[str, Callable[[str], Any]] = {"limit": _limit, "cursor": str, "count": _yes_no}
+        if searched(specification, resource.name):
+            self._readers["q"] = words
         self._hidden = hidden_from_anonymous(specification, resource)
         self.selection = SelectionParameters(specification, resource)
 
@@ -71,22 +76,21 @@ class ListParameters:
         values = read_each(pairs(query_string), lambda name, texts: self._value(name, texts, signed_in))
         wanted = self.selection.taken(values)
         limit, sort, cursor = values.pop("limit", DEFAULT_LIMIT), values.pop("sort", ()), values.pop("cursor", None)
-        counted = values.pop("count", False)
+        counted, sought = values.pop("count", False), values.pop("q", ())
         filters = []
         for name, found in sorted(values.items()):
             _, column, operator = self._filters[name]
             filters.append(Filter(column, found, operator))
-        return Asked(tuple(filters), sort, limit, cursor, counted, wanted)
+        return Asked(tuple(filters), sort, limit, cursor, counted, wanted, sought)
 
     def _value(self, name: str, texts: list[str], signed_in: bool) -> Any:
         hidden = frozenset() if signed_in else self._hidden
         if name in self.selection.names:
             return self.selection.value(name, texts, signed_in)
-        if name in ("limit", "sort", "cursor", "count"):
+        if name == "sort" or name in self._readers:
             if len(texts) > 1:
                 raise ValueRefused("repeated", "This parameter can be given once.")
-            readers: dict[str, Callable[[str], Any]] = {"limit": _limit, "cursor": str, "count": _yes_no}
-            return self._sort(texts[0], hidden) if name == "sort" else readers[name](texts[0])
+            return self._sort(texts[0], hidden) if name == "sort" else self._readers[name](texts[0])
         field, column, operator = self._filters.get(name, (None, name, Operator.EQUAL))
         if field is None or column in hidden:
             raise ValueRefused("unknown", "There is no such parameter.")
@@ -124,6 +128,9 @@ class ListParameters:
             found.append(_parameter(name, schema, _SAYS[operator], explode=True if operator in SEVERAL else None))
         directions = [sign + name for name in self._sortable for sign in ("", "-")]
         pattern = f"^({'|'.join(directions)})(,({'|'.join(directions)}))*$"
+        if "q" in self._readers:
+            about = f"Each of these words (at most {MOST_WORDS}) stands in one of the texts; A to Z as a to z."
+            found.append(_parameter("q", {"type": "string", "maxLength": MOST_CHARACTERS, "pattern": _WORDS}, about))
         found += [
             _parameter("sort", {"type": "string", "pattern": pattern}, "Fields in order; `-` sorts downwards."),
             _parameter(

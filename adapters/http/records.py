@@ -136,7 +136,15 @@ class RecordHandlers:
         query_string: bytes = scope["query_string"]
         asked = self.parameters.parse(query_string, actor.account is not None or actor.link is not None)
         found = await self._records.list(
-            actor, self._name, asked.filters, asked.sort, asked.limit, asked.cursor, asked.counted, asked.wanted
+            actor,
+            self._name,
+            asked.filters,
+            asked.sort,
+            asked.limit,
+            asked.cursor,
+            asked.counted,
+            asked.wanted,
+            asked.words,
         )
         if asked.wanted.ways:
             write_beside(found.items)

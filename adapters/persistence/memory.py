@@ -23,7 +23,7 @@ from application.ports import SORTED_CHARACTERS, Filter, Page, Query, Sort, View
 from domain.account import Account
 from domain.deletion import closing, obstacles
 from domain.errors import Conflict, NotAuthenticated, in_progress
-from domain.filtering import passes
+from domain.filtering import holds, passes, searched
 from domain.judging import may_add, may_end_membership, may_link, may_put_membership, may_store
 from domain.membership import Membership
 from domain.ownership import Actor, Facts, may, seen, view
@@ -74,11 +74,13 @@ class MemoryRecords:
     async def page(self, actor: Actor, query: Query, now: datetime) -> Page:
         """See the port."""
         self._check_session(actor, now)
-        world = self._at(now)
+        world, texts = self._at(now), searched(self._specification, query.resource)
         rows: list[tuple[tuple[Any, ...], Facts]] = []
         for record in self._state.records[query.resource].values():
             facts = Facts(record, world)
-            if may("read", actor, facts) and all(_passes(f, actor, facts) for f in query.filters):
+            wanted = all(_passes(f, actor, facts) for f in query.filters)
+            wanted = wanted and holds(query.words, (seen(name, actor, facts) for name in texts))
+            if wanted and may("read", actor, facts):
                 rows.append((tuple(self._sorted_by(key.field, actor, facts) for key in query.order), facts))
         order, types = query.order, [self._specification.column(query.resource, key.field) for key in query.order]
         comparable = cmp_to_key(partial(_compare, order=order))

@@ -8,7 +8,7 @@ from typing import Any
 from application.proof.attempts import Attempt
 from domain.errors import FieldError, Invalid
 from domain.expansion import WHOLE, Selection
-from domain.filtering import SEVERAL, Operator, operators, passes
+from domain.filtering import SEVERAL, Operator, holds, operators, passes, searched, words
 from domain.ownership import Actor, Facts, may, seen
 from domain.snapshot import Snapshot
 from domain.specification.analysis import anonymous_could
@@ -35,6 +35,7 @@ class Query:
     order: Order = field(default_factory=list)
     limit: int = DEFAULT_LIMIT
     counted: bool = False
+    words: tuple[str, ...] = ()
     wanted: Selection = WHOLE
 
 
@@ -81,6 +82,8 @@ def read(specification: Specification, attempt: Attempt, actor: Actor) -> Query:
                     query.counted = text == "true"
                 case "cursor":
                     pass
+                case "q" if searched(specification, model.name):
+                    query.words = words(text)
                 case "fields" | "expand":
                     query.wanted = _selecting(specification, model, actor, name, text, query.wanted)
                 case "sort":
@@ -162,11 +165,13 @@ def rows(snapshot: Snapshot, resource: str, query: Query, actor: Actor) -> list[
     model = snapshot.specification.resources[resource]
     names = parameters(queryable(snapshot.specification, model, actor))
     filters = [(*names[name], tuple(values)) for name, values in query.filters.items()]
+    texts = searched(snapshot.specification, resource)
     found = [
         facts
         for record in snapshot.records[resource].values()
         if may("read", actor, facts := snapshot.facts(record))
         and all(passes(operator, seen(name, actor, facts), asked) for name, operator, asked in filters)
+        and holds(query.words, (seen(name, actor, facts) for name in texts))
     ]
     keys = {at.record.id: [_key(name, actor, at) for name, _ in query.order] for at in found}
 

@@ -12,7 +12,7 @@ from application.proof.oracle import NEW, Oracle
 from application.proof.worlds import DAY, Draw
 from domain.deletion import obstacles
 from domain.expansion import expandable
-from domain.filtering import Operator, operators
+from domain.filtering import Operator, operators, searched
 from domain.judging import sharing_cap
 from domain.ownership import Actor, Facts, decide, may
 from domain.record import Record, writable
@@ -99,6 +99,8 @@ class Tries:
                 for name in self._parameters(resource):
                     yield from (replace(listed, query=query) for query in self._queries(resource, name))
                 yield from (replace(listed, query=query) for query in combined[resource.name])
+                if (sought := self._sought(resource)) is not None:
+                    yield replace(listed, query=(("q", sought), ("count", "true")))
                 yield replace(listed, query=(*self._selected(resource, "id"), ("limit", "2")))
                 for wrong in (
                     ("nothing", "1"),
@@ -106,6 +108,7 @@ class Tries:
                     ("limit", "201"),
                     ("sort", "nothing"),
                     ("sort", "id"),
+                    ("q", " "),
                     *_WRONG,
                 ):
                     if self._random.random() < 0.1:
@@ -158,6 +161,15 @@ class Tries:
             case Operator.STARTS:
                 return text[:2]
         return text
+
+    def _sought(self, resource: Resource) -> str | None:
+        """A word of one record, or two, of whichever of its texts; None where it has none."""
+        stored = list(self._snapshot.records[resource.name].values())
+        if not stored:
+            return None
+        record, texts = self._random.choice(stored), searched(self._specification, resource.name)
+        found = [word for name in texts for word in str(record.values[name] or "").split()]
+        return " ".join(self._random.sample(found, min(len(found), self._random.choice((1, 1, 2))))) or None
 
     def _combined(self, resource: Resource) -> Iterator[tuple[tuple[str, str], ...]]:
         """Filters, keys and pages at once, as the record that they are taken from has them."""

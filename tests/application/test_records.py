@@ -357,6 +357,7 @@ async def test_a_cursor_belongs_to_its_caller_and_query() -> None:
         world.records.list(ANONYMOUS, "note", cursor=cursor),
         world.records.list(mary, "notebook", cursor=cursor),
         world.records.list(mary, "note", cursor=cursor, filters=title),
+        world.records.list(mary, "note", cursor=cursor, words=("Peas",)),
         world.records.list(mary, "note", cursor=cursor, sort=(Sort("title", True),)),
         world.records.list(mary, "note", cursor=changed),
         world.records.list(mary, "note", cursor=cursor[:-1]),

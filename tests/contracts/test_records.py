@@ -351,6 +351,42 @@ async def test_what_cannot_be_read_sorts_and_filters_as_if_it_were_empty(world: 
         assert len(seen) == (3 if operator is Operator.SET else 0), operator
 
 
+async def test_words_are_looked_for_in_every_text_that_the_caller_sees(world: World) -> None:
+    mary, bob, eve = await world.people("mary", "bob", "eve")
+    shelf = new(world, mary, "shelf", name="Garden")
+    said = [
+        ("Green peas", "cellar"),
+        ("100% peas_", None),
+        ("Ärger", "peas"),
+        ("O'Hara\\", None),
+        ("\U0001f600 bean", "x"),
+    ]
+    books = [new(world, mary, "book", shelf, title=title, pages=1, secret=secret) for title, secret in said]
+    await store(world, mary, shelf, *books)
+    await world.share("shelf", shelf.id, bob, "editor")
+    order = (Sort("id", False),)
+
+    async def found(actor: Actor, *words: str) -> list[int]:
+        listing = await world.records.list(actor, "book", sort=order, counted=True, words=words)
+        assert listing.total == len(listing.items)
+        return [[book.id for book in books].index(view["id"]) for view in listing.items]
+
+    assert await found(bob, "peas") == [0, 1, 2], "in a text that only an editor reads, too"
+    assert await found(mary, "peas") == [0, 1]
+    assert await found(eve, "peas") == []
+    assert await found(bob, "cellar", "green") == [0], "each word in another text"
+    assert await found(mary, "cellar", "green") == await found(mary, "cellar") == []
+    assert await found(mary, "een", "eas") == [0], "words are parts of the text"
+    assert await found(mary, "o'hara") == [3], "A to Z are as a to z"
+    for word, where in (("%", [1]), ("_", [1]), ("Är", [2]), ("är", []), ("'", [3]), ("\\", [3]), ("\U0001f600", [4])):
+        assert await found(mary, word) == where, word
+    page = await world.records.list(bob, "book", sort=order, limit=2, words=("peas",))
+    assert page.next_cursor is not None
+    rest = await world.records.list(bob, "book", sort=order, limit=2, cursor=page.next_cursor, words=("peas",))
+    assert [view["id"] for view in (*page.items, *rest.items)] == [book.id for book in books[:3]]
+    assert rest.next_cursor is None
+
+
 @pytest.mark.parametrize(
     "key", [Sort("id", True), Sort("title", False), Sort("score", True), Sort("updated_at", False)]
 )

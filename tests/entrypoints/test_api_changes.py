@@ -76,6 +76,7 @@ EDITS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
             *(f"! GET /v1/comments: parameter `body{op}` is gone." for op in (
                 "_contains", "_gt", "_gte", "_lt", "_lte", "_ne", "_set", "_starts", ""
             )),
+            "! GET /v1/comments: parameter `q` is gone.",
             "! GET /v1/comments: parameter `sort` is never `body` any more.",
             "! GET /v1/comments/{id}: each part of parameter `fields` is never `body` any more.",
         ],

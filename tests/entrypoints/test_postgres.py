@@ -139,6 +139,7 @@ def test_serve_says_what_is_missing_and_tells_no_password(folder: Path, monkeypa
     assert CliRunner().invoke(cli, ["approve", str(folder), "--by", "Ann"]).exit_code == 0
     answer = CliRunner().invoke(cli, ["serve", str(folder)])
     assert answer.exit_code == 1
+    assert answer.stderr.startswith("Not served. The PostgreSQL database `")
     assert "is at no approved revision" in answer.stderr
     assert "freehold migrate" in answer.stderr
     monkeypatch.setenv("FREEHOLD_DATABASE_URL", "postgresql://mary:secret@127.0.0.1:1/app")

@@ -16,7 +16,7 @@ from adapters.persistence.sql.inspecting import inspector
 from adapters.persistence.sql.pool import Server as Place
 from adapters.persistence.sql.second_wall import SecondWall
 from adapters.persistence.sql.sqlite import connect
-from domain.deviations import Deviation
+from domain.deviations import Deviation, How
 from entrypoints import projects
 from entrypoints.cli import cli
 from tests.application.world import EXAMPLES, NAMES, example
@@ -529,6 +529,11 @@ def test_what_was_changed_by_hand_in_postgresql_is_named(
     for statement in change.split("; "):
         postgres_server.execute(statement, own.name)
     assert named(postgres_inspection.inspect(own.url, wall)) == expected
+
+
+def test_what_a_role_should_not_be_is_one_sentence() -> None:
+    found = Deviation("database", "role", How.DIFFERS, "app", "is BYPASSRLS", "no", "yes", None, "")
+    assert str(found) == "role `app` is BYPASSRLS, and should not."
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -287,6 +287,7 @@ SENSELESS = [
         "due_set=true&due_set=true",
     ),
     *("extra_ne=1", "kind_gt=crate", "id_set=true", "full_gt=true", "name_contains=%00", "inside_gt=" + NEVER),
+    *("q=", "q=%20%09", "q=a&q=b", f"q={'a' * 201}", f"q={'+'.join('a' * 11)}", "q=%00"),
     *("due=2026-02-30", "at=yesterday", "kind=barrel", "inside=x", "name=%00", "cursor=a&cursor=b", "owner=x"),
 ]
 
@@ -298,6 +299,29 @@ async def test_a_query_that_says_nothing_sensible_is_refused(one_api: Apis) -> N
         refused = await api.get(mary, f"boxes?{query}")
         assert refused.status_code == 422, (query, refused.text)
         assert [error["field"] for error in refused.json()["errors"]] == [query.partition("=")[0]]
+
+
+async def test_words_are_looked_for_where_there_are_texts(any_api: Apis) -> None:
+    api = await any_api(example("notes"))
+    mary, bob = await api.people("mary", "bob")
+    notebook = await api.make(mary, "notebooks", title="Garden")
+    texts = [("Green peas", "in the cellar"), ("Beans", "beside the peas"), ("Roses", "")]
+    notes = [await api.make(mary, "notes", notebook=notebook, title=title, body=body) for title, body in texts]
+
+    async def found(actor: Actor, query: str) -> list[str]:
+        return [item["id"] for item in (await api.get(actor, f"notes?{query}")).json()["items"]]
+
+    assert await found(mary, "q=PEAS") == await found(mary, "q=peas") == [notes[1], notes[0]]
+    assert await found(mary, "q=%20peas+%E3%80%80cellar") == [notes[0]]
+    assert await found(mary, "q=peas&title_starts=B") == [notes[1]]
+    assert await found(bob, "q=peas") == []
+    page = await api.get(mary, "notes?q=peas&limit=1")
+    assert "q=peas&" in page.headers["link"]
+    cursor = page.json()["next_cursor"]
+    assert await found(mary, f"q=peas&limit=1&cursor={cursor}") == [notes[0]]
+    assert (await api.get(mary, f"notes?q=beans&cursor={cursor}")).status_code == 400
+    for path in ("bookmarks?q=peas", f"notes/{notes[0]}?q=peas"):
+        assert (await api.get(mary, path)).status_code == 422, path
 
 
 async def test_members_over_http(any_api: Apis) -> None:

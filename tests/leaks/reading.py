@@ -2,7 +2,7 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import datetime
@@ -96,15 +96,24 @@ def sorts_by_what_is_stored(patch: pytest.MonkeyPatch) -> None:
 
 def filters_by_what_is_stored(patch: pytest.MonkeyPatch) -> None:
     """A filter compares the column, not what the caller sees of it."""
-    right = ListCompiler._filter
-    stored = SimpleNamespace(guard=lambda *_: None, seen=lambda name, at: at.table.c[name])
+    _ask_what_is_stored(patch, "_filter")
 
-    def compared(self: Any, *asked: Any) -> ColumnElement[bool]:
-        unguarded = copy(self)
+
+def searches_what_is_stored(patch: pytest.MonkeyPatch) -> None:
+    """Words are looked for in every text of the record, also in those that the caller does not see."""
+    _ask_what_is_stored(patch, "_word")
+
+
+def _ask_what_is_stored(patch: pytest.MonkeyPatch, name: str) -> None:
+    right: Callable[..., ColumnElement[bool]] = getattr(ListCompiler, name)
+
+    def asked(self: Any, *args: Any) -> ColumnElement[bool]:
+        unguarded, stored = copy(self), SimpleNamespace(specification=self._rules.specification)
+        stored.guard, stored.seen = lambda *_: None, lambda name, at: at.table.c[name]
         unguarded._rules = stored
-        return right(unguarded, *asked)
+        return right(unguarded, *args)
 
-    patch.setattr(ListCompiler, "_filter", compared)
+    patch.setattr(ListCompiler, name, asked)
 
 
 def counts_everything(patch: pytest.MonkeyPatch) -> None:
@@ -304,6 +313,16 @@ def lists_what_can_be_opened(patch: pytest.MonkeyPatch) -> None:
         return select(self._cut(at, self._rules.may("open", at)).cte("found").c.id)
 
     patch.setattr(ListCompiler, "ids", ids)
+
+
+def words_are_looked_up_in_everything(patch: pytest.MonkeyPatch) -> None:
+    """What has the words is found by an index of all there is, and nobody asks whose it is."""
+
+    def cut(self: Any, at: At, condition: ColumnElement[bool]) -> Any:
+        return real(self, at, true() if self._shape.words else condition)
+
+    real = ListCompiler._cut
+    patch.setattr(ListCompiler, "_cut", cut)
 
 
 def opens_what_is_not_listed(patch: pytest.MonkeyPatch) -> None:

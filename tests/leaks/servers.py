@@ -49,6 +49,10 @@ SERVERS = (
         r"lists papers with remark=.* and sees \w+'s paper “",
     ),
     Broken(
+        Leak.ASKED_BY_WHAT_IS_HIDDEN, reading.searches_what_is_stored, PAPERS, Kind.LEAK,
+        r"lists papers with q=.* and (sees \w+'s paper “|is told that there are \d+)",
+    ),
+    Broken(
         Leak.ASKED_BY_WHAT_IS_HIDDEN, reading.counts_everything, "notes", Kind.LEAK,
         r"lists \w+ with .*count=true.* and is told that there are \d+, where it can read \d+",
     ),
@@ -100,6 +104,10 @@ SERVERS = (
     Broken(
         Leak.A_SECOND_PATH, writing.what_a_refused_batch_did_stays, "notes", Kind.LEAK,
         r"The database holds \d+ \w+ that no answer told of", "SQL filter",
+    ),
+    Broken(
+        Leak.A_SECOND_PATH, reading.words_are_looked_up_in_everything, "notes", Kind.LEAK,
+        r"lists \w+ with q=.* and sees \w+'s \w+ “",
     ),
     # --- 4: into another's tree ---
     Broken(

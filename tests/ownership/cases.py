@@ -33,7 +33,7 @@ from adapters.persistence.sql.tables import build
 from application.ports import Filter, Query, Records, Sort
 from application.proof import filters
 from domain.errors import Forbidden, Refusal
-from domain.filtering import Operator, operators
+from domain.filtering import Operator, folded, operators, searched
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result, sharing_cap
 from domain.membership import Membership
 from domain.ownership import Actor, Facts, decide, locked, locked_above, may, seen, view
@@ -367,6 +367,8 @@ class _Cases:
         named += [(f"sort by {name}", self._sorted(i % 2 == 0, name)) for i, name in enumerate(self.sortable)]
         named += [(f"filter by {name}", self._filtered(i % 2 == 0, name)) for i, name in enumerate(self.filterable)]
         named += [(f"ask of {name}", self._asked(i, name)) for i, name in enumerate(self.resource.fields)]
+        if searched(self.specification, self.name):
+            named.append(("search", self.search))
         if len(self.sortable) > 2:
             named.append(("sort by two", self._sorted(True, *self.sortable[-2:])))
         if len(self.filterable) > 1:
@@ -501,6 +503,19 @@ class _Cases:
                         yield from self._walk(reading, actor, (caller, operator, asked), query)
 
         return ask
+
+    def search(self, reading: Reading) -> Answers:
+        """By parts of what each text of the first records says, and by two of them at once."""
+        found = [
+            folded(str(record.values[name] or "")[-3:]).strip()
+            for record in reading.world.of(self.name)[:3]
+            for name in searched(self.specification, self.name)
+        ]
+        sought = [word for word in dict.fromkeys(found) if word]
+        for words in (*((word,) for word in sought), (*sought[:1], *sought[-1:]), (*sought[1:2], *sought[-1:])):
+            query = Query(self.name, (), (Sort("id", True),), 50, counted=True, words=words)
+            for number, actor in enumerate(reading.world.everybody):
+                yield from self._walk(reading, actor, (number, words), query)
 
     def _seen(self, world: World, name: str, several: bool) -> list[tuple[Any, ...]]:
         """Every value that a record has, alone; then the first and the last together."""

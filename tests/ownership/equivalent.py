@@ -14,14 +14,16 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "_alternatives: term.action not in ('open', 'read', 'create'), without 'open'",
         "_alternatives: term.action not in ('open', 'read', 'create'), without 'read'",
     ),
+    "to ask what a rule says by itself changes nothing": (
+        "opens: true() if self._implied.opens(resource.name, given, way) else self.may('open', at.on(way))"
+        " → self.may('open', at.on(way))",
+    ),
     "what is empty by itself needs nobody to hide it": (
-        "guard: self.may('open', at.on((Hop(name, name),))) → self.on_can('open', at.on((Hop(name, name),)))",
+        "guard: self.may('open', at.on(up)) → self.on_can('open', at.on(up))",
         "guard: self.may('read', at.on((hop,))) → self.on_can('read', at.on((hop,)))",
         "guard: self.may('read', at.on((hop,))) → self.on_can('read', at.on((hop,))) (2)",
     ),
     "the keys see to it that a parent is there, and belongs to the owner": (
-        "opens_parent: self.may('open', at.on((Hop(parent, parent),)))"
-        " → self.on_can('open', at.on((Hop(parent, parent),)))",
         "there: true() if up else at.table.c[first.field].is_not(None) → at.table.c[first.field].is_not(None)",
         "_insert: and_, without above.c.owner == param('v_owner')",
         "_alternatives: () if _goes_up(specification, resource, way) else ((way, Condition((), 'id', Test.SET)),)"
@@ -62,8 +64,10 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "_end_link: and_, without _LINKS.c.resource == resource",
     ),
     "it is never so where this is asked": (
-        "opens_parent: true() if parent is None else self.may('open', at.on((Hop(parent, parent),)))"
-        " → self.may('open', at.on((Hop(parent, parent),)))",
+        "placing: () if resource.parent is None else (Hop(resource.parent, resource.parent),)"
+        " → (Hop(resource.parent, resource.parent),)",
+        "placing: self.opens(at, resource.rule('create'), up) if up else true()"
+        " → self.opens(at, resource.rule('create'), up)",
         "exists: further is None or joined is None, without further is None",
         "exists: further is None or joined is None, without joined is None",
         "exists: true() if way.first is None else way.first → way.first",

@@ -366,13 +366,26 @@ resources:
       move: signed in
 """
 
+CRATES = """
+app: crates                        # who may put an apple anywhere opens only its own crates
+resources:
+  crate:
+    owner: account
+    fields: {text: text}
+    can: {create: signed in, read: owner}
+  apple:
+    owner: crate
+    fields: {text: text}
+    can: {create: signed in, read: owner, move: signed in}
+"""
+
 
 @cache
 def specifications() -> dict[str, Specification]:
     """Every specification that worlds are drawn for, by name."""
     examples = sorted((Path(__file__).parents[2] / "examples").glob("*/freehold.yaml"))
     texts = {path.parent.name: path.read_text("utf-8") for path in examples}
-    texts |= SPECIFICATIONS | {"words": WORDS, "corner": CORNER, "few": FEW}
+    texts |= SPECIFICATIONS | {"words": WORDS, "corner": CORNER, "few": FEW, "crates": CRATES}
     texts |= {f"random {seed}": random_specification(seed) for seed in RANDOM_SEEDS}
     return {name: parse(text) for name, text in texts.items()}
 

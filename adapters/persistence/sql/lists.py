@@ -35,6 +35,7 @@ from adapters.persistence.sql.dialects import (
     DOCUMENT,
     FIRST_ID,
     LAST_ID,
+    TEXT,
     UUID,
     YES_NO,
     directed,
@@ -46,7 +47,7 @@ from adapters.persistence.sql.public import Branch, Term, held, holds
 from adapters.persistence.sql.rules import ME, Asker, At, From, RuleCompiler
 from adapters.persistence.sql.tables import owner_column
 from application.ports import SORTED_CHARACTERS, Sort
-from domain.filtering import Operator
+from domain.filtering import Operator, searched
 from domain.specification.model import (
     AccountField,
     Kind,
@@ -78,6 +79,8 @@ class ListShape:
     """written into the statement, where that makes a better plan; else it is a value"""
     members: tuple[str, ...] | None = None
     """of the records, those that are fetched, in their order; None for all"""
+    words: int = 0
+    """how many are searched for"""
 
 
 class ListCompiler:
@@ -261,14 +264,25 @@ class ListCompiler:
         return way
 
     def filters(self, at: At) -> ColumnElement[bool]:
-        """Each filter over what the caller sees."""
-        return and_(true(), *(self._filter(at, i, *asked) for i, asked in enumerate(self._shape.filters)))
+        """Each filter and each word, over what the caller sees."""
+        asked = [self._filter(at, i, *asked) for i, asked in enumerate(self._shape.filters)]
+        return and_(true(), *asked, *(self._word(at, f"w{i}") for i in range(self._shape.words)))
 
     def _filter(self, at: At, number: int, name: str, operator: Operator, many: bool) -> ColumnElement[bool]:
         column, value = at.table.c[name], f"f{number}"
         if operator is Operator.SET:
             return self._rules.seen(name, at).is_not(None) == param(value, YES_NO)
         asked = _ASKED[operator](column, param(value, DOCUMENT) if many else param(value, column.type), many)
+        return self._where_seen(at, name, asked)
+
+    def _word(self, at: At, value: str) -> ColumnElement[bool]:
+        """Whether it stands in one of the texts. Of our columns, with the collation "C", `lower` folds A to Z alone."""
+        names = searched(self._rules.specification, at.resource)
+        texts = {name: holds_text(func.lower(at.table.c[name]), param(value, TEXT)) for name in names}
+        return or_(false(), *(self._where_seen(at, name, there) for name, there in texts.items()))
+
+    def _where_seen(self, at: At, name: str, asked: ColumnElement[bool]) -> ColumnElement[bool]:
+        """What is asked of a column, which holds of nothing that the caller does not see."""
         guard = self._rules.guard(name, at.resource)
         return asked if guard is None else and_(asked, guard(at))
 

@@ -22,10 +22,12 @@ rows. Limits and the end of memberships are seen to by triggers, so that they ho
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
     Boolean,
+    Column,
     ColumnElement,
     Table,
     Text,
@@ -39,6 +41,7 @@ from sqlalchemy import (
     select,
     true,
 )
+from sqlalchemy.sql import visitors
 
 from adapters.persistence.sql.builtin import (
     AccountRow,
@@ -218,26 +221,28 @@ class Policies:
     def _of(self, resource: Resource) -> Iterator[Policy]:
         table, rules = self._tables.of[resource.name], self._rules
         at, plural = At(table, resource.name), resource.plural
-        opens = rules.may("open", at)
         # Asked of the record as it is stored: of one that is being changed the old row, for its writer may leave it so
         # that it cannot open it any more.
         ids: ColumnElement[Any] = literal_column(f"ANY (string_to_array({SHOWN}, ' '))")
         shown = and_(cast(table.c.id, Text) == ids, self._stored(resource, "opens", "open"))
         seen = Wording(ONCE).condition(or_(rules.may("read", at), shown), table)
         yield Policy(plural, "SELECT", f"(SELECT {PRESENT}) AND ({seen})")
-        placed = and_(rules.may("create", at), rules.opens_parent(at))
+        placed = rules.placing(at)
+        opens = rules.opens(at, resource.rule("create"))
         own = table.c.owner == ME if resource.parent is None else true()
         readable = {field.name: self._readable(at, field) for field in resource.references()}
         yield Policy(plural, "INSERT", None, self._text(and_(own, placed, opens, *readable.values()), table))
         steps = [step.rule for steps in resource.steps.values() for step in steps]
-        moves = rules.on_rule(resource.rule("move"), at)
         updates = rules.on_rule(resource.rule("update"), at)
-        using = and_(opens, or_(updates, moves, *(rules.on_rule(rule, at) for rule in steps)))
+        changing = dict.fromkeys(chain(resource.rule("update"), resource.rule("move"), *steps))
+        using = rules.opening(tuple(changing), at)
         check = or_(updates, self._steps(resource)) if steps else updates
         if resource.rule("move"):
             stays = self._same(resource, str(resource.parent))
             moved = and_(self._stored(resource, "moves", "move"), placed)
             check = case((stays, check), else_=moved)
+        elif not steps and not _read(updates, table) & set(self._granted(resource).columns):
+            check = true()  # nothing that it reads can be changed: it was asked of the old row
         referring = [or_(reads, self._same(resource, name)) for name, reads in readable.items()]
         yield Policy(plural, "UPDATE", self._text(using, table), self._text(and_(check, *referring), table))
         yield Policy(plural, "DELETE", self._text(rules.may("delete", at), table))
@@ -446,6 +451,11 @@ END"""  # noqa: S608 - names of ours
             f"CREATE TRIGGER freehold_{name} {when} ON {quoted(table)} "
             f"FOR EACH ROW {only}EXECUTE FUNCTION freehold.{function}()"
         )
+
+
+def _read(condition: ColumnElement[bool], table: Table) -> set[str]:
+    """The columns of a table that a condition reads."""
+    return {each.name for each in visitors.iterate(condition) if isinstance(each, Column) and each.table is table}
 
 
 # --- built in --------------------------------------------------------------------------------

@@ -128,7 +128,7 @@ class PostgresStatements(Statements):
             there = and_(above.c.id == param(f"v_{model.parent}", UUID), rules.may("open", At(above, model.parent)))
         source = select(*(value.label(name) for name, value in values.items())).where(there)
         at, seen = At(wanted, resource), ViewColumns(rules, model, made)
-        allowed = and_(rules.may("create", at), rules.may("open", at), self._alive(ANYBODY))
+        allowed = and_(rules.opening(model.rule("create"), at), self._alive(ANYBODY))
         chosen = select(*(wanted.c[name] for name in values)).select_from(wanted).where(allowed)
         writing = insert(table).from_select(list(values), select(*(made.c[name] for name in values)).select_from(made))
         steps = (source.cte(wanted.name), chosen.cte(made.name), writing.cte("written"))

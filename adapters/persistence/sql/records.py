@@ -1,6 +1,7 @@
 """The `Records` port over a connection: every statement carries the ownership rule for the acting caller."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -87,7 +88,7 @@ class SqlRecords:
         after = None if query.after is None else tuple(value is not None for value in query.after)
         filters = tuple((asked.field, asked.operator, asked.many) for asked in query.filters)
         limit, members = self._statements.limit(query.limit + 1), self._members(query)
-        shape = ListShape(query.resource, filters, query.order, after, limit, members)
+        shape = ListShape(query.resource, filters, query.order, after, limit, members, len(query.words))
         prepared, columns = self._statements.page(shape, _caller(actor))
         values = principal(actor, now)
         values["limit"] = query.limit + 1
@@ -98,6 +99,7 @@ class SqlRecords:
             field = self._statements.specification.column(query.resource, asked.field)
             stored = [to_stored(field, value) for value in asked.values]
             values[f"f{i}"] = msgspec.json.encode(stored).decode() if asked.many else stored[0]
+        values |= {f"w{i}": word for i, word in enumerate(query.words)}
         for i, last in enumerate(query.after or ()):
             values[f"a{i}"] = last
         rows = await self._connection.rows(prepared, values)
@@ -105,7 +107,8 @@ class SqlRecords:
             await self._check_session(actor, values)
         total = None
         if query.counted:
-            counting = self._statements.count(ListShape(query.resource, filters, (), None), _caller(actor))
+            whole = replace(shape, order=(), after=None, limit=None, members=None)
+            counting = self._statements.count(whole, _caller(actor))
             ((total,),) = await self._connection.rows(counting, values)
         if len(rows) <= query.limit:
             return Page([columns.view(row) for row in rows], None, total)

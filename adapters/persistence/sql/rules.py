@@ -19,6 +19,7 @@ from sqlalchemy.sql.expression import Alias
 from adapters.persistence.sql.builtin import AccountRow, MembershipRow, SecretLinkRow, table_of
 from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.dialects import DAY, DECIMAL, INSTANT, TEXT, UUID, in_column_order
+from adapters.persistence.sql.implied import Implied
 from adapters.persistence.sql.public import Branch, Term, branches, column_name
 from adapters.persistence.sql.tables import Tables, owner_column
 from domain.judging import by_own_ladder
@@ -121,6 +122,7 @@ class RuleCompiler:
         self.tables = tables
         self.specification = tables.specification
         self.asker = asker
+        self._implied = Implied(self.specification)
         self.signed_in = asker is Asker.ACCOUNT
         self.holdings = _LINKS if asker is Asker.LINK else _MEMBERS
         """where the caller has its roles, by record"""
@@ -131,18 +133,28 @@ class RuleCompiler:
         """Whether the caller may do the action on the record at the position (see `domain.ownership.may`)."""
         if self.asker is Asker.LINK and action not in OF_LINKS:
             return false()
-        resource = self.specification.at(at.resource, at.path)
-        allowed = self.on_rule(resource.rule(action), at)
+        rule = self.specification.at(at.resource, at.path).rule(action)
         if action == "open":
-            return or_(allowed, self.on_engine())
+            return or_(self.on_rule(rule, at), self.on_engine())
         if action in ("read", "create"):
-            return allowed
-        return and_(allowed, self.may("open", at))
+            return self.on_rule(rule, at)
+        return self.opening(rule, at)
 
-    def opens_parent(self, at: At) -> ColumnElement[bool]:
-        """Whether the caller can open the parent of the record at the position; true of one without."""
-        parent = self.specification.resources[at.resource].parent
-        return true() if parent is None else self.may("open", at.on((Hop(parent, parent),)))
+    def opening(self, rule: Rule, at: At) -> ColumnElement[bool]:
+        """Whether a rule allows the caller, and it can open the record."""
+        return and_(self.on_rule(rule, at), self.opens(at, rule))
+
+    def placing(self, at: At) -> ColumnElement[bool]:
+        """Whether the caller may create the record at the position, below a parent that it can open."""
+        resource = self.specification.resources[at.resource]
+        up = () if resource.parent is None else (Hop(resource.parent, resource.parent),)
+        below = self.opens(at, resource.rule("create"), up) if up else true()
+        return and_(self.may("create", at), below)
+
+    def opens(self, at: At, given: Rule, way: Path = ()) -> ColumnElement[bool]:
+        """Whether whom a rule allows can open the record, or one above; not asked where the rule says so by itself."""
+        resource = self.specification.at(at.resource, at.path)
+        return true() if self._implied.opens(resource.name, given, way) else self.may("open", at.on(way))
 
     def on_rule(self, rule: Rule, at: At) -> ColumnElement[bool]:
         """Any grant."""
@@ -378,7 +390,10 @@ class RuleCompiler:
         """The condition under which the caller sees a column, None for always."""
         resource = self.specification.resources[resource_name]
         if name == resource.parent:
-            return lambda at: self.may("open", at.on((Hop(name, name),)))
+            up = (Hop(name, name),)
+            if self._implied.opens(resource_name, resource.rule("open"), up):
+                return None
+            return lambda at: self.may("open", at.on(up))
         field = resource.fields.get(name)
         if field is None:
             return None

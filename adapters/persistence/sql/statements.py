@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
@@ -259,33 +260,30 @@ class Statements:
         """
         table, compiler = self.tables.of[resource].alias(), self._compilers[caller.asker]
         at = At(table, resource)
-        allowed = and_(compiler.may("create", at), compiler.may("open", at))
-        return self._prepare(select(literal(1)).where(table.c.id == ID, allowed))
+        opens = compiler.opens(at, self.specification.resources[resource].rule("create"))
+        return self._prepare(select(literal(1)).where(table.c.id == ID, and_(compiler.may("create", at), opens)))
 
     def _placed(self, resource: str, caller: Caller) -> Prepared | None:
         """Whether the record that was just moved is where the caller may create it, below a parent that it can open."""
         table, compiler = self.tables.of[resource].alias(), self._compilers[caller.asker]
         parent = self.specification.resources[resource].parent
         assert parent is not None, "only what has a parent moves"
-        allowed = and_(compiler.may("create", At(table, resource)), compiler.opens_parent(At(table, resource)))
-        return self._prepare(select(literal(1)).where(table.c.id == ID, allowed))
+        placing = compiler.placing(At(table, resource))
+        return self._prepare(select(literal(1)).where(table.c.id == ID, placing))
 
     def _update(self, resource: str, names: tuple[str, ...], caller: Caller) -> Prepared:
         """Change columns of the record as it was read, if a grant of update or a step (or of a move) holds on it."""
         table, model = self.tables.of[resource], self.specification.resources[resource]
         compiler, at = self._compilers[caller.asker], At(table, resource)
-        steps = (compiler.on_rule(step.rule, at) for steps in model.steps.values() for step in steps)
-        if model.parent in names:
-            allowed = compiler.on_rule(model.rule("move"), at)
-        else:
-            allowed = or_(compiler.on_rule(model.rule("update"), at), *steps)
-        if compiler.asker is Asker.LINK:
-            allowed = false()  # whatever the rules say of its role
+        steps = (step.rule for steps in model.steps.values() for step in steps)
+        rule = model.rule("move") if model.parent in names else (*model.rule("update"), *chain.from_iterable(steps))
+        # a link changes nothing, whatever the rules say of its role
+        allowed = false() if compiler.asker is Asker.LINK else compiler.opening(rule, at)
         unchanged = and_(table.c.id == ID, table.c.owner == param("was_owner"))
         return self._prepare(
             update(table)
             .values(self._bound(model, [*names, "updated_at"], caller))
-            .where(unchanged, table.c.updated_at == param("was_updated_at"), compiler.may("open", at), allowed),
+            .where(unchanged, table.c.updated_at == param("was_updated_at"), allowed),
             "id",
             *([f"v_{model.parent}"] if model.parent in names else []),
         )
