@@ -5,6 +5,8 @@ html_title = "Freehold"
 language = "en"
 extensions = ["myst_parser"]
 myst_heading_anchors = 4
+# What a shell is told holds other languages, which no lexer knows to the end.
+suppress_warnings = ["misc.highlighting_failure"]
 html_theme = "furo"
 html_copy_source = False
 html_show_copyright = False

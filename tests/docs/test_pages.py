@@ -263,7 +263,7 @@ def _read(command: str) -> None:
         case ["python3", "dev.py", name, *arguments]:
             assert name in dev.PLAIN or name in dev.PASSING_ON, name
         case [".ci/run"]:
-            arguments = []
+            name, arguments = "", []
             assert (REPOSITORY / ".ci" / "run").exists()
         case [".venv/bin/python", "-m", module, *arguments]:
             assert (REPOSITORY / (module.replace(".", "/") + ".py")).exists(), module
