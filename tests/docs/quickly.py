@@ -57,7 +57,8 @@ def serve(path: Path) -> None:
         if child == 0:
             code = 1
             try:
-                code = _run(*json.loads(told), streams)
+                arguments, folder, environment = json.loads(told)
+                code = _run(arguments, folder, environment, streams)
             finally:
                 os._exit(code)
         for stream in streams:

@@ -20,7 +20,7 @@ but read (`READ`, `FOR_LONG`): what would take minutes, or test the tests.
 import configparser
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from sqlalchemy import Connection
 import dev
 from adapters.persistence.sql.migrating import within
 from adapters.specification_file import load
+from domain.specification.model import Specification
 from domain.specification.questions import review
 from entrypoints.cli import cli
 from tests.application.world import example
@@ -121,7 +122,7 @@ FRAMES = {
 class Page:
     """What one page needs while it is executed."""
 
-    def __init__(self, shell: Session, database: Callable[..., PostgresDatabase]) -> None:
+    def __init__(self, shell: Session, database: PostgresDatabase) -> None:
         """`database` makes one of PostgreSQL, where a page asks for that."""
         self.shell, self.database = shell, database
 
@@ -190,7 +191,7 @@ class Page:
                 assert [each for each in told if in_one_line(each) not in GENERATED] == []
             case ["as", "freehold_app"]:
                 application = self.database(example("notes")).url
-                within(application, lambda connection: [connection.exec_driver_sql(each).close() for each in told])
+                within(application, lambda connection: [connection.exec_driver_sql(each) for each in told])
             case ["as", "postgres"]:
                 # on roles that are not there yet, and undone
                 statements = [each.replace("ROLE freehold_", "ROLE shown_") for each in told]
@@ -292,7 +293,7 @@ def _read_freehold(arguments: list[str]) -> None:
     command.make_context("freehold", rest)
 
 
-def _loads(folder: Path, text: str):  # type: ignore[no-untyped-def]
+def _loads(folder: Path, text: str) -> Specification:
     file = folder / "shown.yaml"
     file.write_text(text, "utf-8")
     return load(file)
@@ -305,9 +306,9 @@ def _framed(frame: str, text: str) -> str:
 
 
 @pytest.fixture
-def lazily(request: pytest.FixtureRequest) -> Callable[..., PostgresDatabase]:
+def lazily(request: pytest.FixtureRequest) -> PostgresDatabase:
     """A database, once a page asks for one."""
-    return lambda *arguments: request.getfixturevalue("postgres_database")(*arguments)
+    return lambda specification: request.getfixturevalue("postgres_database")(specification)
 
 
 @pytest.fixture(scope="module")
@@ -318,9 +319,7 @@ def freehold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
-def test_a_page_shows_what_is_so(
-    page: Path, tmp_path: Path, freehold: Path, lazily: Callable[..., PostgresDatabase]
-) -> None:
+def test_a_page_shows_what_is_so(page: Path, tmp_path: Path, freehold: Path, lazily: PostgresDatabase) -> None:
     found = blocks(page)
     assert indented(page) == [], "nobody executes what has no fence"
     if not found:
