@@ -167,7 +167,7 @@ class ApiKeyUseCases:
                 errors.append(FieldError(field, "not_one_of", f"Name some of {', '.join(known)}."))
         if not now < expires_at <= now + LONGEST_LIFE:
             message = f"This must lie in the future, at most {LONGEST_LIFE.days} days from now."
-            errors.append(FieldError("expires_at", "out_of_range", message))
+            errors.append(FieldError("expires_at", "past" if expires_at <= now else "too_late", message))
         if errors:
             raise Invalid(errors=tuple(errors))
 

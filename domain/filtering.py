@@ -3,6 +3,7 @@
 A filter looks at the value as the caller sees it. What is empty satisfies none but `set=false`, and no word is in it.
 """
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from string import ascii_lowercase, ascii_uppercase
@@ -35,9 +36,12 @@ SEVERAL = (Operator.EQUAL, Operator.NOT)
 _ORDER = (Operator.GREATER, Operator.AT_LEAST, Operator.LESS, Operator.AT_MOST)
 _SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 """what every reading of a specification folds alike"""
+BLANK = r"[\t-\r \u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+"""between words: the same to every dialect of regular expressions, which `\\s` is not"""
 MOST_WORDS = 10
 MOST_CHARACTERS = 200
 """of what is searched for"""
+_BLANKS = re.compile(f"{BLANK}+")
 ORDERED = (Kind.INTEGER, Kind.NUMBER, Kind.DECIMAL, Kind.DATE, Kind.TIME)
 
 
@@ -84,12 +88,13 @@ def searched(specification: Specification, resource: str) -> tuple[str, ...]:
 
 def words(text: str) -> tuple[str, ...]:
     """What `q` asks for: words between whitespace, folded, each once. Raises `ValueRefused` for none and too many."""
-    found = tuple(dict.fromkeys(folded(accept_text(text)).split()))
+    each = [word for word in _BLANKS.split(folded(accept_text(text))) if word]
+    found = tuple(dict.fromkeys(each))
     if not found:
         raise ValueRefused("length", "This must have a word in it.")
     if len(text) > MOST_CHARACTERS:
         raise ValueRefused("length", f"This can have at most {MOST_CHARACTERS} characters; it has {len(text)}.")
-    if len(text.split()) > MOST_WORDS:
+    if len(each) > MOST_WORDS:
         raise ValueRefused("too_many", f"At most {MOST_WORDS} words can be given.")
     return found
 

@@ -21,7 +21,7 @@ from adapters.http.cookies import (
 from adapters.http.errors import PROBLEM, GrantRefused
 from adapters.http.examples import ADDRESS, EXAMPLE, PASSWORD
 from adapters.http.identity import Identity
-from adapters.http.messages import JSON_TYPES, PATCH_TYPES, read_object, read_text
+from adapters.http.messages import JSON_TYPES, NDJSON, PATCH_TYPES, read_object, read_text, require_accepted
 from adapters.http.openapi import BEARER, GrantProblem, Problem, Responses, of_service, problems, shown
 from adapters.http.schemas import INSTANT, UUID, check
 from application.accounts import AccountUseCases
@@ -64,6 +64,7 @@ SIGNED_OUT: dict[str, Any] = {
         "Clear-Site-Data": {"description": "Where a cookie came along.", "schema": {"type": "string"}},
     },
 }
+EXPORT = "/auth/me/export"
 FORM = b"application/x-www-form-urlencoded"
 
 
@@ -272,7 +273,9 @@ def auth_router(
         """Whatever issues, verifies or shows keys does so with a ring that is not too old."""
         await tokens.keep_up(clock.now())
 
-    router = APIRouter(tags=["identity"], dependencies=[Depends(up_to_date)])
+    router = APIRouter(
+        tags=["identity"], dependencies=[Depends(json_accepted), Depends(up_to_date)], responses=problems(406)
+    )
     signed_in: dict[str, Any] = {"security": [BEARER]}
     body_errors = (400, 413, 415, 422, 429, 503)
 
@@ -394,6 +397,8 @@ def auth_router(
     )
     async def refresh(request: Request, response: Response) -> TokenAnswer:
         cookie = held(request)
+        if cookie is None and not _has_body(request):
+            raise NotAuthenticated("Send a refresh token.", code="invalid_refresh_token")
         if cookie is None or _has_body(request):
             body = await read_body(request, RefreshRequest)
             if cookie is not None:
@@ -501,7 +506,7 @@ def auth_router(
         summary="Ask for another address; a link that is mailed there confirms it",
         status_code=202,
         responses=problems(401, 403, 409, *body_errors),
-        openapi_extra=reads(EmailChange, types=PATCH_TYPES) | signed_in,
+        openapi_extra=reads(EmailChange) | signed_in,
     )
     async def change_me(request: Request, actor: Annotated[Actor, Depends(identity)]) -> MailAnswer:
         return await ask_for_address(request, actor, PATCH_TYPES)
@@ -597,10 +602,14 @@ async def read_body(request: Request, model: type[Body], types: tuple[bytes, ...
     return found
 
 
-def reads(model: type[Body], required: bool = True, types: tuple[bytes, ...] = JSON_TYPES) -> dict[str, Any]:
-    """What OpenAPI says of a body."""
-    content = {kind.decode(): {"schema": of_service(model)} for kind in types}
-    return {"requestBody": {"required": required, "content": content}}
+def reads(model: type[Body], required: bool = True) -> dict[str, Any]:
+    """What OpenAPI says of a body; one type, also where merge patches are read (see `Operations.update`)."""
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": of_service(model)}}}}
+
+
+async def json_accepted(request: Request) -> None:
+    """Raises `NotAcceptable`; lines of JSON are what an export is answered with."""
+    require_accepted(request.scope, NDJSON if request.url.path == EXPORT else "application/json")
 
 
 def _has_body(request: Request) -> bool:

@@ -62,6 +62,10 @@ def _too_large() -> Refused:
     return Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", detail)
 
 
+def _body_too_large() -> Refused:
+    return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "content_too_large", "The body is too large.")
+
+
 class _Joining:
     """A transport that sends an answer's head and body by one call of the system, and hangs up in peace."""
 
@@ -235,6 +239,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _judge(self) -> None:
         """Raise `Refused` where the head is too large, or could mean something else to a proxy before us."""
         size = len(self.url)
+        length = b"0"
         hosts: list[bytes] = []
         codings: list[bytes] = []
         for name, value in self.headers:
@@ -243,6 +248,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 hosts.append(value)
             elif name == b"transfer-encoding":
                 codings.append(value.lower())
+            elif name == b"content-length":
+                length = value
         if size > LARGEST_HEAD or len(self.headers) > MOST_FIELDS:
             raise _too_large()
         version = self.parser.get_http_version()
@@ -254,6 +261,8 @@ class BoundedProtocol(HttpToolsProtocol):
             raise _bad("`chunked` is the only transfer coding that is read, and only once.")
         if len(self.pipeline) >= MOST_WAITING:
             raise _bad("Too many requests were sent ahead.")
+        if int(length) > LARGEST_REMNANT:
+            raise _body_too_large()
 
     def _bound(self) -> None:
         """Raise `Refused` where the message that is under way has grown too large."""
@@ -263,7 +272,7 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._fed > LARGEST_HEAD + PACKAGING * self._body:
             raise _bad("The chunks are mostly packaging.")
         elif self._body > LARGEST_REMNANT:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "content_too_large", "The body is too large.")
+            raise _body_too_large()
 
     # --- the clock ---
 

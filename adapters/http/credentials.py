@@ -9,11 +9,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from adapters.http.auth import Body, Code, Id, Instant, Password, read_body, reads
+from adapters.http.auth import EXPORT, Body, Code, Id, Instant, Password, json_accepted, read_body, reads
 from adapters.http.identity import Identity
 from adapters.http.members import EXPIRY, Expiry
-from adapters.http.messages import encode
-from adapters.http.openapi import Responses, problems
+from adapters.http.messages import NDJSON, encode
+from adapters.http.openapi import OF_SERVICE, RESOURCES, Responses, problems
 from adapters.http.schemas import INSTANT, UUID, nullable
 from application.api_keys import ApiKeyUseCases
 from application.history import HistoryUseCases
@@ -24,7 +24,6 @@ from domain.audit import Event
 from domain.ownership import Actor
 from domain.values import accept, instant_text
 
-NDJSON = "application/x-ndjson"
 PIECE = 65536
 """bytes of an export that are in memory at once"""
 MaybeInstant = Annotated[str | None, WithJsonSchema(nullable(INSTANT))]
@@ -55,7 +54,7 @@ class KeyCreate(Body):
     password: Password
     name: str = Field(min_length=1, max_length=LONGEST_NAME)
     actions: list[Literal["read", "create", "update", "delete", "share", "members"]] = Field(min_length=1)
-    resources: list[str] = Field(min_length=1)
+    resources: list[Annotated[str, WithJsonSchema({OF_SERVICE: RESOURCES})]] = Field(min_length=1)
     expires_at: Expiry
 
 
@@ -66,9 +65,10 @@ class MfaBegun(BaseModel):
     uri: str
 
 
-class RecoveryCodes(BaseModel):
+class NewRecoveryCodes(BaseModel):
     """Each stands in for a code once; shown once."""
 
+    # the class is named unlike its field: a client in Python has one name for both
     recovery_codes: list[str]
 
 
@@ -149,7 +149,7 @@ def credentials_router(
     identity: Identity, second_factors: SecondFactorUseCases, keys: ApiKeyUseCases, history: HistoryUseCases
 ) -> APIRouter:
     """The routes; each is for sessions only."""
-    router = APIRouter(tags=["identity"])
+    router = APIRouter(tags=["identity"], dependencies=[Depends(json_accepted)], responses=problems(406))
     Caller = Annotated[Actor, Depends(identity)]  # noqa: N806 - a type
 
     @router.post(
@@ -172,10 +172,10 @@ def credentials_router(
         responses=problems(*_BODY_ERRORS),
         openapi_extra=reads(MfaConfirmation) | _SIGNED_IN,
     )
-    async def confirm_mfa(request: Request, response: Response, actor: Caller) -> RecoveryCodes:
+    async def confirm_mfa(request: Request, response: Response, actor: Caller) -> NewRecoveryCodes:
         body = await read_body(request, MfaConfirmation)
         response.headers["cache-control"] = "no-store"
-        return RecoveryCodes(recovery_codes=list(await second_factors.confirm(actor, body["code"])))
+        return NewRecoveryCodes(recovery_codes=list(await second_factors.confirm(actor, body["code"])))
 
     @router.delete(
         "/auth/mfa",
@@ -246,7 +246,7 @@ def credentials_router(
         return EventList(items=[EventAnswer.of(event) for event in events], next_cursor=further)
 
     @router.get(
-        "/auth/me/export",
+        EXPORT,
         operation_id="export_account",
         summary="Everything that I own, as one JSON object a line",
         response_class=StreamingResponse,

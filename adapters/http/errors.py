@@ -41,6 +41,13 @@ class UnsupportedMediaType(Refusal):
     detail = "Send JSON, with its content type."
 
 
+class NotAcceptable(Refusal):
+    """`Accept` admits nothing of what this operation answers."""
+
+    code = "not_acceptable"
+    detail = "`Accept` admits nothing of what is answered here."
+
+
 class ContentTooLarge(Refusal):
     """The body is larger than a message may be."""
 
@@ -69,6 +76,7 @@ STATUS: Mapping[type[Refusal], HTTPStatus] = {
     SecondFactorRequired: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
+    NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
     Conflict: HTTPStatus.CONFLICT,
     PreconditionFailed: HTTPStatus.PRECONDITION_FAILED,
     ContentTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

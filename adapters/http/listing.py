@@ -11,13 +11,14 @@ from adapters.http.selecting import MOST_VALUES, SelectionParameters, hidden_fro
 from application.ports import Filter, Sort
 from application.records import DEFAULT_LIMIT, LARGEST_LIMIT
 from domain.expansion import WHOLE, Selection
-from domain.filtering import MOST_CHARACTERS, MOST_WORDS, SEVERAL, Operator, operators, searched, words
+from domain.filtering import BLANK, MOST_CHARACTERS, MOST_WORDS, SEVERAL, Operator, operators, searched, words
 from domain.specification.model import ENGINE_FIELDS, Field, Kind, Resource, Specification
 from domain.values import ValueRefused, from_query
 
 _COMMA = re.compile(r"(?<!\\),")
 """between values; one inside a text value is written `\\,`"""
-_WORDS = rf"^\s*\S+(\s+\S+){{0,{MOST_WORDS - 1}}}\s*$"
+_WORD = BLANK.replace("[", "[^", 1)
+_WORDS = f"^{BLANK}*{_WORD}+({BLANK}+{_WORD}+){{0,{MOST_WORDS - 1}}}{BLANK}*$"
 UNSORTABLE = (Kind.JSON, Kind.REFERENCE)
 _SAYS = {
     Operator.EQUAL: "Equals one of these values: repeated, or separated by commas.",

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from starlette.types import Receive, Scope
 
-from adapters.http.errors import ContentTooLarge, Header, UnsupportedMediaType
+from adapters.http.errors import PROBLEM, ContentTooLarge, Header, NotAcceptable, UnsupportedMediaType
 from application.ports import View
 from domain.errors import FieldError, Invalid, Malformed
 from domain.expansion import EXPANDED
@@ -21,6 +21,8 @@ LARGEST_BESIDE = 16 * 1024 * 1024
 """bytes of all that stands beside the records of one answer: a large record may stand beside each of them"""
 JSON_TYPES = (b"application/json",)
 PATCH_TYPES = (b"application/json", b"application/merge-patch+json")
+
+NDJSON = "application/x-ndjson"
 
 encode = msgspec.json.Encoder(decimal_format="string").encode
 
@@ -40,6 +42,23 @@ def header(scope: Scope, name: bytes) -> bytes | None:
         if key == name:
             return bytes(value)
     return None
+
+
+def require_accepted(scope: Scope, kind: str = "application/json") -> None:
+    """Raise `NotAcceptable` where `Accept` admits neither this type nor that of problems (RFC 9110, 12.5.1)."""
+    asked = b",".join(value for name, value in scope["headers"] if name == b"accept").lower().decode("latin-1")
+    if asked.strip(" ,") in ("", "*/*"):
+        return
+    admitted: dict[str, bool] = {}
+    for part in asked.split(","):
+        media_range, *parameters = (piece.strip() for piece in part.split(";"))
+        refused = any(piece.startswith("q=") and not piece[2:].strip("0.") for piece in parameters)
+        admitted[media_range] = admitted.get(media_range, False) or not refused
+    for offered in (kind, PROBLEM):
+        ranges = (offered, f"{offered.partition('/')[0]}/*", "*/*")
+        if next((admitted[media_range] for media_range in ranges if media_range in admitted), False):
+            return
+    raise NotAcceptable
 
 
 async def read_object(scope: Scope, receive: Receive, types: tuple[bytes, ...] = JSON_TYPES) -> dict[str, Any]:

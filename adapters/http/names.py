@@ -3,7 +3,7 @@
 A generated client writes names as classes, functions and files. So two names are the same here where they differ only
 in capitals and underscores, and what a client's own language calls so already is nobody's. The resources come first,
 in alphabetical order, then what is derived from them: nobody's name changes by what Freehold or the app's own routes
-add. A name that is taken gets a number.
+add. A name that is taken gets a number; a resource that is called like something of a language, `Record` behind it.
 """
 
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ class Basic(StrEnum):
 _OF_LANGUAGES = (
     *("Array", "Blob", "Boolean", "Date", "Error", "File", "Function", "Map", "Number", "Object", "Promise", "Record"),
     *("ReadonlyArray", "RegExp", "Request", "Response", "Set", "String", "Symbol", "URL"),
-    *("Any", "Enum", "False", "Literal", "None", "True", "Unset", "UUID"),
+    *("Any", "AuthenticatedClient", "Client", "Enum", "False", "Literal", "None", "True", "Unset", "UUID"),
 )
 """what modules of TypeScript or Python that are made of the document use under these names"""
 
@@ -85,6 +85,7 @@ class Names:
         for what in What:
             for resource in resources:
                 wanted = what.format(class_name(resource.name))
+                wanted += "Record" if wanted in _OF_LANGUAGES else ""
                 self._schemas[resource.name, what] = self._components.claim(wanted)
         for resource in resources:
             for name in resource.fields:

@@ -30,6 +30,7 @@ _WHY = {
     401: "Nobody is signed in, or the token is not valid.",
     403: "The caller sees this but may not do it.",
     404: "Missing, or hidden from the caller: the same answer.",
+    406: "`Accept` admits nothing of what is answered here.",
     409: "It conflicts with what is there.",
     412: "The record is no longer the one that `If-Match` names.",
     413: "The body is too large.",
@@ -41,10 +42,12 @@ _WHY = {
     429: "Too often; it may be tried again after `Retry-After`.",
     503: "The service cannot answer right now.",
 }
-OF_CONNECTION = (400, 408, 431)
+OF_CONNECTION = (400, 408, 413, 431)
 """what any request can be answered with before it reaches a route (`adapters/http/connection.py`)"""
 OF_SERVICE = "x-service-component"
 """names a schema of the service, where a resource may have taken that name"""
+RESOURCES = "ResourceName"
+"""the schema of the service that has the names of all resources"""
 BEARER: dict[str, list[str]] = {"bearer": []}
 Responses = dict[int | str, dict[str, Any]]
 _ETAG = {"ETag": {"description": "A strong validator of this representation.", "schema": {"type": "string"}}}
@@ -206,7 +209,8 @@ class Operations:
             f"Change a {self._words(self._one)}",
             answers | problems(400, 401, 403, 404, 409, 412, 413, 415, 422, *self._required(), 429, 503),
             [_path_parameter("id"), self._if_match()],
-            ("application/json", "application/merge-patch+json"),
+            # openapi-python-client writes a module that does not load for two types where no parameter can be left out
+            ("application/json", *(() if self._resource.require_if_match else ("application/merge-patch+json",))),
             What.UPDATE,
         )
 
@@ -252,7 +256,7 @@ class Operations:
             _response(200, self._json("The membership.", What.MEMBER))
             | problems(400, 401, 403, 404, 413, 415, 422, 429, 503),
             [_path_parameter("id"), _path_parameter("account")],
-            ("application/json", "application/merge-patch+json"),
+            ("application/json",),
             What.CHANGED_MEMBER,
         )
 
@@ -315,7 +319,7 @@ class Operations:
             "description": self._resource.about or "",
             "tags": [self._many],
             "status": status,
-            "responses": dict(responses),
+            "responses": dict(responses) | problems(406),
             "parameters": parameters,
             "security": [{}, BEARER],
         }
@@ -480,6 +484,7 @@ def _render(
     of_resources = _of_resources(resources, members, links)
     in_batch, of_batch = _of_batch(specification, names, of_resources)
     own |= of_batch
+    own[RESOURCES] = {"type": "string", "enum": list(specification.resources)}
     of_routes = components.get("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         of_routes.pop(unused, None)

@@ -24,6 +24,7 @@ from adapters.http.messages import (
     etag,
     expectation,
     read_object,
+    require_accepted,
     unchanged,
     write_beside,
 )
@@ -60,6 +61,7 @@ class RecordRoute(APIRoute):
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             try:
+                require_accepted(scope)
                 actor = await identity(Request(scope))
                 answer = await handler(actor, scope, receive)
                 status, body, headers = answer.status, answer.body, answer.headers

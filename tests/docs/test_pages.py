@@ -40,7 +40,7 @@ from tests.docs.pages import PAGES, REPOSITORY, Block, blocks, indented
 from tests.docs.session import SERVES, NotAsShown, Session, quick, session
 from tests.examples.test_row_level_security import GENERATED, in_one_line
 
-READ = ("python3 dev.py", ".ci/run", ".venv/bin/python -m benchmarks.", "pg_dump ", "FREEHOLD_TEST_")
+READ = ("python3 dev.py", ".ci/run", ".venv/bin/python -m benchmarks.", "FREEHOLD_TEST_")
 """Commands that are only read: that there is such a command, with such options and files."""
 FOR_LONG = re.compile(
     r"freehold prove .*(--budget (10m|5m|1000000|\d{5})|--database )|freehold prove \S+( --html \S+)?$"
@@ -152,7 +152,7 @@ class Page:
     def _sh(self, block: Block) -> None:
         for command in _commands(block.text.splitlines()):
             bare = re.sub(r"^(?:FREEHOLD_\w+=\S+ )+(?=python3)", "", re.sub(r"\s+# .*$", "", command))
-            if bare.startswith(READ) and not bare.startswith("python3 dev.py serve"):
+            if bare.startswith(READ):
                 _read(bare)
             elif FOR_LONG.match(bare):
                 _read_freehold(shlex.split(bare)[1:])
@@ -266,6 +266,8 @@ def _read(command: str) -> None:
         case [".ci/run"]:
             name, arguments = "", []
             assert (REPOSITORY / ".ci" / "run").exists()
+        case [".venv/bin/pytest", *arguments]:
+            name = ""
         case [".venv/bin/python", "-m", module, *arguments]:
             assert (REPOSITORY / (module.replace(".", "/") + ".py")).exists(), module
             source = (REPOSITORY / (module.replace(".", "/") + ".py")).read_text("utf-8")

@@ -133,6 +133,7 @@ EDITS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
         "  DELETE /v1/notes/{id}: it can answer 428 now.",
         "! PATCH /v1/notes/{id}: header `If-Match` must be sent now.",
         "  PATCH /v1/notes/{id}: it can answer 428 now.",
+        "! PATCH /v1/notes/{id}: the body is no `application/merge-patch+json` any more.",
         "  POST /v1/batch: it can answer 428 now.",
     ]),
     "a resource more": (
@@ -143,6 +144,7 @@ EDITS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
             *(f"  {call}: it is new." for call in (
                 "DELETE /v1/tags/{id}", "GET /v1/tags", "GET /v1/tags/{id}", "PATCH /v1/tags/{id}", "POST /v1/tags"
             )),
+            "  ResourceName: value `tag` is new.",
         ],
     ),
     "a resource less": (
@@ -156,6 +158,7 @@ EDITS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
                 "DELETE /v1/bookmarks/{id}", "GET /v1/bookmarks", "GET /v1/bookmarks/{id}", "PATCH /v1/bookmarks/{id}",
                 "POST /v1/bookmarks",
             )),
+            "! ResourceName: value `bookmark` is gone.",
         ],
     ),
     "a role more": (

@@ -80,7 +80,7 @@ def specifications(draw: st.DrawFn) -> Specification:
 
 
 def resolved(document: dict[str, Any], found: Any) -> Any:
-    """With every reference replaced by what it leads to."""
+    """With every reference replaced by what it leads to; without the resources of keys: each app has its own."""
     if isinstance(found, list):
         return [resolved(document, part) for part in found]
     if not isinstance(found, dict):
@@ -89,7 +89,7 @@ def resolved(document: dict[str, Any], found: Any) -> Any:
         kind, _, name = found["$ref"].removeprefix("#/components/").partition("/")
         assert len(found) == 1 or set(found) == {"$ref", "default"}, found
         return resolved(document, document["components"][kind][name])
-    return {key: resolved(document, part) for key, part in found.items()}
+    return {key: resolved(document, part) for key, part in found.items() if key != "resources"}
 
 
 @TRIED

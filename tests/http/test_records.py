@@ -2,9 +2,15 @@
 
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
+from hypothesis import given
+from hypothesis import strategies as st
 
+from adapters.http.listing import ListParameters
+from adapters.http.names import Names
+from domain.errors import Invalid
 from domain.ownership import Actor
 from tests.application.world import NEVER, example, specification
 from tests.http.conftest import Apis
@@ -322,6 +328,18 @@ async def test_words_are_looked_for_where_there_are_texts(any_api: Apis) -> None
     assert (await api.get(mary, f"notes?q=beans&cursor={cursor}")).status_code == 400
     for path in ("bookmarks?q=peas", f"notes/{notes[0]}?q=peas"):
         assert (await api.get(mary, path)).status_code == 422, path
+
+
+@given(st.text("ab \t\n\r\x0b\x1c\x85\xa0\u2003\u2028\u3000\ufeff", max_size=40))
+def test_what_is_looked_for_is_told_by_its_pattern(text: str) -> None:
+    box = ListParameters(EVERYTHING, EVERYTHING.resources["box"])
+    (pattern,) = [each["schema"]["pattern"] for each in box.openapi(Names(EVERYTHING)) if each["name"] == "q"]
+    try:
+        box.parse(urlencode({"q": text}).encode(), signed_in=True)
+    except Invalid:
+        assert not re.search(pattern, text)
+    else:
+        assert re.search(pattern, text)
 
 
 async def test_members_over_http(any_api: Apis) -> None:

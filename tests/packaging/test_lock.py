@@ -1,5 +1,6 @@
 """The lock: in step with pyproject.toml, every file by its hash, silent about where it came from."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -47,6 +48,22 @@ def test_what_makes_the_site_is_locked_beside_the_rest() -> None:
     assert [name for name, version in named if locked.get(name, version) != version] == []
     assert not {"sphinx", "furo", "myst-parser"} & locked.keys()
     assert text.count("--hash=sha256:") >= len(named)
+    assert "://" not in text
+
+
+def test_the_locks_of_the_generators_of_clients_are_pinned_hashed_and_name_no_place() -> None:
+    """They are no dependencies of ours: only `tests/clients` installs them, each kind into a folder of its own."""
+    clients = REPOSITORY / "tests" / "clients"
+    lock = json.loads((clients / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    wanted = json.loads((clients / "package.json").read_text(encoding="utf-8"))["devDependencies"]
+    for place, package in lock.items():
+        assert "resolved" not in package
+        assert place == "" or package["integrity"].startswith("sha512-"), place
+    assert {name: lock[f"node_modules/{name}"]["version"] for name in wanted} == wanted
+    text = (clients / "requirements.lock").read_text(encoding="utf-8")
+    named = re.findall(r"^([a-z0-9._-]+)==", text, re.MULTILINE)
+    assert set((clients / "requirements.in").read_text(encoding="utf-8").splitlines()[3:]) <= set(named)
+    assert text.count("--hash=sha256:") > len(named)
     assert "://" not in text
 
 
