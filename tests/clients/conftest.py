@@ -22,6 +22,8 @@ from tests.serving import process
 
 HERE = Path(__file__).resolve().parent
 GENERATED = HERE / ".generated"
+NODE = 20
+"""hey-api needs no less"""
 SIX = ("clinic", "conduit", "invoices", "market", "notes", "tracker")
 ODD = """\
 app: odd
@@ -83,8 +85,8 @@ def _kept(folder: Path, lock: Path, *command: str | Path) -> bool:
 def node() -> Path:
     """The folder of node's programs."""
     npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        _lacking("there is no node with npm on this machine")
+    if npm is None or shutil.which("node") is None or int(run("node", "--version")[1:].partition(".")[0]) < NODE:
+        _lacking(f"there is no node {NODE} with npm on this machine")
     installed = HERE / "node_modules"
     if not _kept(installed, HERE / "package-lock.json", str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"):
         _lacking("npm could not install what package-lock.json names")

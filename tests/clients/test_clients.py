@@ -47,12 +47,14 @@ def test_clients_in_typescript_compile_strictly(typescript: Path) -> None:
     run(typescript / "tsc", "--project", HERE)
 
 
-@pytest.mark.parametrize("generator", ["openapi-fetch", "hey-api", "orval"])
-def test_a_client_in_typescript_works(generator: str, typescript: Path, serve: Callable[[str], str]) -> None:
-    bundle = GENERATED / f"{generator}.mjs"
-    use = HERE / "uses" / f"{generator}.ts"
-    run(typescript / "esbuild", use, "--bundle", "--platform=node", "--format=esm", f"--outfile={bundle}")
-    run("node", bundle, serve("notes"))
+@pytest.mark.parametrize("use", ["openapi-fetch", "hey-api", "orval"])
+@pytest.mark.parametrize(("name", "ending"), [("notes", ""), ("invoices", "-invoices")])
+def test_a_client_in_typescript_works(
+    use: str, name: str, ending: str, typescript: Path, serve: Callable[[str], str]
+) -> None:
+    source, bundle = HERE / "uses" / f"{use}{ending}.ts", GENERATED / f"{use}{ending}.mjs"
+    run(typescript / "esbuild", source, "--bundle", "--platform=node", "--format=esm", f"--outfile={bundle}")
+    run("node", bundle, serve(name))
 
 
 def test_clients_in_python_have_types(packages: Path) -> None:
@@ -63,13 +65,15 @@ def test_clients_in_python_have_types(packages: Path) -> None:
         "--cache-dir",
         GENERATED / "mypy",
         HERE / "uses" / "use.py",
+        HERE / "uses" / "use_invoices.py",
         made,
         MYPYPATH=str(made),
     )
 
 
-def test_a_client_in_python_works(packages: Path, serve: Callable[[str], str]) -> None:
-    run(packages / "python", HERE / "uses" / "use.py", serve("notes"), PYTHONPATH=str(GENERATED / "python"))
+@pytest.mark.parametrize(("name", "use"), [("notes", "use.py"), ("invoices", "use_invoices.py")])
+def test_a_client_in_python_works(name: str, use: str, packages: Path, serve: Callable[[str], str]) -> None:
+    run(packages / "python", HERE / "uses" / use, serve(name), PYTHONPATH=str(GENERATED / "python"))
 
 
 @pytest.mark.parametrize("name", SIX)

@@ -24,7 +24,7 @@ export interface Client {
   read(id: string): Promise<{ status: number; code?: string }>;
 }
 
-function same(found: unknown, wanted: unknown): void {
+export function same(found: unknown, wanted: unknown): void {
   const [is, must] = [JSON.stringify(found), JSON.stringify(wanted)];
   if (is !== must) throw new Error(`${is} and not ${must}`);
 }
