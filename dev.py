@@ -81,10 +81,17 @@ def set_up() -> None:
 def set_up_docs() -> None:
     """Bring into ``.venv`` what makes the site, too; nobody else needs it."""
     set_up()
-    if not (DOCS_STAMP.exists() and DOCS_STAMP.read_text(encoding="utf-8") == digest(DOCS_LOCK)):
-        with only_one_at_a_time():
+    if has_docs():
+        return
+    with only_one_at_a_time():
+        if not has_docs():
             install(DOCS_LOCK)
             DOCS_STAMP.write_text(digest(DOCS_LOCK), encoding="utf-8")
+
+
+def has_docs() -> bool:
+    """Whether ``.venv`` has what its lock names."""
+    return DOCS_STAMP.exists() and DOCS_STAMP.read_text(encoding="utf-8") == digest(DOCS_LOCK)
 
 
 def is_ready() -> bool:

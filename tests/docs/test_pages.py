@@ -119,6 +119,9 @@ FRAMES = {
 """what the parts of a specification that a page shows are parts of"""
 
 
+SOME_ID, OTHER_ID, THIRD_ID = (f"01a20a76-39f6-7790-bd9a-a9be217e93b{digit}" for digit in "abc")
+
+
 class Page:
     """What one page needs while it is executed."""
 
@@ -348,3 +351,42 @@ def test_every_page_of_docs_is_in_the_navigation() -> None:
         for path in page.parent.glob(f"{line}.md")
     ]
     assert sorted([folder / "index.md", *named]) == sorted(folder.glob("**/*.md"))
+
+
+# --- that it can fail ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "why"),
+    [
+        ("json", "{}", "nothing executes `json`"),
+        ("", "$ true", "nothing executes ``"),
+        ("console", "$ echo 1\n2\n", "the page shows:\n2"),
+        ("console", "$ echo 1\n1\n2\n", "the page shows:\n1\n2"),
+        ("console", "$ false\n", "ended with 1"),
+        ("console", "$ true\n$ echo $?\n1\n", "ended with 0"),
+        ("console", f"$ echo {OTHER_ID}\n{SOME_ID}\n$ echo {THIRD_ID}\n{SOME_ID}\n", "the page shows"),
+        ("sh", "true\nfalse\n", "`false` ended with 1"),
+        ("sh", "python3 dev.py serv", "serv"),
+        ("sh", "freehold prove myapp --buget 10m", "buget"),
+        ("yaml", "app: a", "say which file"),
+        ("yaml of roles", "roles: editor < viewer", "editor"),
+        ("yaml behind notes", "examples:\n  - mary owns notebook 1; mary cannot read notebook 1\n", "assert"),
+        ("sql", "GRANT ALL ON notes TO PUBLIC", "GRANT ALL"),
+        ("python", "assert False, 'never'", "never"),
+        ("{toctree}", "nowhere", "nowhere"),
+    ],
+)
+def test_a_page_that_shows_what_is_not_so_fails(
+    words: str, text: str, why: str, tmp_path: Path, freehold: Path, lazily: PostgresDatabase
+) -> None:
+    with session(tmp_path, freehold) as shell, pytest.raises(BaseException, match=re.escape(why)):
+        Page(shell, lazily).execute(Block(REPOSITORY / "docs" / "none.md", 1, tuple(words.split()), text))
+
+
+def test_code_without_a_fence_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "Do this:\n\n    freehold check\n\n```sh\ntrue\n\n    indented\n```\n\n- a list\n\n    goes on\n", "utf-8"
+    )
+    assert indented(page)[0] == "    freehold check"
