@@ -49,6 +49,8 @@ class Session:
 
     folder: Path
     shell: "subprocess.Popen[str]"
+    command: Path
+    """the folder of the command `freehold`"""
     known: dict[str, str] = field(default_factory=dict)
     """what stands on the page → what it is this time"""
     server: Served | None = None
@@ -59,6 +61,8 @@ class Session:
         assert self.shell.stdout is not None
         self._bring_examples(command)
         translated = self._translated(command)
+        if command.endswith("/activate"):
+            translated += f"\nPATH={self.command}:$PATH"  # ours stays before the environment's
         self.shell.stdin.write(f"{{ {translated}\n}} </dev/null 2>&1\nprintf '\\n%s%d\\n' '{_END}' $?\n")
         self.shell.stdin.flush()
         printed = ""
@@ -223,7 +227,7 @@ def session(folder: Path, freehold: Path) -> Iterator[Session]:
         encoding="utf-8",
         start_new_session=True,
     )
-    found = Session(folder, shell)
+    found = Session(folder, shell, freehold)
     try:
         found.run("git init --quiet . ; git config user.name Ann")
         yield found
