@@ -29,6 +29,11 @@ class SignUp(StrEnum):
     INVITE = "invite"
     CLOSED = "closed"
 
+    @property
+    def proves(self) -> bool:
+        """Whether whoever has registered so has shown that it gets mail at its address."""
+        return self in (SignUp.VERIFIED, SignUp.INVITE)
+
 
 class AccountUseCases:
     """What a caller may do with its account."""
@@ -90,6 +95,8 @@ class AccountUseCases:
             if self._sign_up is SignUp.INVITE:
                 await self._use(work, await self._invited(work, str(invitation), email), "invitation")
             await work.accounts.add(account)
+            if self._sign_up is SignUp.INVITE:
+                await work.invitations.prove(email, account.id)
             answer = await self._sessions.start(work, account, device, now)
             await work.audit.add(Event.of("registered", account.id, now, answer.session, device.address))
             await work.commit()
@@ -131,9 +138,11 @@ class AccountUseCases:
             if before is None:
                 account = Account(self._ids.new(), link.email, str(link.password_hash), now)
                 await work.accounts.add(account)
+                await work.invitations.prove(link.email, account.id)
                 await work.audit.add(Event.of("registered", account.id, now, address=device.address))
             else:
                 await work.accounts.save(before.with_email(link.email))
+                await work.invitations.prove(link.email, before.id)
                 await work.links.forget(before.id)
                 await work.letters.forget(before.id)
                 await work.audit.add(Event.of("email_changed", before.id, now, address=device.address))

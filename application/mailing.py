@@ -34,15 +34,23 @@ class Mailing:
     """The outbox. Without a way out nothing is posted."""
 
     def __init__(
-        self, store: Store, clock: Clock, ids: Ids, outgoing: Outgoing | None, public_url: str, app: str
+        self,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        outgoing: Outgoing | None,
+        public_url: str,
+        app: str,
+        invitations: str = "/v1/invitations",
     ) -> None:
-        """`public_url` is where people find the service; `app` is its name."""
+        """`public_url` is where people find the service, `app` its name, `invitations` the path of those to records."""
         self._store = store
         self._clock = clock
         self._ids = ids
         self._outgoing = outgoing
         self._public_url = public_url.rstrip("/")
         self._app = app
+        self._invitations = invitations
 
     @property
     def on(self) -> bool:
@@ -62,18 +70,23 @@ class Mailing:
         now: datetime,
         account: str | None = None,
         password_hash: str | None = None,
+        letter_id: str | None = None,
     ) -> None:
-        """A letter in somebody else's unit of work."""
+        """A letter in somebody else's unit of work; with an id of its own where that of something else will not do."""
         if self.on:
-            await work.letters.add(Letter(self._ids.new(), kind, email, now, now, account, password_hash))
+            new = self._ids.new() if letter_id is None else letter_id
+            await work.letters.add(Letter(new, kind, email, now, now, account, password_hash))
 
     async def link(self, work: Work, letter: Letter, account: Account | None, now: datetime) -> str:
         """A new link in somebody else's unit of work; what has expired goes. Its URL, which exists nowhere else."""
         token = secrets.token_urlsafe(TOKEN_BYTES)
         await work.links.clean(now)
         await work.links.add(letter.link(token_hash(token), None if account is None else account.id, now))
+        return self._url(_PLACES[letter.kind], token)
+
+    def _url(self, place: str, token: str) -> str:
         # behind the `#`, so that it stands in no server's log and in no `Referer`
-        return f"{self._public_url}{_PLACES[letter.kind]}#token={token}"
+        return f"{self._public_url}{place}#token={token}"
 
     async def find(self, work: Work, token: str, purpose: Kind, now: datetime) -> Link | None:
         """The link of a presented token; None where it opens nothing (any more), or something else."""
@@ -114,6 +127,8 @@ class Mailing:
 
     async def _write(self, work: Work, letter: Letter, now: datetime) -> tuple[Mail, str | None] | None:
         """A mail and the hash of its link's token; None where nobody is to get one."""
+        if letter.kind is Kind.SHARED:
+            return await self._write_invitation(work, letter, now)
         kind, account = letter.kind, await self._account(work, letter)
         subject, text = _WORDS[kind]
         taken = kind is Kind.CHANGE and await work.accounts.by_email(letter.email) is not None
@@ -131,6 +146,16 @@ class Mailing:
                 letter.id, letter.email, subject.format(app=self._app), text.format(app=self._app, link=url)
             ), hashed
         return Mail(letter.id, letter.email, subject.format(app=self._app), text.format(app=self._app)), None
+
+    async def _write_invitation(self, work: Work, letter: Letter, now: datetime) -> tuple[Mail, str | None] | None:
+        """None where it was answered or withdrawn before. It says nothing of the record, nor who invites."""
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        if not await work.invitations.seal(letter.id, token_hash(token), now):
+            return None
+        link = self._url(f"{self._invitations}/{letter.id}/accept", token)
+        subject, text = _WORDS[letter.kind]
+        mail = Mail(letter.id, letter.email, subject.format(app=self._app), text.format(app=self._app, link=link))
+        return mail, None
 
     async def _account(self, work: Work, letter: Letter) -> Account | None:
         """It stays until the work ends: its link is added in there."""
@@ -164,6 +189,11 @@ _WORDS = {
         f"Confirm your address to finish your account at {{app}}:{_ONCE}",
     ),
     Kind.INVITATION: ("You are invited to {app}", f"You are invited to make an account at {{app}}:{_ONCE}"),
+    Kind.SHARED: (
+        "Something at {app} is shared with you",
+        "Somebody at {app} shares something with you. Sign in, or make an account, to accept or decline it:\n\n"
+        "{link}\n\nThe link works once, within 30 days, and for whoever has it. If you expect nothing, do nothing.\n",
+    ),
     Kind.RESET: ("A new password for {app}", f"Set a new password for your account at {{app}}:{_ONCE}"),
     Kind.CHANGE: ("Confirm your new address for {app}", f"Confirm this address for your account at {{app}}:{_ONCE}"),
     Kind.CHANGE_ASKED: (

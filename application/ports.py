@@ -15,8 +15,10 @@ from domain.api_key import ApiKey
 from domain.audit import Event
 from domain.errors import FreeholdError
 from domain.filtering import Operator
+from domain.invitation import Invitation
 from domain.mail import Letter, Link
 from domain.membership import Membership
+from domain.offer import Offer
 from domain.ownership import Actor, Facts
 from domain.record import Record
 from domain.second_factor import SecondFactor
@@ -222,6 +224,83 @@ class Records(RecordsRead, Protocol):
 
     async def end_secret_link(self, actor: Actor, link: SecretLink, now: datetime) -> None:
         """Delete a secret link. Raises `Conflict` where it is gone or not the actor's to end."""
+
+
+class InvitationsRead(Protocol):
+    """Invitations to records, as those see them whom they are about."""
+
+    async def waiting_for(self, actor: Actor, limit: int, now: datetime) -> Sequence[Invitation]:
+        """Those that wait for the actor's account, newest first, of any resource.
+
+        Raises `NotAuthenticated` when the actor's session has ended; so do the others.
+        """
+
+
+class Invitations(InvitationsRead, Protocol):
+    """Invitations inside a unit of work. One that no longer counts is as good as none."""
+
+    async def on_record(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Sequence[Invitation]:
+        """Those that wait on a record that the actor may share, newest first; none where it may not."""
+
+    async def get(self, actor: Actor, invitation_id: str, token_hash: str | None, now: datetime) -> Invitation | None:
+        """The invitation, or None where it is not the actor's to answer (see `Invitation.is_for`)."""
+
+    async def put(self, actor: Actor, invitation: Invitation, now: datetime) -> None:
+        """Store an invitation, in place of one to the same address on the same record.
+
+        Raises `Conflict` where that is not the actor's to do (see `domain.judging.may_invite`, `may_give`).
+        """
+
+    async def answer(self, actor: Actor, invitation: Invitation, token_hash: str | None, now: datetime) -> None:
+        """Remove an invitation that is the actor's to answer. Raises `Conflict` where it is gone, or is not."""
+
+    async def withdraw(self, actor: Actor, invitation: Invitation, now: datetime) -> None:
+        """Remove an invitation to what the actor may give on the record. Raises `Conflict` where it is gone, or not."""
+
+    async def prove(self, email: str, account: str) -> None:
+        """Give those that wait for an address, and are nobody's yet, to the account that has proven it."""
+
+    async def seal(self, invitation_id: str, token_hash: str, now: datetime) -> bool:
+        """Store by what token it can be answered, in place of an earlier one. False where there is none to answer."""
+
+
+class TransfersRead(Protocol):
+    """Offers to hand a record over, as those see them whom they are about."""
+
+    async def waiting_for(self, actor: Actor, limit: int, now: datetime) -> Sequence[Offer]:
+        """Those that are made to the actor's account, newest first, of any resource.
+
+        Raises `NotAuthenticated` when the actor's session has ended; so do the others.
+        """
+
+
+class Transfers(TransfersRead, Protocol):
+    """Offers inside a unit of work. One that no longer counts is as good as none."""
+
+    async def on_record(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Offer | None:
+        """The one of a record that the actor may hand over; None where it may not."""
+
+    async def get(self, actor: Actor, offer_id: str, now: datetime) -> Offer | None:
+        """The offer, or None where it is not made to the actor."""
+
+    async def put(self, actor: Actor, offer: Offer, now: datetime) -> None:
+        """Store an offer of the actor's, in place of another one of the record.
+
+        Raises `Conflict` where the record is not the actor's to hand over.
+        """
+
+    async def withdraw(self, actor: Actor, offer: Offer, now: datetime) -> None:
+        """Remove an offer of a record that the actor may hand over. Raises `Conflict` where it is gone, or not."""
+
+    async def decline(self, actor: Actor, offer: Offer, now: datetime) -> None:
+        """Remove an offer that is made to the actor. Raises `Conflict` where it is gone, or not."""
+
+    async def accept(self, actor: Actor, offer: Offer, record: Record, now: datetime) -> None:
+        """Give the record, and all below it, to the actor, whom it is offered to; the offer ends.
+
+        So do the memberships of the actor, the giver and the former owner, on all of it. Raises `Conflict` like
+        `Records.add`, and where the offer is gone or the record is no longer the giver's to hand over.
+        """
 
 
 # --- accounts and sessions -----------------------------------------------------------------
@@ -495,6 +574,14 @@ class Work(Protocol):
         """The outbox."""
 
     @property
+    def invitations(self) -> Invitations:
+        """Invitations to records."""
+
+    @property
+    def transfers(self) -> Transfers:
+        """Offers to hand records over."""
+
+    @property
     def idempotency_keys(self) -> IdempotencyKeys:
         """Answers to writes that are done once."""
 
@@ -564,6 +651,14 @@ class Store(Protocol):
     @property
     def letters(self) -> LettersRead:
         """The outbox as committed."""
+
+    @property
+    def invitations(self) -> InvitationsRead:
+        """Invitations as committed."""
+
+    @property
+    def transfers(self) -> TransfersRead:
+        """Offers as committed."""
 
     @property
     def second_factors(self) -> SecondFactorsRead:

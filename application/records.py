@@ -64,7 +64,7 @@ class RecordUseCases:
         self._anonymous_may = {
             (resource.name, action): anonymous_may(specification, resource, action)
             for resource in specification.resources.values()
-            for action in ("create", "open", "read", "update", "delete", "share", "members")
+            for action in ("create", "open", "read", "update", "delete", "share", "members", "transfer")
         }
 
     def admit(self, actor: Actor, resource: str, action: str) -> None:

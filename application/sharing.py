@@ -51,8 +51,7 @@ class SharingUseCases:
         await self._records.refuse_link(actor, resource, record_id)
         now = self._clock.now()
         async with unit(self._store, within) as work:
-            facts = await self._open(work, actor, resource, record_id, now)
-            ladder = self._ladder(resource)
+            facts, ladder = await self.opened(work, actor, resource, record_id, now)
             within_cap(ladder, role, sharing_cap(actor, facts))
             ends = ending(ladder, expires_at, now)
             if await work.accounts.get(account) is None:
@@ -67,8 +66,7 @@ class SharingUseCases:
         self.admit_sharer(actor, resource)
         now = self._clock.now()
         async with unit(self._store, within) as work:
-            facts = await self._open(work, actor, resource, record_id, now)
-            ladder = self._ladder(resource)
+            facts, ladder = await self.opened(work, actor, resource, record_id, now)
             if not ladder.join_open:
                 missing = ("account", "role")
                 raise Invalid(errors=tuple(FieldError(n, "missing", "This field is required.") for n in missing))
@@ -89,8 +87,7 @@ class SharingUseCases:
         await self._records.refuse_link(actor, resource, record_id)
         now = self._clock.now()
         async with self._store.work() as work:
-            facts = await self._open(work, actor, resource, record_id, now)
-            ladder = self._ladder(resource)
+            facts, ladder = await self.opened(work, actor, resource, record_id, now)
             cap = sharing_cap(actor, facts)
             within_cap(ladder, role or ladder.weakest, cap)
             present = await work.records.membership(actor, resource, record_id, account, now)
@@ -105,7 +102,10 @@ class SharingUseCases:
         return changed
 
     async def remove(self, actor: Actor, resource: str, record_id: str, account: str) -> None:
-        """End a membership: one's own always (also where the record cannot be opened), another's within the cap."""
+        """End a membership: one's own always (also where the record cannot be opened), another's within the cap.
+
+        Invitations that would bring another back end, too, within the cap. Whoever leaves may still accept one.
+        """
         self.admit_sharer(actor, resource)
         await self._records.refuse_link(actor, resource, record_id)
         now = self._clock.now()
@@ -125,25 +125,31 @@ class SharingUseCases:
         self, work: Work, actor: Actor, resource: str, record_id: str, account: str, now: datetime
     ) -> Membership | None:
         """Another's membership that the actor may end; None where there is none."""
-        facts = await self._open(work, actor, resource, record_id, now)
+        facts, ladder = await self.opened(work, actor, resource, record_id, now)
         cap = sharing_cap(actor, facts)
         if cap is None:
             raise Forbidden
         present = await work.records.membership(actor, resource, record_id, account, now)
-        if present is not None:
-            within_cap(self._ladder(resource), present.role, cap)
+        if present is None:
+            return None
+        within_cap(ladder, present.role, cap)
+        member = await work.accounts.get(account)
+        for waiting in await work.invitations.on_record(actor, resource, record_id, now):
+            theirs = waiting.account == account or (member is not None and waiting.email == member.email)
+            if theirs and within(ladder, waiting.role, cap):
+                await work.invitations.withdraw(actor, waiting, now)
         return present
 
-    def _ladder(self, resource: str) -> Ladder:
-        ladder = self._records.specification.resources[resource].ladder
-        assert ladder is not None, "only resources with roles have members"
-        return ladder
-
-    async def _open(self, work: Work, actor: Actor, resource: str, record_id: str, now: datetime) -> Facts:
+    async def opened(
+        self, work: Work, actor: Actor, resource: str, record_id: str, now: datetime
+    ) -> tuple[Facts, Ladder]:
+        """A record that the actor can open, held until the work ends, and its ladder. Raises `NotFound`."""
         facts = await work.records.load(actor, resource, record_id, now)
         if facts is None:
             raise NotFound
-        return facts
+        ladder = facts.resource.ladder
+        assert ladder is not None, "only resources with roles have members"
+        return facts, ladder
 
     async def _store_new(
         self,
@@ -165,8 +171,17 @@ class SharingUseCases:
         return membership
 
 
+def acting_account(actor: Actor) -> str:
+    """The actor's. Raises `NotAuthenticated` for nobody, `Forbidden` for the engine and for links, which have none."""
+    if actor.engine or actor.link is not None:
+        raise Forbidden("Only an account can do this.")
+    if actor.account is None:
+        raise NotAuthenticated
+    return actor.account
+
+
 def within_cap(ladder: Ladder, role: str, cap: str | None) -> None:
-    """Raise `Invalid` for what is no role of the ladder, `Forbidden` for one above the cap."""
+    """Raises `Invalid` for what is no role of the ladder, `Forbidden` above the cap."""
     if role not in ladder.roles:
         message = f"This must be one of {', '.join(ladder.roles)}."
         raise Invalid(errors=(FieldError("role", "not_one_of", message),))

@@ -14,6 +14,8 @@ from domain.throttling import (
     EXPORTS,
     GUESSES_REMEMBERED,
     HEARD_AT_ONCE,
+    INVITATIONS,
+    INVITATIONS_TO_ADDRESS,
     KNOWN,
     NETWORK_MAILS,
     NETWORK_REFRESHES,
@@ -110,6 +112,11 @@ class Throttles:
         """One more mail that somebody asks for; whether there is such an account makes no difference."""
         await self._take(NETWORK_MAILS, "mails", network_of(address))
         await self._take(ADDRESS_MAILS, "mails to", email)
+
+    async def inviting(self, actor: Actor, email: str) -> None:
+        """One more invitation by an account; whether the address is somebody's here makes no difference."""
+        await self._take(INVITATIONS, "invitations", str(actor.account))
+        await self._take(INVITATIONS_TO_ADDRESS, "invitations to", str(actor.account), email)
 
     async def exporting(self, actor: Actor) -> None:
         """One more export of an account."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-ACTIONS = ("read", "create", "update", "delete", "share", "members")
+ACTIONS = ("read", "create", "update", "delete", "share", "members", "transfer")
 """what a key can be made for; `read` opens, too"""
 LONGEST_NAME = 100
 """characters"""

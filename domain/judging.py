@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.errors import FieldError, Forbidden
+from domain.invitation import Invitation
 from domain.membership import Membership, within
 from domain.ownership import (
     Actor,
@@ -195,6 +196,17 @@ def may_end_membership(actor: Actor, facts: Facts, present: Membership) -> bool:
     ladder = facts.resource.ladder
     own = actor.account is not None and present.account == actor.account
     return own or (ladder is not None and within(ladder, present.role, sharing_cap(actor, facts)))
+
+
+def may_give(actor: Actor, facts: Facts, role: str) -> bool:
+    """Whether the actor may give a role on the record, now or by an invitation, or take it back."""
+    ladder = facts.resource.ladder
+    return ladder is not None and within(ladder, role, sharing_cap(actor, facts))
+
+
+def may_invite(actor: Actor, facts: Facts, invitation: Invitation) -> bool:
+    """Whether the actor may store an invitation on the record: its own, to a role that it may give."""
+    return invitation.inviter == actor.account and may_give(actor, facts, invitation.role)
 
 
 def may_link(actor: Actor, facts: Facts, role: str) -> bool:

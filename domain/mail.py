@@ -22,6 +22,8 @@ class Kind(StrEnum):
 
     REGISTRATION = "registration"
     INVITATION = "invitation"
+    SHARED = "shared"
+    """an invitation to a record, which has the letter's id; it is in that that the link's token counts"""
     RESET = "reset"
     CHANGE = "change"
     """to the new address"""

@@ -27,5 +27,5 @@ def longest(given: Ladder | Links, now: datetime) -> datetime | None:
 
 
 def within(ladder: Ladder, role: str, cap: str | None) -> bool:
-    """Whether a role is at most `cap` (None: nothing may be given)."""
-    return cap is not None and cap in ladder.at_least(role)
+    """Whether a role is of the ladder, and at most `cap` (None: nothing may be given)."""
+    return cap is not None and role in ladder.roles and cap in ladder.at_least(role)

@@ -8,7 +8,9 @@ from typing import Any
 from domain.account import Account
 from domain.deletion import going, left_referring
 from domain.errors import Conflict
+from domain.invitation import Invitation
 from domain.membership import Membership
+from domain.offer import Offer
 from domain.ownership import Facts
 from domain.record import Record
 from domain.secret_link import SecretLink
@@ -32,6 +34,10 @@ class Snapshot:
     memberships: Memberships = field(default_factory=dict)
     links: dict[str, SecretLink] = field(default_factory=dict)
     """by the hash of their token"""
+    invitations: dict[str, Invitation] = field(default_factory=dict)
+    """by id"""
+    offers: dict[str, Offer] = field(default_factory=dict)
+    """by id"""
     imagined: Record | None = None
     """a record as it would be, also where it refers to itself"""
 
@@ -43,8 +49,15 @@ class Snapshot:
     def copy(self) -> "Snapshot":
         """An independent snapshot."""
         records = {resource: dict(found) for resource, found in self.records.items()}
-        memberships, links = dict(self.memberships), dict(self.links)
-        return replace(self, accounts=dict(self.accounts), records=records, memberships=memberships, links=links)
+        return replace(
+            self,
+            accounts=dict(self.accounts),
+            records=records,
+            memberships=dict(self.memberships),
+            links=dict(self.links),
+            invitations=dict(self.invitations),
+            offers=dict(self.offers),
+        )
 
     # --- what there is -----------------------------------------------------------------------
 
@@ -114,24 +127,45 @@ class Snapshot:
         self.records[record.resource][record.id] = record
 
     def move(self, moved: Record) -> None:
-        """Have a record under another parent, with all below it; the memberships and links of all of it end.
+        """Have a record under another parent, with all below it; what is given on all of it ends.
 
         Raises `Conflict` like the checks, on the way.
         """
         self.put(moved)
-        waiting, ended = [moved], set()
+        self.unshare(self._carry(moved))
+
+    def hand_over(self, offer: Offer) -> None:
+        """Have a record, and all below it, be the recipient's. Its roles end, those of giver and owner, and links.
+
+        Raises `Conflict` like the checks, on the way.
+        """
+        record = self.records[offer.resource][offer.record]
+        handed = replace(record, owner=offer.recipient, updated_at=self.now)
+        self.check_unique(handed)
+        self.check_limit(handed)
+        self.put(handed)
+        whose, carried = (offer.recipient, offer.giver, record.owner), self._carry(handed)
+        for key in [key for key in self.memberships if key[0] in carried and key[1] in whose]:
+            del self.memberships[key]
+        self.revoke_links(carried)
+        for each in [each.id for each in self.offers.values() if each.record == record.id]:
+            del self.offers[each]
+
+    def _carry(self, root: Record) -> set[str]:
+        """Give all below a record its owner; the ids of all of it."""
+        waiting, found = [root], set()
         while waiting:
             at = waiting.pop()
-            ended.add(at.id)
+            found.add(at.id)
             for child in self.specification.children(at.resource):
                 for record in [r for r in self.records[child.name].values() if r.parent == at.id]:
-                    carried = replace(record, owner=moved.owner)
+                    carried = replace(record, owner=root.owner)
                     self.check_unique(carried)
                     if record.owner != carried.owner:
                         self.check_limit(carried)
                     self.put(carried)
                     waiting.append(carried)
-        self.unshare(ended)
+        return found
 
     def remove(self, record: Record) -> None:
         """Have a record no longer, nor what goes with it (see `domain.deletion.going`)."""
@@ -148,10 +182,14 @@ class Snapshot:
         self.unshare(set(gone))
 
     def unshare(self, records: set[str]) -> None:
-        """Have no members and no links of these records any more."""
+        """Have nothing given on these records any more: members, links, invitations, offers."""
         for key in [key for key in self.memberships if key[0] in records]:
             del self.memberships[key]
         self.revoke_links(records)
+        for invitation in [each.id for each in self.invitations.values() if each.record in records]:
+            del self.invitations[invitation]
+        for offer in [each.id for each in self.offers.values() if each.record in records]:
+            del self.offers[offer]
 
     def revoke_links(self, records: Container[str]) -> None:
         """Have no links to these records any more; their members stay."""

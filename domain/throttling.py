@@ -7,6 +7,7 @@
 | sign-ins, refreshes, registrations | the network |
 | refreshes | the session |
 | links asked for by mail | the network; the address that they go to |
+| invitations | the account; the account and the address that they go to |
 | exports | the account |
 | wrong passwords at a sign-in | a known device; else the account in a known network; else the account |
 | wrong passwords of somebody signed in | the session |
@@ -40,6 +41,9 @@ NETWORK_REFRESHES = Limit(300, 60)
 SESSION_REFRESHES = Limit(60, 300)
 NETWORK_MAILS = Limit(30, 3600)
 ADDRESS_MAILS = Limit(5, 3600)
+INVITATIONS = Limit(60, 3600)
+INVITATIONS_TO_ADDRESS = Limit(5, 3600)
+"""of an account"""
 EXPORTS = Limit(10, 3600)
 """of an account"""
 REQUESTS_SECONDS = 60

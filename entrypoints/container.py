@@ -40,6 +40,7 @@ from application.api_keys import ApiKeyUseCases
 from application.batch import BatchUseCases
 from application.history import HistoryUseCases
 from application.idempotency import Idempotency
+from application.invitations import InvitationUseCases
 from application.mailing import Mailing
 from application.ports import Clock, Counters, Sealer
 from application.records import RecordUseCases
@@ -49,6 +50,7 @@ from application.sessions import SessionUseCases
 from application.sharing import SharingUseCases
 from application.specifications import SpecificationUseCases
 from application.throttles import Throttles
+from application.transfers import TransferUseCases
 from domain.specification.model import Specification
 from entrypoints.settings import RateLimits, Settings
 from entrypoints.watching import Watch
@@ -77,6 +79,10 @@ def _public_url(settings: Settings) -> str:
 
 def _app_name(specification: Specification) -> str:
     return specification.app
+
+
+def _invitations_path(specification: Specification) -> str:
+    return f"/v{specification.major}/invitations"
 
 
 def _staff_roles(specification: Specification) -> tuple[str, ...]:
@@ -188,11 +194,23 @@ class Container(containers.DeclarativeContainer):
     outgoing = providers.Singleton(_outgoing, settings, clock)
     public_url = providers.Singleton(_public_url, settings)
     mailing = providers.Singleton(
-        Mailing, store, clock, ids, outgoing, public_url, providers.Callable(_app_name, specification)
+        Mailing,
+        store,
+        clock,
+        ids,
+        outgoing,
+        public_url,
+        providers.Callable(_app_name, specification),
+        providers.Callable(_invitations_path, specification),
     )
 
     records = providers.Singleton(RecordUseCases, specification, store, clock, ids, cursors)
     sharing = providers.Singleton(SharingUseCases, records, store, clock)
+    sign_up = providers.Callable(_sign_up, settings)
+    invitations = providers.Singleton(
+        InvitationUseCases, records, sharing, store, clock, ids, mailing, throttles, sign_up
+    )
+    transfers = providers.Singleton(TransferUseCases, records, store, clock, ids)
     batch = providers.Singleton(BatchUseCases, records, store)
     answers = providers.Singleton(AesSealer, secret, "answers")
     idempotency = providers.Singleton(Idempotency, store, clock, answers)
@@ -208,7 +226,7 @@ class Container(containers.DeclarativeContainer):
         sessions,
         throttles,
         mailing,
-        providers.Callable(_sign_up, settings),
+        sign_up,
         providers.Callable(_staff_roles, specification),
         providers.Callable(_app_name, specification),
     )
@@ -236,6 +254,8 @@ class Container(containers.DeclarativeContainer):
         credentials,
         records,
         sharing,
+        invitations,
+        transfers,
         batch,
         links,
         idempotent,

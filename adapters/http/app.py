@@ -15,6 +15,7 @@ from adapters.http.browsers import POLICY, STRICTEST, Origins, protective
 from adapters.http.credentials import CREDENTIAL_BODIES
 from adapters.http.idempotency import Idempotent
 from adapters.http.identity import Identity
+from adapters.http.invitations import INVITATION_ANSWERS, AnsweringHandlers, InvitationHandlers
 from adapters.http.members import MemberHandlers, MemberModels, member_models
 from adapters.http.messages import encode
 from adapters.http.names import Names
@@ -23,10 +24,19 @@ from adapters.http.records import RecordHandlers, RecordRoute, add_route
 from adapters.http.schemas import models
 from adapters.http.secret_links import LinkHandlers, LinkModels, link_models
 from adapters.http.service import openapi_route, service_router
+from adapters.http.transfers import (
+    TRANSFER_ANSWERS,
+    OfferHandlers,
+    SentTransferAnswer,
+    TakingHandlers,
+    TransferCreate,
+)
 from application.batch import BatchUseCases
+from application.invitations import InvitationUseCases
 from application.records import RecordUseCases
 from application.secret_links import SecretLinkUseCases
 from application.sharing import SharingUseCases
+from application.transfers import TransferUseCases
 from domain.specification.model import Specification
 
 log = logging.getLogger("freehold.http")
@@ -41,6 +51,8 @@ def build_app(
     credentials: APIRouter,
     records: RecordUseCases,
     sharing: SharingUseCases,
+    invitations: InvitationUseCases,
+    transfers: TransferUseCases,
     batch: BatchUseCases,
     links: SecretLinkUseCases,
     idempotent: Idempotent,
@@ -77,23 +89,43 @@ def build_app(
         add_route(router, identity, "HEAD", many, handlers.list, None)
         if resource.ladder is not None:
             shared[name] = member_models(resource, names)
-            members = MemberHandlers(specification, resource, shared[name], sharing, idempotent)
+            members = MemberHandlers(specification, resource, shared[name], sharing, invitations, idempotent)
             add_route(router, identity, "GET", members.path, members.list, operations.list_members())
             add_route(router, identity, "POST", members.path, members.add, operations.add_member())
             member = f"{members.path}/{{account}}"
             add_route(router, identity, "PATCH", member, members.change, operations.change_member())
             add_route(router, identity, "DELETE", member, members.remove, operations.remove_member())
+            waiting = InvitationHandlers(specification, resource, invitations)
+            add_route(router, identity, "GET", waiting.path, waiting.list, operations.list_invitations())
+            invitation = f"{waiting.path}/{{invitation}}"
+            add_route(router, identity, "DELETE", invitation, waiting.withdraw, operations.withdraw_invitation())
+        if resource.rule("transfer"):
+            offers = OfferHandlers(specification, resource, transfers, idempotent)
+            said = operations.offer_transfer(SentTransferAnswer, TransferCreate)
+            add_route(router, identity, "POST", offers.path, offers.offer, said)
+            add_route(router, identity, "GET", offers.path, offers.offered, operations.get_transfer(SentTransferAnswer))
+            add_route(router, identity, "DELETE", offers.path, offers.withdraw, operations.withdraw_transfer())
         if resource.links is not None:
             linked[name] = link_models(resource, names)
             to_it = LinkHandlers(specification, resource, linked[name], links, idempotent)
             add_route(router, identity, "GET", to_it.path, to_it.list, operations.list_links())
             add_route(router, identity, "POST", to_it.path, to_it.create, operations.create_link())
             add_route(router, identity, "DELETE", f"{to_it.path}/{{link}}", to_it.end, operations.end_link())
+    named = [*BODIES, *CREDENTIAL_BODIES]
+    if shared:
+        named += INVITATION_ANSWERS
+        mine = AnsweringHandlers(specification, invitations, idempotent)
+        for method, path, handler, operation in mine.routes():
+            add_route(app.router, identity, method, path, handler, operation)
+    if any(resource.rule("transfer") for resource in specification.resources.values()):
+        named += TRANSFER_ANSWERS
+        for method, path, handler, operation in TakingHandlers(specification, transfers, idempotent).routes():
+            add_route(app.router, identity, method, path, handler, operation)
     together = BatchHandler(specification, resources, batch, identity, idempotent)
     add_route(app.router, identity, "POST", together.path, together.run, openapi.batch(specification, names))
     app.router.routes.extend([*auth.routes, *credentials.routes, *service_router(specification, ready).routes])
     openapi_route(app, encode)
-    openapi.install(app, specification, names, resources, shared, linked, [*BODIES, *CREDENTIAL_BODIES])
+    openapi.install(app, specification, names, resources, shared, linked, named)
     errors.install(app)
     app.outermost(Origins(allowed_origins))
     return app

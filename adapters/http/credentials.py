@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field, WithJsonSchema
 
 from adapters.http.auth import EXPORT, Body, Code, Id, Instant, Password, json_accepted, read_body, reads
 from adapters.http.identity import Identity
-from adapters.http.members import EXPIRY, Expiry
+from adapters.http.members import EXPIRY, Expiry, MaybeInstant
 from adapters.http.messages import NDJSON, encode
 from adapters.http.openapi import OF_SERVICE, RESOURCES, Responses, problems
-from adapters.http.schemas import INSTANT, UUID, nullable
+from adapters.http.schemas import UUID, nullable
 from application.api_keys import ApiKeyUseCases
 from application.history import HistoryUseCases
 from application.records import LARGEST_LIMIT
@@ -26,7 +26,6 @@ from domain.values import accept, instant_text
 
 PIECE = 65536
 """bytes of an export that are in memory at once"""
-MaybeInstant = Annotated[str | None, WithJsonSchema(nullable(INSTANT))]
 
 
 class PasswordAgain(Body):
@@ -53,7 +52,7 @@ class KeyCreate(Body):
 
     password: Password
     name: str = Field(min_length=1, max_length=LONGEST_NAME)
-    actions: list[Literal["read", "create", "update", "delete", "share", "members"]] = Field(min_length=1)
+    actions: list[Literal["read", "create", "update", "delete", "share", "members", "transfer"]] = Field(min_length=1)
     resources: list[Annotated[str, WithJsonSchema({OF_SERVICE: RESOURCES})]] = Field(min_length=1)
     expires_at: Expiry
 

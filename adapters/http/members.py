@@ -12,13 +12,15 @@ from starlette.types import Receive, Scope
 
 from adapters.http.examples import EXAMPLE, LATER, example_id
 from adapters.http.idempotency import Idempotent
-from adapters.http.messages import PATCH_TYPES, Answer, encode, read_object
+from adapters.http.messages import PATCH_TYPES, Answer, encode, one_error, read_object
 from adapters.http.names import Names, What
 from adapters.http.records import record_id
 from adapters.http.schemas import COMPONENT, INSTANT, UUID, Schema, check, nullable
+from application.invitations import InvitationUseCases
 from application.ports import Work
 from application.sharing import SharingUseCases
 from domain.errors import FieldError, Invalid, NotFound
+from domain.invitation import Invitation
 from domain.membership import Membership
 from domain.ownership import Actor
 from domain.specification.model import Field as SpecField
@@ -35,6 +37,12 @@ def _id(value: Any) -> str:
         raise PydanticCustomError("not_an_id", "This must be an id (a UUID).") from error
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise PydanticCustomError("not_a_text", "This must be a text.")
+    return value
+
+
 def _instant(value: Any) -> Any:
     try:
         return accept(EXPIRY, value)
@@ -43,6 +51,8 @@ def _instant(value: Any) -> Any:
 
 
 AccountId = Annotated[Any, PlainValidator(_id), WithJsonSchema(UUID)]
+Address = Annotated[Any, PlainValidator(_text), WithJsonSchema({"type": "string", "format": "email"})]
+MaybeInstant = Annotated[str | None, WithJsonSchema(nullable(INSTANT))]
 Expiry = Annotated[Any, PlainValidator(_instant), WithJsonSchema(INSTANT | {EXAMPLE: LATER})]
 
 
@@ -54,6 +64,8 @@ class MemberModels:
     page: type[BaseModel]
     create: type[BaseModel]
     update: type[BaseModel]
+    invitation: type[BaseModel]
+    invitations: type[BaseModel]
     role: str
     """the component of its roles"""
     roles: Schema
@@ -70,7 +82,7 @@ def member_models(resource: Resource, names: Names) -> MemberModels:
         __doc__="An account's role on a record, until `expires_at` where that is set.",
         account=(Annotated[str, WithJsonSchema(UUID)], ...),
         role=(Annotated[str, WithJsonSchema(named_role)], ...),
-        expires_at=(Annotated[str | None, WithJsonSchema(nullable(INSTANT))], ...),
+        expires_at=(MaybeInstant, ...),
     )
     page = create_model(
         name(What.MEMBERS),
@@ -78,16 +90,16 @@ def member_models(resource: Resource, names: Names) -> MemberModels:
         items=(list[answer], ...),
     )
     given_role = Annotated[Any, PlainValidator(one_of(resource.ladder.roles)), WithJsonSchema(named_role)]
-    needed = None if resource.ladder.join_open else ...
     shown: Schema = {"account": example_id("account"), "role": resource.ladder.roles[-1]}
     config = ConfigDict(extra="forbid", strict=True)
     create = create_model(
         name(What.NEW_MEMBER),
         __config__=config | ConfigDict(json_schema_extra={EXAMPLE: shown}),
-        __doc__="Whom to give which role."
+        __doc__="Whom to give which role: an account, or an e-mail address."
         + (" Nothing at all to join with the weakest one." if resource.ladder.join_open else ""),
-        account=(AccountId, needed),
-        role=(given_role, needed),
+        account=(AccountId, None),
+        email=(Address, None),
+        role=(given_role, None if resource.ladder.join_open else ...),
         expires_at=(Expiry, None),
     )
     update = create_model(
@@ -97,7 +109,25 @@ def member_models(resource: Resource, names: Names) -> MemberModels:
         role=(given_role, None),
         expires_at=(Expiry, None),
     )
-    return MemberModels(answer, page, create, update, role, {"type": "string", "enum": list(resource.ladder.roles)})
+    roles: Schema = {"type": "string", "enum": list(resource.ladder.roles)}
+    return MemberModels(answer, page, create, update, *_invitation_models(name, named_role), role, roles)
+
+
+def _invitation_models(name: Callable[[What], str], role: Schema) -> tuple[type[BaseModel], type[BaseModel]]:
+    """An invitation to a record of one resource, and a list of them; `role` is the schema of its roles."""
+    one = create_model(
+        name(What.INVITATION),
+        __doc__="A role that waits for an address. It says nothing of whether that has an account.",
+        id=(Annotated[str, WithJsonSchema(UUID)], ...),
+        email=(str, ...),
+        role=(Annotated[str, WithJsonSchema(role)], ...),
+        expires_at=(MaybeInstant, ...),
+        created_at=(Annotated[str, WithJsonSchema(INSTANT)], ...),
+    )
+    many = create_model(
+        name(What.INVITATIONS), __doc__="The invitations that wait, newest first.", items=(list[one], ...)
+    )
+    return one, many
 
 
 def one_of(roles: tuple[str, ...]) -> Callable[[Any], str]:
@@ -127,12 +157,15 @@ class MemberHandlers:
         resource: Resource,
         models: MemberModels,
         sharing: SharingUseCases,
+        invitations: InvitationUseCases,
         idempotent: Idempotent,
     ) -> None:
         """Resolve everything that is the same for each request."""
         self._name = resource.name
+        self._joined = resource.ladder is not None and resource.ladder.join_open
         self._models = models
         self._sharing = sharing
+        self._invitations = invitations
         self._idempotent = idempotent
         self.path = f"/v{specification.major}/{resource.plural}/{{id}}/members"
 
@@ -142,25 +175,33 @@ class MemberHandlers:
         return Answer(200, encode({"items": [_shown(membership) for membership in found]}))
 
     async def add(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
-        """Give a role, or join."""
+        """Give a role, now or by an invitation; or join."""
         self._sharing.admit_sharer(actor, self._name)
         body = await read_object(scope, receive)
 
         async def write(within: Work | None) -> Answer:
-            return Answer(201, encode(_shown(await self._add(actor, record_id(scope), body, within))))
+            return await self._add(actor, record_id(scope), body, within)
 
         return await self._idempotent(actor, scope, body, write)
 
-    async def _add(self, actor: Actor, record: str, body: dict[str, Any], within: Work | None) -> Membership:
-        check(self._models.create, body)
-        if not body:
-            return await self._sharing.join(actor, self._name, record, within)
-        missing = [name for name in ("account", "role") if name not in body]
+    async def _add(self, actor: Actor, record: str, body: dict[str, Any], within: Work | None) -> Answer:
+        if not body and self._joined:
+            return Answer(201, encode(_shown(await self._sharing.join(actor, self._name, record, within))))
+        whom = "email" if "email" in body else "account"
+        missing = [name for name in (whom, "role") if name not in body]
         if missing:
             raise Invalid(errors=tuple(FieldError(name, "missing", "This field is required.") for name in missing))
+        check(self._models.create, body)
+        if whom == "email" and "account" in body:
+            raise one_error("account", "not_both", "Send an account or an e-mail address, not both.")
         expires = end_in(body)
+        if whom == "email":
+            email, role = body["email"], body["role"]
+            invitation = await self._invitations.invite(actor, self._name, record, email, role, expires, within)
+            return Answer(202, encode(sent(invitation)))
         account = accept_id(body["account"])
-        return await self._sharing.add(actor, self._name, record, account, body["role"], expires, within)
+        added = await self._sharing.add(actor, self._name, record, account, body["role"], expires, within)
+        return Answer(201, encode(_shown(added)))
 
     async def change(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
         """Change a role or its end."""
@@ -179,11 +220,26 @@ class MemberHandlers:
 
 
 def _shown(membership: Membership) -> dict[str, Any]:
-    ends = membership.expires_at
     return {
         "account": membership.account,
         "role": membership.role,
-        "expires_at": None if ends is None else instant_text(ends),
+        "expires_at": shown_end(membership.expires_at),
+    }
+
+
+def shown_end(ends: datetime | None) -> str | None:
+    """When a membership ends, in JSON."""
+    return None if ends is None else instant_text(ends)
+
+
+def sent(invitation: Invitation) -> dict[str, Any]:
+    """An invitation as who shares the record sees it."""
+    return {
+        "id": invitation.id,
+        "email": invitation.email,
+        "role": invitation.role,
+        "expires_at": shown_end(invitation.expires_at),
+        "created_at": instant_text(invitation.created_at),
     }
 
 

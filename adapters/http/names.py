@@ -27,6 +27,8 @@ class What(StrEnum):
     NEW_MEMBER = "MemberOf{}Create"
     CHANGED_MEMBER = "MemberOf{}Update"
     ROLE = "{}Role"
+    INVITATION = "InvitationTo{}"
+    INVITATIONS = "InvitationTo{}List"
     PART = "PartOf{}"
     PART_PAGE = "PartOf{}List"
     EXPANDED = "{}Expanded"

@@ -237,10 +237,12 @@ class Operations:
 
     def add_member(self) -> dict[str, Any]:
         """POST to a record's members."""
+        invited = "The invitation, whether or not there is an account with the address."
         return self._operation(
             f"add_member_of_{self._one}",
             f"Share a {self._words(self._one)}",
             _response(201, self._json("The membership.", What.MEMBER))
+            | _response(202, self._json(invited, What.INVITATION))
             | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
             [_path_parameter("id"), IDEMPOTENCY],
             ("application/json",),
@@ -267,6 +269,58 @@ class Operations:
             f"Remove a member of a {self._words(self._one)}, or leave it",
             _response(204, {"description": "No longer a member."}) | problems(401, 403, 404, 429, 503),
             [_path_parameter("id"), _path_parameter("account")],
+            status=204,
+        )
+
+    def list_invitations(self) -> dict[str, Any]:
+        """GET of the invitations to a record."""
+        return self._operation(
+            f"list_invitations_to_{self._one}",
+            f"List the invitations to a {self._words(self._one)}",
+            _response(200, self._json("Those that wait, newest first.", What.INVITATIONS))
+            | problems(401, 403, 404, 429, 503),
+            [_path_parameter("id")],
+        )
+
+    def withdraw_invitation(self) -> dict[str, Any]:
+        """DELETE of an invitation to a record."""
+        return self._operation(
+            f"withdraw_invitation_to_{self._one}",
+            f"Withdraw an invitation to a {self._words(self._one)}",
+            _response(204, {"description": "It can no longer be accepted."}) | problems(401, 403, 404, 429, 503),
+            [_path_parameter("id"), _path_parameter("invitation")],
+            status=204,
+        )
+
+    def offer_transfer(self, answer: type[BaseModel], body: type[BaseModel]) -> dict[str, Any]:
+        """POST that offers a record."""
+        return self._operation(
+            f"offer_transfer_of_{self._one}",
+            f"Offer a {self._words(self._one)} to another account",
+            _response(202, _of_service("The offer, whether or not there is such an account.", answer))
+            | problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
+            [_path_parameter("id"), IDEMPOTENCY],
+            ("application/json",),
+            body,
+            status=202,
+        )
+
+    def get_transfer(self, answer: type[BaseModel]) -> dict[str, Any]:
+        """GET of the open offer of a record."""
+        return self._operation(
+            f"get_transfer_of_{self._one}",
+            f"The open offer of a {self._words(self._one)}",
+            _response(200, _of_service("The offer.", answer)) | problems(401, 403, 404, 429, 503),
+            [_path_parameter("id")],
+        )
+
+    def withdraw_transfer(self) -> dict[str, Any]:
+        """DELETE of the open offer of a record."""
+        return self._operation(
+            f"withdraw_transfer_of_{self._one}",
+            f"Withdraw the offer of a {self._words(self._one)}",
+            _response(204, {"description": "It can no longer be accepted."}) | problems(401, 403, 404, 429, 503),
+            [_path_parameter("id")],
             status=204,
         )
 
@@ -310,7 +364,7 @@ class Operations:
         responses: Mapping[int | str, Any],
         parameters: list[Schema],
         body_types: tuple[str, ...] = (),
-        body: What | None = None,
+        body: What | type[BaseModel] | None = None,
         status: int = 200,
     ) -> dict[str, Any]:
         operation: dict[str, Any] = {
@@ -324,7 +378,7 @@ class Operations:
             "security": [{}, BEARER],
         }
         if body is not None:
-            schema = self._schema(body)
+            schema = self._schema(body) if isinstance(body, What) else of_service(body)
             operation["requestBody"] = {"required": True, "content": {kind: {"schema": schema} for kind in body_types}}
         return operation
 
@@ -346,6 +400,43 @@ class Operations:
 
     def _words(self, name: str) -> str:
         return name.replace("_", " ")
+
+
+def of_caller(operation_id: str, summary: str, answer: type[BaseModel]) -> dict[str, Any]:
+    """What is said of a GET of what waits for the caller, of whatever resource."""
+    return {
+        "operationId": operation_id,
+        "summary": summary,
+        "tags": [operation_id.partition("_")[2]],
+        "responses": _response(200, _of_service("What waits.", answer)) | problems(401, 403, 406, 429, 503),
+        "security": [BEARER],
+    }
+
+
+def answering(
+    operation_id: str, summary: str, tag: str, answer: type[BaseModel] | None, body: type[BaseModel] | None = None
+) -> dict[str, Any]:
+    """What is said of a POST that accepts or declines what waits; without an answer it is 204, a body is optional."""
+    done = {"description": "It waits no longer."} if answer is None else _of_service("It is done.", answer)
+    status = 204 if answer is None else 200
+    found: dict[str, Any] = {
+        "operationId": operation_id,
+        "summary": summary,
+        "tags": [tag],
+        "status": status,
+        "responses": _response(status, done) | problems(400, 401, 403, 404, 406, 409, 422, 429, 503),
+        "parameters": [_path_parameter("id"), IDEMPOTENCY],
+        "security": [BEARER],
+    }
+    if body is not None:
+        content = {"application/json": {"schema": of_service(body)}}
+        found["requestBody"] = {"required": False, "content": content}
+        found["responses"] |= problems(413, 415)
+    return found
+
+
+def _of_service(about: str, model: type[BaseModel]) -> dict[str, Any]:
+    return {"description": about, "content": {"application/json": {"schema": of_service(model)}}}
 
 
 def _path_parameter(name: str) -> Schema:
@@ -525,6 +616,7 @@ def _of_resources(
     found = [model for each in resources.values() for model in (each.answer, each.page, each.create, each.update)]
     found += [model for each in resources.values() for model in (each.part, each.part_page)]
     found += [model for each in members.values() for model in (each.answer, each.page, each.create, each.update)]
+    found += [model for each in members.values() for model in (each.invitation, each.invitations)]
     found += [model for each in links.values() for model in (each.answer, each.made, each.page, each.create)]
     schemas = _defined([(model, "validation") for model in found])
     schemas |= {name: schema for each in resources.values() for name, schema in each.components.items()}

@@ -1,7 +1,7 @@
 """The store in plain Python: the domain's own decisions over dictionaries. For tests, trials and as an oracle."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -24,8 +24,18 @@ from domain.account import Account
 from domain.deletion import closing, obstacles
 from domain.errors import Conflict, NotAuthenticated, in_progress
 from domain.filtering import holds, passes, searched
-from domain.judging import may_add, may_end_membership, may_link, may_put_membership, may_store
+from domain.invitation import Invitation
+from domain.judging import (
+    may_add,
+    may_end_membership,
+    may_give,
+    may_invite,
+    may_link,
+    may_put_membership,
+    may_store,
+)
 from domain.membership import Membership
+from domain.offer import Offer
 from domain.ownership import Actor, Facts, may, seen, view
 from domain.record import Record
 from domain.secret_link import SecretLink
@@ -41,6 +51,10 @@ class State:
     identity: IdentityState
     records: dict[str, dict[str, Record]]
     memberships: dict[tuple[str, str], Membership] = field(default_factory=dict)
+    invitations: dict[str, Invitation] = field(default_factory=dict)
+    """by id"""
+    offers: dict[str, Offer] = field(default_factory=dict)
+    """by id"""
     links: dict[str, SecretLink] = field(default_factory=dict)
     """by the hash of their token"""
 
@@ -50,12 +64,15 @@ class State:
             self.identity.copy(),
             {resource: dict(records) for resource, records in self.records.items()},
             dict(self.memberships),
+            dict(self.invitations),
+            dict(self.offers),
             dict(self.links),
         )
 
     def at(self, specification: Specification, now: datetime) -> Snapshot:
         """The same dictionaries, as the domain looks at them."""
-        return Snapshot(specification, now, self.identity.accounts, self.records, self.memberships, self.links)
+        shared = self.memberships, self.links, self.invitations, self.offers
+        return Snapshot(specification, now, self.identity.accounts, self.records, *shared)
 
 
 class MemoryRecords:
@@ -211,6 +228,12 @@ class MemoryRecords:
                 records[record.id] = replace(record, owner=owner, values=values)
         for key in [key for key in self._state.memberships if key[1] == account]:
             del self._state.memberships[key]
+        for invitation in list(self._state.invitations.values()):
+            if account in (invitation.inviter, invitation.account):
+                del self._state.invitations[invitation.id]
+        for offer in list(self._state.offers.values()):
+            if account in (offer.giver, offer.recipient):
+                del self._state.offers[offer.id]
         self._state.identity.forget(account)
         if passing:
             self._state.identity.accounts[tombstone.id] = tombstone
@@ -274,11 +297,152 @@ class MemoryRecords:
         return self._state.at(self._specification, now)
 
     def _check_session(self, actor: Actor, now: datetime) -> None:
-        if actor.session is None:
-            return
-        session = self._state.identity.sessions.get(actor.session)
-        if session is None or session.account != actor.account or not session.alive(now):
-            raise NotAuthenticated
+        check_session(self._state, actor, now)
+
+
+class MemoryInvitations:
+    """The `Invitations` port over one state."""
+
+    def __init__(self, specification: Specification, state: State) -> None:
+        """Work on the state itself."""
+        self._specification = specification
+        self._state = state
+
+    async def waiting_for(self, actor: Actor, limit: int, now: datetime) -> Sequence[Invitation]:
+        """See the port."""
+        return self._newest(lambda each: each.account == actor.account, actor, now)[:limit]
+
+    async def on_record(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Sequence[Invitation]:
+        """See the port."""
+        facts = self._facts(resource, record_id, now)
+        if facts is None or not may("share", actor, facts):
+            return []
+        return self._newest(lambda each: each.record == record_id, actor, now)
+
+    def _newest(self, wanted: Callable[[Invitation], bool], actor: Actor, now: datetime) -> list[Invitation]:
+        check_session(self._state, actor, now)
+        found = [each for each in self._state.invitations.values() if wanted(each) and each.waits(now)]
+        return sorted(found, key=lambda each: each.id, reverse=True)
+
+    async def get(self, actor: Actor, invitation_id: str, token_hash: str | None, now: datetime) -> Invitation | None:
+        """See the port."""
+        check_session(self._state, actor, now)
+        found = self._state.invitations.get(invitation_id)
+        own = found is not None and found.waits(now) and found.is_for(actor.account, token_hash)
+        return found if own else None
+
+    async def put(self, actor: Actor, invitation: Invitation, now: datetime) -> None:
+        """See the port."""
+        check_session(self._state, actor, now)
+        facts = self._facts(invitation.resource, invitation.record, now)
+        if facts is None or not may_invite(actor, facts, invitation):
+            raise _changed()
+        on_record = [each for each in self._state.invitations.values() if each.record == invitation.record]
+        for each in on_record:
+            if each.waits(now) and each.email == invitation.email and not may_give(actor, facts, each.role):
+                raise _changed()
+            if not each.waits(now) or each.email == invitation.email:
+                del self._state.invitations[each.id]
+        self._state.invitations[invitation.id] = invitation
+
+    async def answer(self, actor: Actor, invitation: Invitation, token_hash: str | None, now: datetime) -> None:
+        """See the port."""
+        if await self.get(actor, invitation.id, token_hash, now) is None:
+            raise _changed()
+        del self._state.invitations[invitation.id]
+
+    async def withdraw(self, actor: Actor, invitation: Invitation, now: datetime) -> None:
+        """See the port."""
+        check_session(self._state, actor, now)
+        facts, found = (
+            self._facts(invitation.resource, invitation.record, now),
+            self._state.invitations.get(invitation.id),
+        )
+        if facts is None or found is None or not may_give(actor, facts, found.role):
+            raise _changed()
+        del self._state.invitations[found.id]
+
+    async def prove(self, email: str, account: str) -> None:
+        """See the port."""
+        for each in list(self._state.invitations.values()):
+            if each.email == email and each.account is None:
+                self._state.invitations[each.id] = replace(each, account=account)
+
+    async def seal(self, invitation_id: str, token_hash: str, now: datetime) -> bool:
+        """See the port."""
+        found = self._state.invitations.get(invitation_id)
+        if found is None or not found.waits(now):
+            return False
+        self._state.invitations[invitation_id] = replace(found, hash=token_hash)
+        return True
+
+    def _facts(self, resource: str, record_id: str, now: datetime) -> Facts | None:
+        record = self._state.records[resource].get(record_id)
+        return None if record is None else self._state.at(self._specification, now).facts(record)
+
+
+class MemoryTransfers:
+    """The `Transfers` port over one state."""
+
+    def __init__(self, specification: Specification, state: State) -> None:
+        """Work on the state itself."""
+        self._specification = specification
+        self._state = state
+
+    async def waiting_for(self, actor: Actor, limit: int, now: datetime) -> Sequence[Offer]:
+        """See the port."""
+        check_session(self._state, actor, now)
+        found = [each for each in self._state.offers.values() if each.recipient == actor.account and each.waits(now)]
+        return sorted(found, key=lambda each: each.id, reverse=True)[:limit]
+
+    async def on_record(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Offer | None:
+        """See the port."""
+        check_session(self._state, actor, now)
+        found = next((each for each in self._state.offers.values() if each.record == record_id), None)
+        there = found is not None and found.waits(now) and self._givable(actor, resource, record_id, now)
+        return found if there else None
+
+    async def get(self, actor: Actor, offer_id: str, now: datetime) -> Offer | None:
+        """See the port."""
+        check_session(self._state, actor, now)
+        found = self._state.offers.get(offer_id)
+        return found if found is not None and found.waits(now) and found.recipient == actor.account else None
+
+    async def put(self, actor: Actor, offer: Offer, now: datetime) -> None:
+        """See the port."""
+        check_session(self._state, actor, now)
+        if offer.giver != actor.account or not self._givable(actor, offer.resource, offer.record, now):
+            raise _changed()
+        for earlier in [each.id for each in self._state.offers.values() if each.record == offer.record]:
+            del self._state.offers[earlier]
+        self._state.offers[offer.id] = offer
+
+    async def withdraw(self, actor: Actor, offer: Offer, now: datetime) -> None:
+        """See the port."""
+        check_session(self._state, actor, now)
+        if offer.id not in self._state.offers or not self._givable(actor, offer.resource, offer.record, now):
+            raise _changed()
+        del self._state.offers[offer.id]
+
+    async def decline(self, actor: Actor, offer: Offer, now: datetime) -> None:
+        """See the port."""
+        if await self.get(actor, offer.id, now) is None:
+            raise _changed()
+        del self._state.offers[offer.id]
+
+    async def accept(self, actor: Actor, offer: Offer, record: Record, now: datetime) -> None:
+        """See the port."""
+        found = await self.get(actor, offer.id, now)
+        stored = self._state.records[offer.resource].get(offer.record)
+        givable = self._givable(Actor(offer.giver), offer.resource, offer.record, now)
+        if found is None or stored != record or not givable:
+            raise _changed()
+        self._state.at(self._specification, now).hand_over(found)
+
+    def _givable(self, actor: Actor, resource: str, record_id: str, now: datetime) -> bool:
+        record = self._state.records[resource].get(record_id)
+        world = self._state.at(self._specification, now)
+        return record is not None and may("transfer", actor, world.facts(record)).allowed
 
 
 class MemoryWork:
@@ -297,6 +461,8 @@ class MemoryWork:
         self.signing_keys = MemorySigningKeys(self._state.identity)
         self.links = MemoryLinks(self._state.identity)
         self.letters = MemoryLetters(self._state.identity)
+        self.invitations = MemoryInvitations(store.specification, self._state)
+        self.transfers = MemoryTransfers(store.specification, self._state)
         self.idempotency_keys = MemoryIdempotencyKeys(self._state.identity)
 
     async def commit(self) -> None:
@@ -334,6 +500,16 @@ class MemoryStore:
     def letters(self) -> MemoryLetters:
         """See the port."""
         return MemoryLetters(self.state.identity)
+
+    @property
+    def invitations(self) -> MemoryInvitations:
+        """See the port."""
+        return MemoryInvitations(self.specification, self.state)
+
+    @property
+    def transfers(self) -> MemoryTransfers:
+        """See the port."""
+        return MemoryTransfers(self.specification, self.state)
 
     @property
     def second_factors(self) -> MemorySecondFactors:
@@ -374,6 +550,15 @@ class MemoryStore:
 
     async def close(self) -> None:
         """See the port."""
+
+
+def check_session(state: State, actor: Actor, now: datetime) -> None:
+    """Raises `NotAuthenticated` where the actor's session has ended."""
+    if actor.session is None:
+        return
+    session = state.identity.sessions.get(actor.session)
+    if session is None or session.account != actor.account or not session.alive(now):
+        raise NotAuthenticated
 
 
 def _changed() -> Conflict:

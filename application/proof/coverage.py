@@ -113,7 +113,7 @@ class Coverage:
             if any(isinstance(who, Engine) for who in grant.who):
                 report.skipped.append(f"{where} (the engine's keys are the operator's: the proof has none)")
             elif use.action == "transfer":
-                report.skipped.append(f"{where} (no route serves transfers yet)")
+                report.skipped.append(f"{where} (not tried yet)")
             elif not use.decided:
                 report.not_covered.append(f"{where}: decided no case")
             elif grant.when and not use.missed and not _found_elsewhere(grant):

@@ -328,6 +328,11 @@ class Resource:
         grants = self.can.get(action, ())
         return grants + self.can.get("read", ()) if action == "open" else grants
 
+    @property
+    def has_people(self) -> bool:
+        """Whether its records have members, or can be offered to somebody."""
+        return self.ladder is not None or bool(self.rule("transfer"))
+
     def steps_start(self, field_name: str) -> str:
         """The value at which a field with steps starts."""
         return self.fields[field_name].values[0]

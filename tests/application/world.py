@@ -15,16 +15,19 @@ from adapters.persistence.sql.connection import Prepared
 from adapters.persistence.sql.views import stored_time
 from adapters.sealing import AesSealer
 from adapters.specification_file import load, parse
+from application.accounts import SignUp
+from application.invitations import InvitationUseCases
 from application.ports import Store
 from application.records import RecordUseCases
 from application.sharing import SharingUseCases
+from application.transfers import TransferUseCases
 from domain.account import Account
 from domain.errors import Refusal
 from domain.membership import Membership
 from domain.ownership import Actor
 from domain.session import Session
 from domain.specification.model import Specification
-from tests.doubles import SetClock
+from tests.doubles import Postbox, SetClock, mailing, no_throttles
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/freehold.yaml"))
@@ -63,6 +66,19 @@ class World:
         sealer = AesSealer(b"a secret for tests, and only for them", "cursors")
         self.records = RecordUseCases(spec, self.store, self.clock, self.ids, sealer)
         self.sharing = SharingUseCases(self.records, self.store, self.clock)
+        self.transfers = TransferUseCases(self.records, self.store, self.clock, self.ids)
+        self.postbox = Postbox()
+        self.mailing = mailing(self.store, self.clock, self.postbox)
+        self.invitations = InvitationUseCases(
+            self.records,
+            self.sharing,
+            self.store,
+            self.clock,
+            self.ids,
+            self.mailing,
+            no_throttles(),
+            SignUp.VERIFIED,
+        )
 
     async def people(self, *names: str) -> list[Actor]:
         """Accounts, each signed in."""

@@ -76,7 +76,7 @@ async def posts(any_world: Worlds) -> AsyncIterator[Posts]:
         container.outgoing.override(providers.Object(made.out))
         container.public_url.override(providers.Object(PUBLIC))
         users = ("sessions", "accounts", "second_factors", "keys", "history", "identity", "auth", "credentials", "app")
-        for name in ("throttles", "mailing", *users):
+        for name in ("throttles", "mailing", "invitations", *users):
             getattr(container, name).reset()
         api.client = httpx.AsyncClient(transport=httpx.ASGITransport(container.app()), base_url="http://freehold.test")
         accounts = container.accounts()
@@ -361,3 +361,42 @@ async def test_a_mail_server_that_is_away_keeps_nobody_waiting(posts: Posts) -> 
     post.api.world.clock.at += timedelta(minutes=1)
     assert await post.sent() == ["A new password for notes"]
     assert (await post.ask("password/reset", token=post.out.token(), password=NEXT)).status_code == 204
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["registered before", "registered after"])
+@pytest.mark.parametrize("sign_up", [SignUp.OPEN, SignUp.VERIFIED])
+async def test_what_waits_for_an_address_is_shown_to_who_has_proven_it(
+    posts: Posts, sign_up: SignUp, before: bool
+) -> None:
+    """Whoever registers with somebody's address and proves nothing gets no part of what is shared with it."""
+    post = await posts(sign_up)
+    mary, new = await post.bearer(), "new@example.com"
+
+    async def register() -> None:
+        registered = await post.ask("register", email=new, password=PASSWORD)
+        if sign_up is SignUp.VERIFIED:
+            await post.sent()
+            assert (await post.ask("email/verify", token=post.out.token())).status_code == 204
+        assert registered.status_code == (201 if sign_up is SignUp.OPEN else 202)
+
+    if before:
+        await register()
+    made = await post.api.call(None, "POST", "notebooks", json={"title": "Secret"}, headers=mary)
+    invitation = {"email": new, "role": "viewer"}
+    path = f"notebooks/{made.json()['id']}/members"
+    assert (await post.api.call(None, "POST", path, json=invitation, headers=mary)).status_code == 202
+    await post.sent()
+    letter = post.out.token()
+    if not before:
+        await register()
+    who = await post.bearer(new)
+    waiting = (await post.api.call(None, "GET", "invitations", headers=who)).json()["items"]
+    assert len(waiting) == (0 if sign_up is SignUp.OPEN else 1)
+    found = (await post.api.call(None, "GET", path.replace("members", "invitations"), headers=mary)).json()["items"]
+    accept = f"invitations/{found[0]['id']}/accept"
+    alone = await post.api.call(None, "POST", accept, headers=who)
+    assert alone.status_code == (404 if sign_up is SignUp.OPEN else 200)
+    if sign_up is SignUp.OPEN:
+        answer = await post.api.call(None, "POST", accept, json={"token": letter}, headers=who)
+        assert answer.status_code == 200
+    assert (await post.api.call(None, "POST", accept, json={"token": letter}, headers=who)).status_code == 404

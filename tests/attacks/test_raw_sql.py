@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from itertools import product
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -26,13 +27,13 @@ NOW, YESTERDAY = "2026-11-23 09:30:00+00", "2026-11-22 09:30:00+00"
 MARY, JOHN, EVE = (f"00000000-0000-7000-8000-00000000000{i}" for i in (1, 2, 3))
 PRIVATE, SHARED, HIDDEN, PUBLIC, BY_LINK = (f"00000000-0000-7000-8000-00000000001{i}" for i in range(5))
 SESSION, EVES_SESSION, NEW = (f"00000000-0000-7000-8000-00000000002{i}" for i in range(3))
-TOKEN, LINK, API_KEY = "a" * 64, "b" * 64, "c" * 64
+TOKEN, LINK, API_KEY, LETTER = "a" * 64, "b" * 64, "c" * 64, "f" * 64
 TO_SHARED, TO_PRIVATE_ONCE = "d" * 64, "e" * 64
 """hashes of secret links: one that counts, and one that has expired"""
 SECRET = "the hidden treasure"
 BUILT_IN = (
     *("accounts", "sessions", "refresh_tokens", "memberships", "audit", "signing_keys", "links", "letters"),
-    *("second_factors", "api_keys", "secret_links", "idempotency_keys"),
+    *("second_factors", "api_keys", "secret_links", "invitations", "offers", "idempotency_keys"),
 )
 PEOPLE = f"""
 INSERT INTO freehold_accounts (id, email, password_hash, created_at, disabled) VALUES
@@ -66,6 +67,13 @@ INSERT INTO notes (owner, id, notebook, author, title, body, audience, created_a
   ('{MARY}', '{BY_LINK}', '{PRIVATE}', '{MARY}', 'By link', '9', 'link_only', '{NOW}', '{NOW}');
 INSERT INTO freehold_memberships (resource, record, account, role, expires_at) VALUES
   ('notebook', '{SHARED}', '{JOHN}', 'viewer', NULL), ('notebook', '{PRIVATE}', '{EVE}', 'editor', '{YESTERDAY}');
+INSERT INTO freehold_invitations
+  (id, resource, record, email, role, inviter, created_at, ends_at, account, hash)
+VALUES
+  ('{SESSION}', 'notebook', '{PRIVATE}', 'new@example.com', 'viewer', '{MARY}', '{NOW}', '2999-1-1', NULL, '{LETTER}'),
+  ('{EVES_SESSION}', 'notebook', '{PRIVATE}', 'j@example.com', 'editor', '{MARY}', '{NOW}', '2999-1-1', '{JOHN}', NULL);
+INSERT INTO freehold_offers (id, resource, record, giver, recipient, created_at, ends_at) VALUES
+  ('{SESSION}', 'notebook', '{PRIVATE}', '{MARY}', '{JOHN}', '{NOW}', '2999-1-1');
 INSERT INTO freehold_secret_links (id, hash, resource, record, role, created_at, expires_at) VALUES
   ('{SESSION}', '{TO_SHARED}', 'notebook', '{SHARED}', 'viewer', '{NOW}', NULL),
   ('{NEW}', '{TO_PRIVATE_ONCE}', 'notebook', '{PRIVATE}', 'viewer', '{NOW}', '{YESTERDAY}');
@@ -416,6 +424,100 @@ async def test_second_factors_and_api_keys_are_their_accounts(attacker: Attacker
         f"UPDATE freehold_api_keys SET account = '{EVE}'",
         "DELETE FROM freehold_api_keys",
     )
+
+
+async def test_an_invitation_is_for_whom_it_is_for_and_for_who_shares(attacker: Attacker) -> None:
+    """Nobody else finds one, answers it, or makes one of what is not theirs to give."""
+    made = (
+        "INSERT INTO freehold_invitations VALUES ('{}', 'notebook', '{}', 'x@example.com', '{}', '{}', now(), "
+        "'2999-01-01', NULL, {}, NULL)"
+    )
+    for shown in ("", "%", LETTER[:63], LETTER.upper(), "new@example.com", "j@example.com", MARY, SESSION):
+        for account in (EVE, "anonymous"):
+            await attacker.be(account, shown)
+            assert await attacker.rows("SELECT * FROM freehold_invitations") == [], (account, shown)
+            assert await attacker.touches("DELETE FROM freehold_invitations") == 0
+            assert await attacker.touches(f"UPDATE freehold_invitations SET account = '{EVE}'") == 0
+    await attacker.be(EVE)
+    await attacker.refused(
+        made.format(NEW, PRIVATE, "viewer", EVE, f"'{EVE}'"),
+        made.format(NEW, PRIVATE, "viewer", MARY, f"'{EVE}'"),
+        made.format(NEW, SHARED, "viewer", EVE, "NULL"),
+        f"INSERT INTO freehold_memberships VALUES ('notebook', '{PRIVATE}', '{EVE}', 'viewer', NULL)",
+    )
+    await attacker.be(JOHN)
+    assert await attacker.rows("SELECT id::text FROM freehold_invitations") == [(EVES_SESSION,)]
+    # the membership is given in the inviter's name: who is invited gives itself none
+    await attacker.refused(
+        f"INSERT INTO freehold_memberships VALUES ('notebook', '{PRIVATE}', '{JOHN}', 'editor', NULL)",
+        "UPDATE freehold_invitations SET role = 'editor'",
+        f"UPDATE freehold_invitations SET record = '{SHARED}'",
+    )
+    await attacker.be(MARY)
+    assert await attacker.one("SELECT count(*) FROM freehold_invitations") == 2
+    await attacker.refused(
+        made.format(NEW, PRIVATE, "viewer", EVE, "NULL"), "UPDATE freehold_invitations SET role = 'editor'"
+    )
+    assert await attacker.touches(f"UPDATE freehold_invitations SET account = '{EVE}'") == 0
+
+
+async def test_an_offer_is_for_its_recipient_and_for_who_may_hand_over(attacker: Attacker) -> None:
+    """Nobody else finds one, accepts it, or makes one of what is not theirs to give."""
+    made = "INSERT INTO freehold_offers VALUES ('{}', 'notebook', '{}', '{}', '{}', now(), '2999-1-1')"
+    handing = "SELECT * FROM freehold.notebooks_hand_over('{}', '{}')"
+    for account in (EVE, "anonymous", ""):
+        await attacker.be(account, PRIVATE, SESSION)
+        assert await attacker.rows("SELECT * FROM freehold_offers") == []
+        assert await attacker.touches("DELETE FROM freehold_offers") == 0
+        assert await attacker.rows(handing.format(SESSION, PRIVATE)) == []
+        await attacker.refused(f"UPDATE freehold_offers SET recipient = '{EVE}'")
+    await attacker.be(EVE)
+    await attacker.refused(
+        made.format(NEW, PRIVATE, EVE, EVE),
+        made.format(NEW, PRIVATE, MARY, EVE),
+        made.format(NEW, SHARED, EVE, EVE),
+        f"UPDATE notebooks SET owner = '{EVE}'",
+    )
+    await attacker.be(MARY)
+    await attacker.refused(made.format(NEW, SHARED, EVE, EVE), f"UPDATE notebooks SET owner = '{EVE}'")
+    assert await attacker.rows(handing.format(SESSION, PRIVATE)) == [], "the recipient accepts, not the giver"
+    await attacker.be(JOHN)
+    assert await attacker.rows("SELECT id::text FROM freehold_offers") == [(SESSION,)]
+    await attacker.refused(made.format(NEW, PRIVATE, JOHN, JOHN))
+    assert await attacker.rows(handing.format(SESSION, SHARED)) == [], "it is of another record"
+    assert await attacker.rows(handing.format(NEW, PRIVATE)) == []
+    assert await attacker.rows(handing.format(SESSION, PRIVATE)) == [(UUID(PRIVATE),)]
+    assert await attacker.one(f"SELECT owner::text FROM notebooks WHERE id = '{PRIVATE}'") == JOHN
+    assert await attacker.rows(handing.format(SESSION, PRIVATE)) == [], "once"
+
+
+async def test_what_the_giver_may_no_longer_hand_over_is_not_taken(own: Throwaway, postgres_server: Server) -> None:
+    """The function asks the rule in the giver's name, and comes back to the caller's whatever it finds."""
+    postgres_server.execute(f"UPDATE notebooks SET owner = '{EVE}' WHERE id = '{PRIVATE}'", own.name)
+    async with attacking(own) as attacker:
+        await attacker.be(JOHN)
+        assert await attacker.rows(f"SELECT * FROM freehold.notebooks_hand_over('{SESSION}', '{PRIVATE}')") == []
+        assert await attacker.one("SELECT current_setting('app.account')") == JOHN
+
+
+async def test_who_has_the_letter_of_an_invitation_finds_that_one(attacker: Attacker) -> None:
+    await attacker.be(EVE, LETTER)
+    assert await attacker.rows("SELECT id::text FROM freehold_invitations") == [(SESSION,)]
+    await attacker.be("", LETTER)
+    assert await attacker.rows("SELECT id::text FROM freehold_invitations") == []
+
+
+async def test_the_service_sees_one_invitation_or_address_at_a_time(attacker: Attacker) -> None:
+    for shown in ("", "%", MARY, LETTER):
+        await attacker.be("", shown, service="mail")
+        assert await attacker.rows("SELECT id::text FROM freehold_invitations") == []
+    for shown in (SESSION, "new@example.com"):
+        await attacker.be("", shown, service="mail")
+        assert await attacker.rows("SELECT id::text FROM freehold_invitations") == [(SESSION,)]
+        await attacker.refused(
+            "UPDATE freehold_invitations SET role = 'editor'", "UPDATE freehold_invitations SET email = 'x'"
+        )
+        assert await attacker.touches("DELETE FROM freehold_invitations") == 0
 
 
 async def test_a_secret_link_opens_what_it_is_to_and_nothing_is_changed_by_it(attacker: Attacker) -> None:

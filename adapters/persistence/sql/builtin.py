@@ -1,4 +1,4 @@
-"""The built-in tables: accounts, sessions, second factors, keys, memberships, secret links, log, mail, answers.
+"""The built-in tables: accounts and what they sign in with, roles on records and what waits for them, log, keys, mail.
 
 Ids are UUIDs in their canonical text form, instants text of fixed width in UTC, which compares as they do. A change
 here needs a revision under `migrations/versions`; a test compares the two.
@@ -6,7 +6,7 @@ here needs a revision under `migrations/versions`; a test compares the two.
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, MetaData, String, Table, text
+from sqlalchemy import CheckConstraint, Index, MetaData, String, Table, UniqueConstraint, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -139,6 +139,50 @@ class MembershipRow(BuiltIn, table=True):
     account: str = Field(primary_key=True, foreign_key="freehold_accounts.id", ondelete="CASCADE", sa_type=UUID)
     role: str = Field(sa_type=TEXT)
     expires_at: str | None = Field(sa_type=INSTANT)
+
+
+class InvitationRow(BuiltIn, table=True):
+    """A role on a record that waits for an e-mail address; `hash` is that of the letter's token."""
+
+    __tablename__ = "freehold_invitations"
+    __table_args__ = (
+        *checks("length(id) = 36", None, name="id"),
+        CheckConstraint("length(hash) = 64", name="hash"),
+        *_instants("created_at", "ends_at", "expires_at"),
+        UniqueConstraint("record", "email"),
+        Index(None, "account", "id"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=UUID)
+    resource: str = Field(sa_type=TEXT)
+    record: str = Field(sa_type=UUID)
+    email: str = Field(sa_type=String(254))
+    role: str = Field(sa_type=TEXT)
+    inviter: str = Field(foreign_key="freehold_accounts.id", ondelete="CASCADE", index=True, sa_type=UUID)
+    created_at: str = Field(sa_type=INSTANT)
+    ends_at: str = Field(sa_type=INSTANT)
+    expires_at: str | None = Field(sa_type=INSTANT)
+    account: str | None = Field(foreign_key="freehold_accounts.id", ondelete="CASCADE", sa_type=UUID)
+    hash: str | None = Field(sa_type=String(64))
+
+
+class OfferRow(BuiltIn, table=True):
+    """An offer to hand a record over; nobody asks whether there is an account like its recipient."""
+
+    __tablename__ = "freehold_offers"
+    __table_args__ = (
+        *checks("length(id) = 36", None, name="id"),
+        *_instants("created_at", "ends_at"),
+        Index(None, "recipient", "id"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=UUID)
+    resource: str = Field(sa_type=TEXT)
+    record: str = Field(unique=True, sa_type=UUID)
+    giver: str = Field(foreign_key="freehold_accounts.id", ondelete="CASCADE", index=True, sa_type=UUID)
+    recipient: str = Field(sa_type=UUID)
+    created_at: str = Field(sa_type=INSTANT)
+    ends_at: str = Field(sa_type=INSTANT)
 
 
 class SecretLinkRow(BuiltIn, table=True):

@@ -28,14 +28,22 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.expression import FromClause
 
-from adapters.persistence.sql.builtin import AccountRow, MembershipRow, SecretLinkRow, table_of
+from adapters.persistence.sql.builtin import (
+    AccountRow,
+    InvitationRow,
+    MembershipRow,
+    OfferRow,
+    SecretLinkRow,
+    table_of,
+)
 from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.dialects import UUID, Step, closure
 from adapters.persistence.sql.rules import From
 from adapters.persistence.sql.tables import Tables
 
 ACCOUNT: ColumnElement[str] = param("account", UUID)
-_ACCOUNTS, _MEMBERS, _LINKS = (table_of(row) for row in (AccountRow, MembershipRow, SecretLinkRow))
+_ACCOUNTS, _OFFERS, _LINKS = table_of(AccountRow), table_of(OfferRow), table_of(SecretLinkRow)
+_ABOUT_PEOPLE = (table_of(MembershipRow), table_of(InvitationRow), _OFFERS)
 
 
 class ClosingCompiler:
@@ -67,13 +75,14 @@ class ClosingCompiler:
             yield insert(_ACCOUNTS).from_select(list(tombstone), select(*tombstone.values()).where(left))
         for table in passing:
             yield update(table).where(table.c.owner == ACCOUNT).values(owner=param("id", UUID))
+        yield delete(_OFFERS).where(_OFFERS.c.recipient == ACCOUNT)
         yield delete(_ACCOUNTS).where(_ACCOUNTS.c.id == ACCOUNT)
 
     def _drop(self) -> Iterator[Any]:
-        """Delete what goes, its memberships and links first."""
+        """Delete what goes, its memberships, invitations, offers and links first."""
         gone = self._gone()
-        if any(resource.ladder for resource in self._resources.values()):
-            yield delete(_MEMBERS).where(_MEMBERS.c.record.in_(select(gone.c.id)))
+        for table in _ABOUT_PEOPLE if any(resource.has_people for resource in self._resources.values()) else ():
+            yield delete(table).where(table.c.record.in_(select(gone.c.id)))
         if any(resource.links for resource in self._resources.values()):
             yield delete(_LINKS).where(_LINKS.c.record.in_(select(gone.c.id)))
         for referrer, name, _ in self._following():

@@ -42,6 +42,7 @@ from sqlalchemy.sql.expression import Alias, ClauseElement
 from sqlalchemy.types import NullType, TypeEngine
 
 from adapters.persistence.sql.connection import param
+from adapters.persistence.sql.dialects import UUID
 from adapters.persistence.sql.rules import Asker, At, RuleCompiler, Terms
 from domain.specification.model import Rule
 
@@ -251,6 +252,15 @@ END"""
         body = "BEGIN " + " ".join(f"{text};" for text in texts) + " END"
         self.made[name] = Definer(name, wording.types(), "void", body, True, about)
         return select(_called(name, None, *wording.values()))
+
+    def asked(self, name: str, body: str, about: str, **arguments: TypeEngine[Any]) -> FromClause:
+        """A function in words of its own, which writes, and returns an id or nothing; its arguments by name."""
+        wording = Wording({})
+        for argument, kind in arguments.items():
+            wording.say(argument, kind)
+        kinds = [UUID]
+        self.made[name] = Definer(name, wording.types(), _table(kinds, wording), body, True, about)
+        return _rows_of(name, kinds, wording)
 
     def trigger(self, name: str, body: str, about: str) -> None:
         """A function that a trigger calls."""

@@ -48,9 +48,11 @@ from adapters.persistence.sql.builtin import (
     ApiKeyRow,
     AuditRow,
     IdempotencyKeyRow,
+    InvitationRow,
     LetterRow,
     LinkRow,
     MembershipRow,
+    OfferRow,
     RefreshTokenRow,
     SecondFactorRow,
     SecretLinkRow,
@@ -207,7 +209,8 @@ class Policies:
         self.policies = [policy for resource in self._resources for policy in self._of(resource)]
         if statements.linked:
             self.policies += [policy for resource in self._resources for policy in self._for_links(resource)]
-        self.policies += [*self._of_memberships(), *self._of_links(), *_BUILT_IN]
+        self.policies += [*self._of_memberships(), *self._of_links(), *self._of_invitations(), *self._of_offers()]
+        self.policies += _BUILT_IN
         self.grants = [self._granted(resource) for resource in self._resources] + _GRANTED
         self._see_to_limits_and_memberships()
 
@@ -333,7 +336,7 @@ class Policies:
                 continue
             here = members.c.resource == resource.name
             seen.append(and_(here, self._members(resource)))
-            given.append(and_(here, self._gives(resource)))
+            given.append(and_(here, self._gives(resource, members)))
             if resource.ladder.join_open:
                 weakest = members.c.role == resource.ladder.weakest
                 joined.append(and_(here, own, weakest, self._joinable(resource)))
@@ -378,6 +381,48 @@ class Policies:
             table_of(MembershipRow).c.record,
         )
 
+    def _of_invitations(self) -> Iterator[Policy]:
+        """One is seen by whoever may answer it or share its record; the service sees that of which it writes."""
+        table = table_of(InvitationRow)
+        shown: ColumnElement[Any] = literal_column(SHOWN)
+        own = or_(table.c.account == ME, table.c.hash == shown)
+        gives, shares = [], []
+        for resource in self._resources:
+            if resource.ladder is not None:
+                here = table.c.resource == resource.name
+                gives.append(and_(here, self._gives(resource, table)))
+                shares.append(and_(here, self._may_share(resource, table)))
+        giving, sharing = or_(literal_column("false"), *gives), or_(literal_column("false"), *shares)
+        over = and_(table.c.ends_at <= param("now", table.c.ends_at.type), sharing)
+        written = f"{_MAIL} AND (CAST(id AS text) = {SHOWN} OR email = {SHOWN})"
+        name = table.name
+        yield Policy(name, "SELECT", f"({written}) OR ({self._text(or_(own, sharing), table)})")
+        yield Policy(name, "INSERT", None, self._text(and_(table.c.inviter == ME, giving), table))
+        yield Policy(name, "UPDATE", written, written)
+        yield Policy(name, "DELETE", self._text(or_(own, giving, over), table))
+
+    def _of_offers(self) -> Iterator[Policy]:
+        """One is seen, and ended, by its recipient and by whoever may hand the record over."""
+        table, givable = table_of(OfferRow), list[ColumnElement[bool]]()
+        for resource in self._resources:
+            if resource.rule("transfer"):
+                givable.append(and_(table.c.resource == resource.name, self._givable(resource, table)))
+        giving = or_(literal_column("false"), *givable)
+        theirs = self._text(or_(table.c.recipient == ME, giving), table)
+        yield Policy(table.name, "SELECT", theirs)
+        yield Policy(table.name, "INSERT", None, self._text(and_(table.c.giver == ME, giving), table))
+        yield Policy(table.name, "DELETE", theirs)
+
+    def _givable(self, resource: Resource, row: Table) -> ColumnElement[bool]:
+        """Whether the caller may hand a record over."""
+        about = "whether the account may hand the record over"
+        return self._asked(resource, "givable", about, lambda at: self._inside.may("transfer", at), row.c.record)
+
+    def _may_share(self, resource: Resource, row: Table) -> ColumnElement[bool]:
+        """Whether the caller may share a record."""
+        about = "whether the account may share the record"
+        return self._asked(resource, "may_be_shared", about, lambda at: self._inside.may("share", at), row.c.record)
+
     def _gives(self, resource: Resource, row: Table = _MEMBERSHIPS) -> ColumnElement[bool]:
         """Whether the caller may give a role on a record, or take it; by a membership, or by a link."""
         about = "whether the account may give a role, or take it"
@@ -394,17 +439,17 @@ class Policies:
     # --- what holds whoever writes -------------------------------------------------------
 
     def _see_to_limits_and_memberships(self) -> None:
-        if any(resource.ladder for resource in self._resources):
+        if any(resource.has_people for resource in self._resources):
             ended = param("id", UUID)
             endings = (
                 Wording({"id": "OLD.id"}).text(delete(given).where(given.c.record == ended))
                 for given in self._statements.shares()
             )
             body = f"BEGIN {'; '.join(endings)}; RETURN NULL; END"
-            self._definers.trigger("end_memberships", body, "memberships and links end with their record")
+            self._definers.trigger("end_memberships", body, "what is given on a record ends with it")
         for resource in self._resources:
             plural = resource.plural
-            if resource.ladder is not None:
+            if resource.has_people:
                 self._trigger("ended", "AFTER DELETE", plural, "end_memberships")
             if resource.rule("move") and self._statements.shared_below(resource.name):
                 self._end_memberships_of_what_moves(resource)
@@ -478,6 +523,7 @@ _ACCOUNTS, _SESSIONS, _TOKENS = (table_of(row).name for row in (AccountRow, Sess
 _FACTORS, _API_KEYS = (table_of(row).name for row in (SecondFactorRow, ApiKeyRow))
 _AUDIT, _KEYS, _MEMBERS = (table_of(row).name for row in (AuditRow, SigningKeyRow, MembershipRow))
 _LINKS, _LETTERS, _SECRET_LINKS = (table_of(row).name for row in (LinkRow, LetterRow, SecretLinkRow))
+_INVITATIONS, _OFFERS = table_of(InvitationRow).name, table_of(OfferRow).name
 _ONCE = table_of(IdempotencyKeyRow).name
 _MAIL = f"{_SERVICE} = 'mail'"
 _EXPIRED = f"({_MAIL} AND expires_at <= (SELECT freehold.moment()))"
@@ -533,6 +579,9 @@ _GRANTED = [
     Grants(_FACTORS, ("SELECT", "INSERT", "DELETE"), ("confirmed_at", "last_step", "recovery")),
     Grants(_API_KEYS, ("SELECT", "INSERT"), ("last_used_at", "revoked_at")),
     Grants(_MEMBERS, ("SELECT", "INSERT", "DELETE"), ("role", "expires_at")),
+    # one that is proven to be an account's, and by what token it is answered: the rest stays as it was made
+    Grants(_INVITATIONS, ("SELECT", "INSERT", "DELETE"), ("account", "hash")),
+    Grants(_OFFERS, ("SELECT", "INSERT", "DELETE")),
     # a link is made and ended, never changed
     Grants(_SECRET_LINKS, ("SELECT", "INSERT", "DELETE")),
     # who chose an event's number could take those to come

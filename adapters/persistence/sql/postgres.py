@@ -27,11 +27,13 @@ from adapters.persistence.sql.identity import (
     SqlSessions,
     SqlSigningKeys,
 )
+from adapters.persistence.sql.invitations import InvitationStatements, SqlInvitations
 from adapters.persistence.sql.mail import MailStatements, SqlLetters, SqlLinks
 from adapters.persistence.sql.pool import ERRORS, Limits, Pool, Use, is_away, is_lost
 from adapters.persistence.sql.postgres_statements import PostgresStatements
 from adapters.persistence.sql.records import MembershipStatements, SqlRecords, principal
 from adapters.persistence.sql.tables import Tables
+from adapters.persistence.sql.transfers import SqlTransfers, TransferStatements
 from adapters.persistence.sql.views import ViewColumns, to_stored
 from application.ports import View
 from domain.errors import Unavailable, in_progress
@@ -316,6 +318,8 @@ class PostgresWork:
         self.signing_keys = SqlSigningKeys(store.identity, turn)
         self.links = SqlLinks(store.mail, turn)
         self.letters = SqlLetters(store.mail, turn)
+        self.invitations = SqlInvitations(store.statements, store.invitation_statements, self.records, turn)
+        self.transfers = SqlTransfers(store.statements, store.transfer_statements, self.records, turn)
         self.idempotency_keys = SqlIdempotencyKeys(store.idempotency, turn)
 
     async def commit(self) -> None:
@@ -336,6 +340,8 @@ class PostgresStore:
         self.memberships = MembershipStatements(DIALECT)
         self.identity = IdentityStatements(DIALECT)
         self.mail = MailStatements(DIALECT)
+        self.invitation_statements = InvitationStatements(DIALECT)
+        self.transfer_statements = TransferStatements(DIALECT)
         self.idempotency = IdempotencyStatements(DIALECT)
         self._pool = Pool(url, limits or Limits())
         self._single = Single(self._pool, tells_time)
@@ -351,6 +357,8 @@ class PostgresStore:
         self.accounts = SqlAccounts(self.identity, self._single)
         self.sessions = SqlSessions(self.identity, self._single)
         self.letters = SqlLetters(self.mail, self._single)
+        self.invitations = SqlInvitations(self.statements, self.invitation_statements, self.records, self._single)
+        self.transfers = SqlTransfers(self.statements, self.transfer_statements, self.records, self._single)
         self.second_factors = SqlSecondFactors(self.identity, self._single)
         self.api_keys = SqlApiKeys(self.identity, self._single)
         self.audit = SqlAudit(self.identity, self._single)

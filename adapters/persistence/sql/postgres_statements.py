@@ -17,6 +17,7 @@ from sqlalchemy import (
     exists,
     insert,
     literal,
+    literal_column,
     or_,
     select,
     text,
@@ -27,8 +28,19 @@ from sqlalchemy import table as new_table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.expression import FromClause
 
+from adapters.persistence.sql.builtin import MembershipRow, OfferRow, table_of
 from adapters.persistence.sql.connection import Prepared, Principal, param
-from adapters.persistence.sql.definers import BehindWall, Definers, Inside
+from adapters.persistence.sql.definers import (
+    INSIDE,
+    MOMENT,
+    BehindWall,
+    Definers,
+    Inside,
+    Wording,
+    quoted,
+    text_literal,
+)
+from adapters.persistence.sql.definers import ME as ME_THERE
 from adapters.persistence.sql.dialects import UUID
 from adapters.persistence.sql.facts import FactsColumns
 from adapters.persistence.sql.identity import session_alive
@@ -46,6 +58,7 @@ ANYBODY = Caller(Asker.ACCOUNT, True)
 """of a function: with an account or without, in a session or not"""
 LIMITS = (2, 11, 21, 51, 101, LARGEST_LIMIT + 1)
 """of statements on lists: each is one more to build, so that a page takes the next larger"""
+_MEMBERS, _OFFERS = table_of(MembershipRow), table_of(OfferRow)
 SESSION_ID: ColumnElement[Any] = param("session", UUID)
 
 
@@ -91,6 +104,14 @@ class PostgresStatements(Statements):
                     if resource.links is not None:
                         self.add_link(name, caller)
                         self.end_link(name, caller)
+                self.invitations(name, SESSION)
+                self.invite(name, SESSION)
+                self.withdraw(name, SESSION)
+            if resource.rule("transfer"):
+                self.offer_of(name, SESSION)
+                self.put_offer(name, SESSION)
+                self.withdraw_offer(name, SESSION)
+                self.hand_over(name)
             if name in self.plain.created:
                 self.add_plain(name)
             if self.plain.changed[name]:
@@ -188,6 +209,35 @@ class PostgresStatements(Statements):
         # whoever works below it is waited for: what it does there may be an obstacle
         name, hold = f"{self._plural(resource)}_obstacles", found.suffix_with(text("FOR UPDATE"))
         return self._asked(name, self._forbidding(resource).where(mine), about, hold)
+
+    def _hand_over(self, resource: str) -> tuple[Prepared, ...]:
+        """By one function, which the recipient asks: a policy would ask whether the giver may do what it does no more.
+
+        The giver's right is asked in its name, which the function takes on for that one question.
+        """
+        table, plural = self.tables.of[resource], self._plural(resource)
+        wording = Wording({**INSIDE, "id": "$2"})
+        whose: list[ColumnElement[Any]] = [literal_column(name) for name in ("taker", "whose", "before")]
+        endings = "; ".join(map(wording.text, self._ended_by_handing_over(resource, whose)))
+        givable = wording.condition(self.inside.may("transfer", At(table, resource)), table)
+        body = f"""
+DECLARE taker uuid := {ME_THERE}; whose uuid; before uuid;
+BEGIN
+  SELECT giver INTO whose FROM {_OFFERS.name} WHERE id = $1 AND record = $2 AND resource = {text_literal(resource)}
+    AND recipient = taker AND ends_at > {MOMENT} FOR UPDATE;
+  IF NOT FOUND THEN RETURN; END IF;
+  PERFORM set_config('app.account', whose::text, true);
+  SELECT owner INTO before FROM {quoted(plural)} WHERE id = $2 AND ({givable});
+  PERFORM set_config('app.account', taker::text, true);
+  IF before IS NULL THEN RETURN; END IF;
+  {endings};
+  UPDATE {quoted(plural)} SET owner = taker, updated_at = {MOMENT} WHERE id = $2;
+  DELETE FROM {_OFFERS.name} WHERE id = $1;
+  RETURN QUERY SELECT $2;
+END"""  # noqa: S608 - names of ours
+        about = "the record, and all below it, become the account's, to whom it is offered by whoever may"
+        found = self.definers.asked(f"{plural}_hand_over", body, about, offer=UUID, id=UUID)
+        return (Prepared(select(*found.c), self.dialect, principal=Principal("recipient", ("id",))),)
 
     def _close_account(self) -> tuple[Prepared, ...]:
         about = "delete the account and all that it owns; what is kept passes to a tombstone"

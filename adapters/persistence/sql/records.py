@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Integer, and_, delete, or_, select
 from sqlalchemy.engine import Dialect
 
-from adapters.persistence.sql.builtin import MembershipRow, SecretLinkRow, table_of
+from adapters.persistence.sql.builtin import InvitationRow, MembershipRow, OfferRow, SecretLinkRow, table_of
 from adapters.persistence.sql.connection import Broken, Connection, Prepared, Principal, Row, param
 from adapters.persistence.sql.dialects import DOCUMENT, FIRST_ID, INSTANT, UUID, one_of_list
 from adapters.persistence.sql.facts import Footprint, Snapshot, at_ways
@@ -27,6 +27,7 @@ from domain.record import Record
 from domain.secret_link import SecretLink
 
 _MEMBERS, _LINKS = table_of(MembershipRow), table_of(SecretLinkRow)
+_INVITATIONS, _OFFERS = table_of(InvitationRow), table_of(OfferRow)
 
 
 class MembershipStatements:
@@ -48,7 +49,7 @@ class MembershipStatements:
         records = param("records", DOCUMENT)
         self.end_all = {
             given.name: Prepared(delete(given).where(one_of_list(given.c.record, records)), dialect)
-            for given in (_MEMBERS, _LINKS)
+            for given in (_MEMBERS, _LINKS, _INVITATIONS, _OFFERS)
         }
         counts = or_(_LINKS.c.expires_at.is_(None), _LINKS.c.expires_at > param("now"))
         shown = select(_LINKS).where(_LINKS.c.hash == param("link"), counts)
@@ -74,13 +75,13 @@ class SqlRecords:
 
     async def view(self, actor: Actor, resource: str, record_id: str, now: datetime) -> View | None:
         """See the port."""
-        prepared, columns = self._statements.view(resource, _caller(actor))
+        prepared, columns = self._statements.view(resource, caller_of(actor))
         values = principal(actor, now)
         values["id"] = record_id
         rows = await self._connection.rows(prepared, values)
         if rows:
             return columns.view(rows[0])
-        await self._check_session(actor, values)
+        await self.check_session(actor, values)
         return None
 
     async def page(self, actor: Actor, query: Query, now: datetime) -> Page:
@@ -89,7 +90,7 @@ class SqlRecords:
         filters = tuple((asked.field, asked.operator, asked.many) for asked in query.filters)
         limit, members = self._statements.limit(query.limit + 1), self._members(query)
         shape = ListShape(query.resource, filters, query.order, after, limit, members, len(query.words))
-        prepared, columns = self._statements.page(shape, _caller(actor))
+        prepared, columns = self._statements.page(shape, caller_of(actor))
         values = principal(actor, now)
         values["limit"] = query.limit + 1
         for i, asked in enumerate(query.filters):
@@ -104,11 +105,11 @@ class SqlRecords:
             values[f"a{i}"] = last
         rows = await self._connection.rows(prepared, values)
         if not rows:
-            await self._check_session(actor, values)
+            await self.check_session(actor, values)
         total = None
         if query.counted:
             whole = replace(shape, order=(), after=None, limit=None, members=None)
-            counting = self._statements.count(whole, _caller(actor))
+            counting = self._statements.count(whole, caller_of(actor))
             ((total,),) = await self._connection.rows(counting, values)
         if len(rows) <= query.limit:
             return Page([columns.view(row) for row in rows], None, total)
@@ -127,12 +128,12 @@ class SqlRecords:
         self, actor: Actor, resource: str, record_ids: Collection[str], now: datetime
     ) -> Mapping[str, View]:
         """See the port."""
-        prepared, columns = self._statements.readable(resource, _caller(actor))
+        prepared, columns = self._statements.readable(resource, caller_of(actor))
         values = principal(actor, now)
         values["ids"] = msgspec.json.encode(sorted(record_ids)).decode()
         rows = await self._connection.rows(prepared, values)
         if not rows:
-            await self._check_session(actor, values)
+            await self.check_session(actor, values)
         return {row[0]: columns.view(row) for row in rows}
 
     async def opens(self, account: str, resource: str, record_id: str, now: datetime) -> bool:
@@ -144,7 +145,7 @@ class SqlRecords:
         if await self.view(actor, resource, record_id, now) is None:
             return None
         values = principal(actor, now) | {"id": record_id}
-        rows = await self._connection.rows(self._statements.members(resource, _caller(actor)), values)
+        rows = await self._connection.rows(self._statements.members(resource, caller_of(actor)), values)
         return [Membership(resource, record_id, account, role, _instant(ends)) for account, role, ends in rows]
 
     async def presented(self, link: str, now: datetime) -> SecretLink | None:
@@ -162,17 +163,17 @@ class SqlRecords:
         values = principal(actor, now) | {"after": after or FIRST_ID, "limit": limit}
         rows = await self._connection.rows(self._memberships.joined, values)
         if not rows:
-            await self._check_session(actor, values)
+            await self.check_session(actor, values)
         return [Membership(kind, record, str(actor.account), role, _instant(ends)) for kind, record, role, ends in rows]
 
     async def decisions(self, actor: Actor, resource: str, now: datetime) -> dict[str, dict[str, bool]]:
         """By record id, what each compiled rule alone says of it, for the proof."""
-        prepared, names = self._statements.decisions(resource, _caller(actor))
+        prepared, names = self._statements.decisions(resource, caller_of(actor))
         rows = await self._connection.rows(prepared, principal(actor, now))
         return {row[0]: dict(zip(names, map(bool, row[1:]), strict=True)) for row in rows}
 
-    async def _check_session(self, actor: Actor, values: dict[str, Any]) -> None:
-        """Tell apart, where nothing was found, an ended session from nothing."""
+    async def check_session(self, actor: Actor, values: dict[str, Any]) -> None:
+        """Tell apart, where nothing was found, an ended session from nothing (`NotAuthenticated`)."""
         if actor.session is not None and not await self._connection.rows(self._memberships.alive, values):
             raise NotAuthenticated
 
@@ -191,12 +192,12 @@ class SqlRecords:
     ) -> Facts | None:
         if actor.link is not None:
             return None
-        prepared, columns = self._statements.facts(resource, action, changing, _caller(actor))
+        prepared, columns = self._statements.facts(resource, action, changing, caller_of(actor))
         values = principal(actor, now)
         values["id"] = record_id
         rows = await self._connection.rows(prepared, values)
         if not rows:
-            await self._check_session(actor, values)
+            await self.check_session(actor, values)
             return None
         snapshot = self._snapshot(actor, now)
         record = columns.into(snapshot, rows[0], actor.account)
@@ -265,16 +266,16 @@ class SqlRecords:
 
     async def add(self, actor: Actor, record: Record, now: datetime) -> None:
         """See the port."""
-        caller, values = _caller(actor), principal(actor, now)
+        caller, values = caller_of(actor), principal(actor, now)
         record_values = self._statements.records[record.resource].stored(record)
         stored = {f"v_{name}": value for name, value in record_values.items()}
-        if await self._run(self._statements.insert(record.resource, caller), values | stored) != 1:
-            await self._check_session(actor, values)
-            raise _changed()
+        if await self.run(self._statements.insert(record.resource, caller), values | stored) != 1:
+            await self.check_session(actor, values)
+            raise changed()
         created = self._statements.created(record.resource, caller)
         if created is not None and not await self._connection.rows(created, values | {"id": record.id}):
-            raise _changed()
-        await self._check_limit(record.resource, record.owner)
+            raise changed()
+        await self.check_limit(record.resource, record.owner)
 
     async def save(self, actor: Actor, before: Record, after: Record, now: datetime) -> None:
         """See the port."""
@@ -283,26 +284,26 @@ class SqlRecords:
         names = tuple(name for name in columns.names if will[name] != was[name] and name != "updated_at")
         moved = (before.owner, before.parent) != (after.owner, after.parent)
         if moved and not self._statements.specification.resources[after.resource].rule("move"):
-            raise _changed()
+            raise changed()
         values = principal(actor, now) | {f"v_{name}": will[name] for name in (*names, "updated_at")}
         values |= {"id": before.id, "was_owner": was["owner"], "was_updated_at": was["updated_at"]}
-        if await self._run(self._statements.update(after.resource, names, _caller(actor)), values) != 1:
-            raise _changed()
+        if await self.run(self._statements.update(after.resource, names, caller_of(actor)), values) != 1:
+            raise changed()
         if before.parent != after.parent:
-            placed = self._statements.placed(after.resource, _caller(actor))
+            placed = self._statements.placed(after.resource, caller_of(actor))
             if placed is not None and not await self._connection.rows(placed, values):
-                raise _changed()
+                raise changed()
             await self._end_memberships(await self._shared(after, following=False))
         if before.owner != after.owner:
             for resource in (after.resource, *self._statements.below(after.resource)):
-                await self._check_limit(resource, after.owner)
+                await self.check_limit(resource, after.owner)
 
     async def obstacles(self, actor: Actor, record: Record, now: datetime) -> tuple[str, ...]:
         """See the port."""
         values = principal(actor, now) | {"id": record.id}
         rows = await self._connection.rows(self._statements.obstacles(record.resource), values)
         if not rows:
-            raise _changed()
+            raise changed()
         (row,) = rows
         return tuple(name for name, is_so in zip(("kept", "locked", "referred"), row, strict=True) if is_so)
 
@@ -310,15 +311,15 @@ class SqlRecords:
         """See the port."""
         shared = await self._shared(record, following=True)
         values = principal(actor, now) | {"id": record.id}
-        if await self._run(self._statements.delete(record.resource, _caller(actor)), values) != 1:
-            raise _changed()
+        if await self.run(self._statements.delete(record.resource, caller_of(actor)), values) != 1:
+            raise changed()
         await self._end_memberships(shared)
 
     async def close_account(self, account: str, tombstone: Account, now: datetime) -> None:
         """See the port."""
         values = account_values(tombstone) | {"account": account}
         for prepared in self._statements.close_account():
-            await self._run(prepared, values)
+            await self.run(prepared, values)
 
     async def membership(
         self, actor: Actor, resource: str, record_id: str, account: str, now: datetime
@@ -327,7 +328,7 @@ class SqlRecords:
         values = principal(actor, now) | {"resource": resource, "record": record_id, "account": account}
         for role, ends in await self._connection.rows(self._memberships.find, values):
             return Membership(resource, record_id, account, role, _instant(ends))
-        await self._check_session(actor, values)
+        await self.check_session(actor, values)
         return None
 
     async def put_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
@@ -340,19 +341,19 @@ class SqlRecords:
             "role": membership.role,
             "expires_at": None if ends is None else stored_time(ends),
         }
-        await self._write(actor, values, *self._statements.put_membership(membership.resource, _caller(actor)))
+        await self._write(actor, values, *self._statements.put_membership(membership.resource, caller_of(actor)))
 
     async def end_membership(self, actor: Actor, membership: Membership, now: datetime) -> None:
         """See the port."""
         values = principal(actor, now) | {"record": membership.record, "account": membership.account}
-        await self._write(actor, values, self._statements.end_membership(membership.resource, _caller(actor)))
+        await self._write(actor, values, self._statements.end_membership(membership.resource, caller_of(actor)))
 
     async def secret_links(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Sequence[SecretLink]:
         """See the port."""
         values = principal(actor, now) | {"resource": resource, "record": record_id}
         rows = await self._connection.rows(self._memberships.links, values)
         if not rows:
-            await self._check_session(actor, values)
+            await self.check_session(actor, values)
         return [link for link in map(_link, rows) if self._carries(link)]
 
     async def add_secret_link(self, actor: Actor, link: SecretLink, now: datetime) -> None:
@@ -367,23 +368,23 @@ class SqlRecords:
             "created_at": stored_time(link.created_at),
             "expires_at": None if ends is None else stored_time(ends),
         }
-        await self._write(actor, values, self._statements.add_link(link.resource, _caller(actor)))
+        await self._write(actor, values, self._statements.add_link(link.resource, caller_of(actor)))
 
     async def end_secret_link(self, actor: Actor, link: SecretLink, now: datetime) -> None:
         """See the port."""
         values = principal(actor, now) | {"id": link.id, "record": link.record}
-        await self._write(actor, values, self._statements.end_link(link.resource, _caller(actor)))
+        await self._write(actor, values, self._statements.end_link(link.resource, caller_of(actor)))
 
     async def _write(self, actor: Actor, values: dict[str, Any], *ways: Prepared) -> None:
         """Run the first of the statements that has something to write. Raises as the ports of what is shared say."""
         for prepared in ways:
-            if await self._run(prepared, values):
+            if await self.run(prepared, values):
                 return
-        await self._check_session(actor, values)
-        raise _changed()
+        await self.check_session(actor, values)
+        raise changed()
 
     async def _shared(self, record: Record, following: bool) -> list[str]:
-        """The ids of the records with members or links among a record and what goes (or moves) with it.
+        """The ids of the records with members, links, invitations or an offer among what goes (or moves) with a record.
 
         Asked before it goes, for then nothing leads there any more; the memberships end after it, for the right to
         delete it may come from one of them.
@@ -395,9 +396,9 @@ class SqlRecords:
         if records:
             values = {"records": msgspec.json.encode(records).decode()}
             for given in self._statements.shares():
-                await self._run(self._memberships.end_all[given.name], values)
+                await self.run(self._memberships.end_all[given.name], values)
 
-    async def _check_limit(self, resource: str, owner: str) -> None:
+    async def check_limit(self, resource: str, owner: str) -> None:
         """Raise `Conflict` where the owner has more than its limit."""
         limit, counting = self._statements.specification.resources[resource].limit, self._statements.owned(resource)
         if limit is None or counting is None:
@@ -406,7 +407,8 @@ class SqlRecords:
         if owned > limit:
             raise _limit_reached(limit)
 
-    async def _run(self, prepared: Prepared, values: dict[str, Any]) -> int:
+    async def run(self, prepared: Prepared, values: dict[str, Any]) -> int:
+        """Run a write; how many rows it touched. Raises `Conflict` where the database refuses it."""
         self._known = None
         try:
             return await self._connection.run(prepared, values)
@@ -415,10 +417,11 @@ class SqlRecords:
                 raise Conflict("Another record has these values.", code="not_unique") from error
             if error.limit is not None:
                 raise _limit_reached(error.limit) from error
-            raise _changed() from error
+            raise changed() from error
 
 
-def _caller(actor: Actor) -> Caller:
+def caller_of(actor: Actor) -> Caller:
+    """What of an actor shapes a statement."""
     if actor.engine:
         return ENGINE
     if actor.link is not None:
@@ -456,5 +459,6 @@ def _limit_reached(limit: int) -> Conflict:
     return Conflict(f"There can be at most {limit} of these per owner.", code="limit_reached")
 
 
-def _changed() -> Conflict:
+def changed() -> Conflict:
+    """What is to be written is no longer so, or not the caller's to write."""
     return Conflict("The record, or one that it hangs on, has changed in the meantime.", code="changed")

@@ -36,10 +36,12 @@ from adapters.persistence.sql.identity import (
     SqlSessions,
     SqlSigningKeys,
 )
+from adapters.persistence.sql.invitations import InvitationStatements, SqlInvitations
 from adapters.persistence.sql.mail import MailStatements, SqlLetters, SqlLinks
 from adapters.persistence.sql.records import MembershipStatements, SqlRecords
 from adapters.persistence.sql.statements import Statements
 from adapters.persistence.sql.tables import Tables
+from adapters.persistence.sql.transfers import SqlTransfers, TransferStatements
 from domain.errors import SchemaDiffers, Unavailable, in_progress
 from domain.session import Session
 from domain.snapshot import Snapshot
@@ -401,6 +403,8 @@ class SqliteWork:
         self.signing_keys = SqlSigningKeys(store.identity, turn)
         self.links = SqlLinks(store.mail, turn)
         self.letters = SqlLetters(store.mail, turn)
+        self.invitations = SqlInvitations(store.statements, store.invitation_statements, self.records, turn)
+        self.transfers = SqlTransfers(store.statements, store.transfer_statements, self.records, turn)
         self.idempotency_keys = SqlIdempotencyKeys(store.idempotency, turn)
 
     async def commit(self) -> None:
@@ -420,6 +424,8 @@ class SqliteStore:
         self.memberships = MembershipStatements(DIALECT)
         self.identity = IdentityStatements(DIALECT)
         self.mail = MailStatements(DIALECT)
+        self.invitation_statements = InvitationStatements(DIALECT)
+        self.transfer_statements = TransferStatements(DIALECT)
         self.idempotency = IdempotencyStatements(DIALECT)
         self._writer = Writer(path)
         self._reader = Reader(path)
@@ -430,6 +436,8 @@ class SqliteStore:
         self.accounts = SqlAccounts(self.identity, self._reader)
         self.sessions = SqlSessions(self.identity, self._reader)
         self.letters = SqlLetters(self.mail, self._reader)
+        self.invitations = SqlInvitations(self.statements, self.invitation_statements, self.records, self._reader)
+        self.transfers = SqlTransfers(self.statements, self.transfer_statements, self.records, self._reader)
         self.second_factors = SqlSecondFactors(self.identity, self._reader)
         self.api_keys = SqlApiKeys(self.identity, self._reader)
         self.audit = SqlAudit(self.identity, self._reader)

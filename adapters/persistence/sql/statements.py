@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Delete,
     Select,
     Table,
     and_,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Dialect
 
-from adapters.persistence.sql.builtin import MembershipRow, SecretLinkRow, table_of
+from adapters.persistence.sql.builtin import InvitationRow, MembershipRow, OfferRow, SecretLinkRow, table_of
 from adapters.persistence.sql.closing import ClosingCompiler
 from adapters.persistence.sql.connection import Prepared, Principal, param
 from adapters.persistence.sql.dialects import DOCUMENT, INSTANT, TEXT, UUID, Step, closure, one_of_list
@@ -41,7 +42,9 @@ from domain.deletion import referring
 from domain.specification.model import Hop, Path, Resource, Through
 
 ID: ColumnElement[str] = param("id", UUID)
+RECIPIENT: ColumnElement[str] = param("recipient", UUID)
 _MEMBERS, _LINKS = table_of(MembershipRow), table_of(SecretLinkRow)
+_INVITATIONS, _OFFERS = table_of(InvitationRow), table_of(OfferRow)
 
 
 class Caller:
@@ -102,6 +105,13 @@ class Statements:
         self.shared = cache(self._shared)
         self.put_membership = cache(self._put_membership)
         self.end_membership = cache(self._end_membership)
+        self.invitations = cache(self._invitations)
+        self.invite = cache(self._invite)
+        self.withdraw = cache(self._withdraw)
+        self.offer_of = cache(self._offer_of)
+        self.put_offer = cache(self._put_offer)
+        self.withdraw_offer = cache(self._withdraw_offer)
+        self.hand_over = cache(self._hand_over)
         self.add_link = cache(self._add_link)
         self.end_link = cache(self._end_link)
         self.close_account = cache(self._close_account)
@@ -376,9 +386,102 @@ class Statements:
         return and_(carried, self._compilers[caller.asker].may_give(role, at))
 
     def _on_shared(self, shared: From, condition: ColumnElement[bool], given: Table) -> ColumnElement[bool]:
-        """A condition on the record that a membership, or a link, is of."""
+        """A condition on the record that a membership, a link, an invitation or an offer is of."""
         found = select(literal(1)).select_from(shared).where(shared.c.id == given.c.record, condition)
         return exists(found.correlate_except(shared))
+
+    # --- invitations ---------------------------------------------------------------------
+
+    def _invitations(self, resource: str, caller: Caller) -> Prepared:
+        """Those that wait on a record that the caller may share."""
+        compiler, shared = self._compilers[caller.asker], self.tables.of[resource].alias()
+        waiting = and_(_INVITATIONS.c.resource == resource, _INVITATIONS.c.ends_at > NOW)
+        return self._prepare(
+            select(_INVITATIONS)
+            .select_from(shared.join(_INVITATIONS, _INVITATIONS.c.record == shared.c.id))
+            .where(shared.c.id == ID, waiting, compiler.may("share", At(shared, resource)), self._alive(caller))
+            .order_by(_INVITATIONS.c.id.desc()),
+            "id",
+        )
+
+    def _invite(self, resource: str, caller: Caller) -> tuple[Prepared, Prepared]:
+        """The end of what has had its time and of what is replaced; and a new one: see `domain.judging.may_invite`."""
+        shared, rules = self.tables.of[resource].alias(), self._compilers[caller.asker]
+        at, record = At(shared, resource), param("record", UUID)
+        here = and_(_INVITATIONS.c.record == record, _INVITATIONS.c.resource == resource)
+        taking = self._on_shared(shared, rules.may_give(_INVITATIONS.c.role, at), _INVITATIONS)
+        over = or_(_INVITATIONS.c.ends_at <= NOW, and_(_INVITATIONS.c.email == param("email"), taking))
+        values = {column.name: param(column.name, column.type) for column in _INVITATIONS.c}
+        own = param("inviter", UUID) == ME
+        allowed = and_(shared.c.id == record, own, rules.may_give(param("role", TEXT), at), self._alive(caller))
+        adding = insert(_INVITATIONS).from_select(
+            list(values), select(*values.values()).select_from(shared).where(allowed)
+        )
+        clearing = delete(_INVITATIONS).where(here, over, self._alive(caller))
+        return self._prepare(clearing, "record"), self._prepare(adding, "record")
+
+    def _withdraw(self, resource: str, caller: Caller) -> Prepared:
+        """The end of one to what the caller may give."""
+        shared, compiler = self.tables.of[resource].alias(), self._compilers[caller.asker]
+        this = and_(_INVITATIONS.c.id == param("invitation", UUID), _INVITATIONS.c.resource == resource)
+        taking = self._on_shared(shared, compiler.may_give(_INVITATIONS.c.role, At(shared, resource)), _INVITATIONS)
+        return self._prepare(delete(_INVITATIONS).where(this, taking, self._alive(caller)), "record")
+
+    # --- offers --------------------------------------------------------------------------
+
+    def _offer_of(self, resource: str, caller: Caller) -> Prepared:
+        """The one of a record that the caller may hand over."""
+        compiler, given = self._compilers[caller.asker], self.tables.of[resource].alias()
+        waiting = and_(_OFFERS.c.resource == resource, _OFFERS.c.ends_at > NOW)
+        return self._prepare(
+            select(_OFFERS)
+            .select_from(given.join(_OFFERS, _OFFERS.c.record == given.c.id))
+            .where(given.c.id == ID, waiting, compiler.may("transfer", At(given, resource)), self._alive(caller)),
+            "id",
+        )
+
+    def _put_offer(self, resource: str, caller: Caller) -> tuple[Prepared, Prepared]:
+        """The end of an earlier one, whatever its time; and a new one of the caller's."""
+        given, record = self.tables.of[resource].alias(), param("record", UUID)
+        givable = self._compilers[caller.asker].may("transfer", At(given, resource))
+        here = and_(_OFFERS.c.record == record, self._on_shared(given, givable, _OFFERS), self._alive(caller))
+        values = {column.name: param(column.name, column.type) for column in _OFFERS.c}
+        own = param("giver", UUID) == ME
+        allowed = and_(given.c.id == record, own, givable, self._alive(caller))
+        adding = insert(_OFFERS).from_select(list(values), select(*values.values()).select_from(given).where(allowed))
+        return self._prepare(delete(_OFFERS).where(here), "record"), self._prepare(adding, "record")
+
+    def _withdraw_offer(self, resource: str, caller: Caller) -> Prepared:
+        """The end of one of a record that the caller may hand over."""
+        given, compiler = self.tables.of[resource].alias(), self._compilers[caller.asker]
+        this = and_(_OFFERS.c.id == param("offer", UUID), _OFFERS.c.resource == resource)
+        givable = self._on_shared(given, compiler.may("transfer", At(given, resource)), _OFFERS)
+        return self._prepare(delete(_OFFERS).where(this, givable, self._alive(caller)), "record")
+
+    def _hand_over(self, resource: str) -> tuple[Prepared, ...]:
+        """A record as it was read becomes the recipient's, to whom its caller offers it and may hand it over.
+
+        The keys carry the owner down; roles end, links, and the offer.
+        """
+        table, rules = self.tables.of[resource], self._compilers[Asker.ACCOUNT]
+        as_read = and_(table.c.owner == param("was_owner"), table.c.updated_at == param("was_updated_at"))
+        this = and_(_OFFERS.c.id == param("offer"), _OFFERS.c.record == ID, _OFFERS.c.resource == resource)
+        mine = and_(_OFFERS.c.giver == ME, _OFFERS.c.recipient == RECIPIENT, _OFFERS.c.ends_at > NOW)
+        offered = exists(select(literal(1)).where(this, mine).correlate_except(_OFFERS))
+        givable = rules.may("transfer", At(table, resource))
+        handing = (
+            update(table).values(owner=RECIPIENT, updated_at=NOW).where(table.c.id == ID, as_read, givable, offered)
+        )
+        endings = self._ended_by_handing_over(resource, (RECIPIENT, ME, param("was_owner", UUID)))
+        over = delete(_OFFERS).where(_OFFERS.c.id == param("offer"))
+        return tuple(map(self._prepare, (handing, *endings, over)))
+
+    def _ended_by_handing_over(self, resource: str, whose: Sequence[ColumnElement[Any]]) -> Iterator[Delete]:
+        """On a record and all below it the memberships of some accounts, and every secret link."""
+        gone = self._gone(resource, following=False)
+        yield delete(_MEMBERS).where(_MEMBERS.c.record.in_(select(gone.c.id)), _MEMBERS.c.account.in_(whose))
+        if self.linked:
+            yield delete(_LINKS).where(_LINKS.c.record.in_(select(gone.c.id)))
 
     # --- deleting ------------------------------------------------------------------------
 
@@ -466,16 +569,16 @@ class Statements:
         return select(self._root_id(above, chain[1:])).where(hop).correlate_except(above).scalar_subquery()
 
     def _shared(self, resource: str, following: bool) -> Prepared | None:
-        """The records with members or links among a record and what goes (or moves) with it; None where none can be."""
-        if not any(self.specification.resources[name].ladder for name in self._going(resource, following)):
+        """The records on which something is given among what goes (or moves) with a record; None where none can be."""
+        if not any(self.specification.resources[name].has_people for name in self._going(resource, following)):
             return None
         gone = self._gone(resource, following)
         found = [select(given.c.record).where(given.c.record.in_(select(gone.c.id))) for given in self.shares()]
-        return self._prepare(union(*found) if found[1:] else found[0].distinct())
+        return self._prepare(union(*found))
 
     def shares(self) -> tuple[Table, ...]:
         """Where it is kept who may do what on records: the tables that the specification has a use for."""
-        return (_MEMBERS, _LINKS) if self.linked else (_MEMBERS,)
+        return (_MEMBERS, *((_LINKS,) if self.linked else ()), _INVITATIONS, _OFFERS)
 
     def _close_account(self) -> tuple[Prepared, ...]:
         """Delete an account and what it owns, one after the other; what is kept passes to a tombstone."""

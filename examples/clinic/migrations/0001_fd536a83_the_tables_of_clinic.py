@@ -171,7 +171,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
         op.execute("DELETE FROM freehold_secret_links")
+        op.execute("DELETE FROM freehold_invitations")
         op.execute("DELETE FROM freehold_memberships")
+        op.execute("DELETE FROM freehold_offers")
         op.execute("ALTER TABLE notes DROP CONSTRAINT fk_notes_amends")
         op.execute("ALTER TABLE notes DROP CONSTRAINT fk_notes_author")
         op.execute("ALTER TABLE notes DROP CONSTRAINT fk_notes_patient")
@@ -186,7 +188,9 @@ def downgrade() -> None:
         op.execute("DROP TABLE clinics")
     else:
         op.execute("DELETE FROM freehold_secret_links")
+        op.execute("DELETE FROM freehold_invitations")
         op.execute("DELETE FROM freehold_memberships")
+        op.execute("DELETE FROM freehold_offers")
         op.execute("DROP TABLE notes")
         op.execute("DROP TABLE appointments")
         op.execute("DROP TABLE patients")

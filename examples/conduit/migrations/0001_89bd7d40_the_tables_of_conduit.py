@@ -180,7 +180,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
         op.execute("DELETE FROM freehold_secret_links")
+        op.execute("DELETE FROM freehold_invitations")
         op.execute("DELETE FROM freehold_memberships")
+        op.execute("DELETE FROM freehold_offers")
         op.execute("ALTER TABLE favorites DROP CONSTRAINT fk_favorites_article")
         op.execute("ALTER TABLE favorites DROP CONSTRAINT fk_favorites_owner")
         op.execute("ALTER TABLE comments DROP CONSTRAINT fk_comments_article")
@@ -193,7 +195,9 @@ def downgrade() -> None:
         op.execute("DROP TABLE profiles")
     else:
         op.execute("DELETE FROM freehold_secret_links")
+        op.execute("DELETE FROM freehold_invitations")
         op.execute("DELETE FROM freehold_memberships")
+        op.execute("DELETE FROM freehold_offers")
         op.execute("DROP TABLE favorites")
         op.execute("DROP TABLE comments")
         op.execute("DROP TABLE articles")

@@ -75,13 +75,17 @@ def upgrade() -> None:
 def downgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
         op.execute("DELETE FROM freehold_secret_links")
+        op.execute("DELETE FROM freehold_invitations")
         op.execute("DELETE FROM freehold_memberships")
+        op.execute("DELETE FROM freehold_offers")
         op.execute("ALTER TABLE notes DROP CONSTRAINT fk_notes_notebook")
         op.execute("ALTER TABLE notebooks DROP CONSTRAINT fk_notebooks_owner")
         op.execute("DROP TABLE notes")
         op.execute("DROP TABLE notebooks")
     else:
         op.execute("DELETE FROM freehold_secret_links")
+        op.execute("DELETE FROM freehold_invitations")
         op.execute("DELETE FROM freehold_memberships")
+        op.execute("DELETE FROM freehold_offers")
         op.execute("DROP TABLE notes")
         op.execute("DROP TABLE notebooks")

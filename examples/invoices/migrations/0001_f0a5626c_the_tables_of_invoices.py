@@ -165,7 +165,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
         op.execute("DELETE FROM freehold_secret_links")
+        op.execute("DELETE FROM freehold_invitations")
         op.execute("DELETE FROM freehold_memberships")
+        op.execute("DELETE FROM freehold_offers")
         op.execute("ALTER TABLE lines DROP CONSTRAINT fk_lines_invoice")
         op.execute("ALTER TABLE invoices DROP CONSTRAINT fk_invoices_business")
         op.execute("ALTER TABLE invoices DROP CONSTRAINT fk_invoices_client")
@@ -178,7 +180,9 @@ def downgrade() -> None:
         op.execute("DROP TABLE businesses")
     else:
         op.execute("DELETE FROM freehold_secret_links")
+        op.execute("DELETE FROM freehold_invitations")
         op.execute("DELETE FROM freehold_memberships")
+        op.execute("DELETE FROM freehold_offers")
         op.execute("DROP TABLE lines")
         op.execute("DROP TABLE invoices")
         op.execute("DROP TABLE clients")

@@ -185,7 +185,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
         op.execute("DELETE FROM freehold_secret_links")
+        op.execute("DELETE FROM freehold_invitations")
         op.execute("DELETE FROM freehold_memberships")
+        op.execute("DELETE FROM freehold_offers")
         op.execute("ALTER TABLE reviews DROP CONSTRAINT fk_reviews_author")
         op.execute("ALTER TABLE reviews DROP CONSTRAINT fk_reviews_order")
         op.execute("ALTER TABLE messages DROP CONSTRAINT fk_messages_author")
@@ -200,7 +202,9 @@ def downgrade() -> None:
         op.execute("DROP TABLE listings")
     else:
         op.execute("DELETE FROM freehold_secret_links")
+        op.execute("DELETE FROM freehold_invitations")
         op.execute("DELETE FROM freehold_memberships")
+        op.execute("DELETE FROM freehold_offers")
         op.execute("DROP TABLE reviews")
         op.execute("DROP TABLE messages")
         op.execute("DROP TABLE orders")

@@ -159,7 +159,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
         op.execute("DELETE FROM freehold_secret_links")
+        op.execute("DELETE FROM freehold_invitations")
         op.execute("DELETE FROM freehold_memberships")
+        op.execute("DELETE FROM freehold_offers")
         op.execute("ALTER TABLE bookmarks DROP CONSTRAINT fk_bookmarks_note")
         op.execute("ALTER TABLE bookmarks DROP CONSTRAINT fk_bookmarks_owner")
         op.execute("ALTER TABLE comments DROP CONSTRAINT fk_comments_author")
@@ -173,7 +175,9 @@ def downgrade() -> None:
         op.execute("DROP TABLE notebooks")
     else:
         op.execute("DELETE FROM freehold_secret_links")
+        op.execute("DELETE FROM freehold_invitations")
         op.execute("DELETE FROM freehold_memberships")
+        op.execute("DELETE FROM freehold_offers")
         op.execute("DROP TABLE bookmarks")
         op.execute("DROP TABLE comments")
         op.execute("DROP TABLE notes")

@@ -131,7 +131,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
         op.execute("DELETE FROM freehold_secret_links")
+        op.execute("DELETE FROM freehold_invitations")
         op.execute("DELETE FROM freehold_memberships")
+        op.execute("DELETE FROM freehold_offers")
         op.execute("ALTER TABLE tasks DROP CONSTRAINT fk_tasks_assignee")
         op.execute("ALTER TABLE tasks DROP CONSTRAINT fk_tasks_project")
         op.execute("ALTER TABLE tasks DROP CONSTRAINT fk_tasks_reporter")
@@ -142,7 +144,9 @@ def downgrade() -> None:
         op.execute("DROP TABLE workspaces")
     else:
         op.execute("DELETE FROM freehold_secret_links")
+        op.execute("DELETE FROM freehold_invitations")
         op.execute("DELETE FROM freehold_memberships")
+        op.execute("DELETE FROM freehold_offers")
         op.execute("DROP TABLE tasks")
         op.execute("DROP TABLE projects")
         op.execute("DROP TABLE workspaces")
