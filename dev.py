@@ -34,6 +34,8 @@ ENVIRONMENT = REPOSITORY / ".venv"
 LOCK = REPOSITORY / "requirements.lock"
 PROJECT = REPOSITORY / "pyproject.toml"
 STAMP = ENVIRONMENT / "freehold-setup.json"
+DOCS_LOCK = REPOSITORY / "docs" / "requirements.lock"
+DOCS_STAMP = ENVIRONMENT / "freehold-docs"
 SCRIPTS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 SUFFIX = ".exe" if os.name == "nt" else ""
 # The Python behind a virtual environment: `.venv` may have to be made anew by a dev.py that runs inside it.
@@ -48,6 +50,7 @@ usage: python3 dev.py COMMAND
   test [--all] [ARG ...]  run the tests; --all: also those that need services; the rest goes to pytest
   check                   lint, format, types and layers: all that is judged without running
   prove [ARG ...]         the isolation proof of every example; the rest goes to `freehold prove` (--budget 20s)
+  docs                    make a site of docs/ in build/site; whatever is wrong with a page or a link fails it
   bench [ARG ...]         measure; the rest goes to the benchmark (try: bench --help)
   format                  sort the imports and format the code
 """
@@ -67,12 +70,28 @@ def set_up() -> None:
         STAMP.unlink(missing_ok=True)
         if done.get("environment") != wanted["environment"] or not scripts_exist("python"):
             make_environment()
-            install_lock()
+            install(LOCK)
         install_project()
         # Last, and in one step: a stamp means that everything before it went well.
         draft = STAMP.with_suffix(".draft")
         draft.write_text(json.dumps(wanted), encoding="utf-8")
         os.replace(draft, STAMP)
+
+
+def set_up_docs() -> None:
+    """Bring into ``.venv`` what makes the site, too; nobody else needs it."""
+    set_up()
+    if has_docs():
+        return
+    with only_one_at_a_time():
+        if not has_docs():
+            install(DOCS_LOCK)
+            DOCS_STAMP.write_text(digest(DOCS_LOCK), encoding="utf-8")
+
+
+def has_docs() -> bool:
+    """Whether ``.venv`` has what its lock names."""
+    return DOCS_STAMP.exists() and DOCS_STAMP.read_text(encoding="utf-8") == digest(DOCS_LOCK)
 
 
 def is_ready() -> bool:
@@ -135,11 +154,11 @@ def make_environment() -> None:
         sys.exit(f"dev.py: Python {version} could not make `.venv`; it says above why.")
 
 
-def install_lock() -> None:
-    """Install what the lock names, every file checked against its hash."""
-    count = sum("==" in line for line in LOCK.read_text(encoding="utf-8").splitlines())
-    say(f"Installing the {count} packages of `requirements.lock`; the first time that may take a minute ...")
-    if run([*pip_install(), "--require-hashes", "--requirement", str(LOCK)]):
+def install(lock: Path) -> None:
+    """Install what a lock names, every file checked against its hash."""
+    count = sum("==" in line for line in lock.read_text(encoding="utf-8").splitlines())
+    say(f"Installing the {count} packages of `{lock.name}`; the first time that may take a minute ...")
+    if run([*pip_install(), "--require-hashes", "--requirement", str(lock)]):
         sys.exit(
             "dev.py: pip could not install the locked packages; it says above why.\n"
             "A proxy or a mirror is set up as for pip anywhere. The next run starts afresh."
@@ -209,6 +228,7 @@ def test(arguments: Sequence[str]) -> NoReturn:
     """Run pytest at the top of the repository; ``--all`` includes the tests that need services."""
     set_up()
     if "--all" in arguments:
+        set_up_docs()
         os.environ["FREEHOLD_TEST_SERVICES"] = "1"
     os.chdir(REPOSITORY)
     become("python", "-m", "pytest", *(argument for argument in arguments if argument != "--all"))
@@ -226,6 +246,16 @@ def check() -> int:
             failed.append(f"`{title}`")
     say(f"check: failed: {', '.join(failed)}" if failed else "check: nothing to complain about")
     return 1 if failed else 0
+
+
+def docs() -> int:
+    """Make the site, anew, so that every warning is told each time; a warning is a failure."""
+    set_up_docs()
+    site = REPOSITORY / "build" / "site"
+    options = ["--builder", "html", "--fresh-env", "--fail-on-warning", "--keep-going", "--nitpicky", "--quiet"]
+    code = run([str(SCRIPTS / ("sphinx-build" + SUFFIX)), *options, str(REPOSITORY / "docs"), str(site)])
+    say("docs: failed, it says above why" if code else f"docs: {site / 'index.html'}")
+    return code
 
 
 def prove(arguments: Sequence[str]) -> NoReturn:
@@ -325,7 +355,7 @@ PASSING_ON: dict[str, Callable[[Sequence[str]], NoReturn]] = {
     "prove": prove,
     "bench": bench,
 }
-PLAIN: dict[str, Callable[[], int]] = {"setup": setup, "check": check, "format": format_code}
+PLAIN: dict[str, Callable[[], int]] = {"setup": setup, "check": check, "docs": docs, "format": format_code}
 
 if __name__ == "__main__":
     try:

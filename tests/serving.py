@@ -23,7 +23,7 @@ from entrypoints import projects
 from tests.postgres import Server, Throwaway
 
 PROJECT = Path(__file__).resolve().parents[1]
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds a server may take to be ready."""
 _ONE_AT_A_TIME = Lock()
 """Alembic keeps what it runs on in one place for all threads."""

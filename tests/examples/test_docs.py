@@ -1,22 +1,16 @@
 """The pages under `docs/` and the code agree: every refusal, code and setting is listed, every link leads somewhere."""
 
 import ast
-import io
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from adapters.http.errors import STATUS
-from adapters.specification_file import load, parse
 from domain.errors import Refusal
 from domain.specification.asking import CODES
-from domain.specification.examples import failures
-from domain.specification.questions import open_questions
-from entrypoints import reports
 from entrypoints.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -108,28 +102,6 @@ def test_every_question_has_a_section_and_no_other() -> None:
     assert sorted(sections) == sorted(CODES)
     named = {match.rstrip(".") for match in re.findall(r"Q-[A-Z0-9-]+", page)}
     assert named == set(CODES)
-
-
-def test_the_page_on_questions_shows_what_check_prints(tmp_path: Path) -> None:
-    page = (REPOSITORY / "docs" / "questions.md").read_text("utf-8")
-    shown = next(iter(re.findall(r"^```text\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)))
-    file = tmp_path / "freehold.yaml"
-    file.write_text(
-        "app: a\nresources:\n  note:\n    owner: account\n    fields: {bio: text}\n"
-        "    can: {create: signed in, read: anyone}\n"
-    )
-    out = Console(file=io.StringIO(), width=200)
-    reports.print_questions(out, Path("myapp/freehold.yaml"), open_questions(load(file)))
-    printed = out.file.getvalue()  # type: ignore[attr-defined]
-    assert shown in "\n".join(line.rstrip() for line in printed.splitlines()) + "\n"
-
-
-def test_every_sentence_that_the_page_shows_as_an_example_is_true() -> None:
-    page = (REPOSITORY / "docs" / "language.md").read_text("utf-8").partition("\n## Examples\n")[2]
-    (shown,) = re.findall(r"^```yaml\n(examples:\n.*?)^```$", page, re.DOTALL | re.MULTILINE)
-    notes = (REPOSITORY / "examples" / "notes" / "freehold.yaml").read_text("utf-8").partition("examples:\n")[0]
-    spec = parse(notes + shown)
-    assert (len(spec.examples), failures(spec)) == (3, ())
 
 
 def test_the_requirements_of_owasp_are_counted_right_and_say_how() -> None:

@@ -35,6 +35,22 @@ def test_what_the_project_asks_for_is_what_is_locked() -> None:
         assert locked[canonicalize_name(wanted.name)] in wanted.specifier, f"`{line}` is not what requirements.lock has"
 
 
+def test_what_makes_the_site_is_locked_beside_the_rest() -> None:
+    """Only who makes the site installs it, into the same environment: so what both name is the same."""
+    text = (REPOSITORY / "docs" / "requirements.lock").read_text(encoding="utf-8")
+    named = re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE)
+    for line in PROJECT["dependency-groups"]["docs"]:
+        wanted = Requirement(line)
+        assert any(name == canonicalize_name(wanted.name) and version in wanted.specifier for name, version in named), (
+            line
+        )
+    locked = {name: version for name, version, _, _ in ENTRIES}
+    assert [name for name, version in named if locked.get(name, version) != version] == []
+    assert not {"sphinx", "furo", "myst-parser"} & locked.keys()
+    assert text.count("--hash=sha256:") >= len(named)
+    assert "://" not in text
+
+
 def test_the_locks_of_the_generators_of_clients_are_pinned_hashed_and_name_no_place() -> None:
     """They are no dependencies of ours: only `tests/clients` installs them, each kind into a folder of its own."""
     clients = REPOSITORY / "tests" / "clients"
