@@ -122,6 +122,9 @@ class Coverage:
             if not exercised:
                 line = self._specification.resources[resource].place.line
                 report.not_covered.append(f"line {line}, {resource}: {word}: never came to be")
+        for name, each in self._specification.resources.items():
+            if each.ladder is not None and each.can.get("share"):
+                report.skipped.append(f"line {each.place.line}, {name}: invitations (not tried yet)")
 
 
 def _found_elsewhere(grant: Grant) -> bool:
