@@ -1,6 +1,6 @@
 """Generators of clients, installed beside this file by the locks beside it, and the examples served for them.
 
-Without node, or without what the locks name, these tests are skipped; `test --all` fails there.
+Node comes with the lock of Python. Without what the locks name these tests are skipped; `test --all` fails there.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ from tests.serving import process
 
 HERE = Path(__file__).resolve().parent
 GENERATED = HERE / ".generated"
-NODE = 20
-"""hey-api needs no less"""
+PROGRAMS = HERE / ".venv" / "bin"
+"""Python's, and node with npm"""
 SIX = ("clinic", "conduit", "invoices", "market", "notes", "tracker")
 ODD = """\
 app: odd
@@ -50,7 +50,7 @@ def run(*command: str | Path, **environment: str) -> str:
     done = subprocess.run(  # noqa: S603
         [str(part) for part in command],
         cwd=HERE,
-        env=kept | environment,
+        env=kept | {"PATH": f"{PROGRAMS}{os.pathsep}{kept['PATH']}"} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -82,27 +82,24 @@ def _kept(folder: Path, lock: Path, *command: str | Path) -> bool:
 
 
 @pytest.fixture(scope="session")
-def node() -> Path:
-    """The folder of node's programs."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None or int(run("node", "--version")[1:].partition(".")[0]) < NODE:
-        _lacking(f"there is no node {NODE} with npm on this machine")
-    installed = HERE / "node_modules"
-    if not _kept(installed, HERE / "package-lock.json", str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"):
-        _lacking("npm could not install what package-lock.json names")
-    return installed / ".bin"
+def python() -> Path:
+    """The folder of Python's programs, in an environment of their own."""
+    folder, lock = PROGRAMS.parent, HERE / "requirements.lock"
+    if not (PROGRAMS / "python").exists():
+        venv.create(folder, clear=True, with_pip=True)
+    pip = (PROGRAMS / "python", "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    if not _kept(folder, lock, *pip, "--require-hashes", "--requirement", lock):
+        _lacking("pip could not install what requirements.lock names")
+    return PROGRAMS
 
 
 @pytest.fixture(scope="session")
-def python() -> Path:
-    """The folder of Python's programs, in an environment of their own."""
-    folder, lock = HERE / ".venv", HERE / "requirements.lock"
-    if not (folder / "bin" / "python").exists():
-        venv.create(folder, clear=True, with_pip=True)
-    pip = (folder / "bin" / "python", "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    if not _kept(folder, lock, *pip, "--require-hashes", "--requirement", lock):
-        _lacking("pip could not install what requirements.lock names")
-    return folder / "bin"
+def node(python: Path) -> Path:
+    """The folder of node's programs."""
+    installed, npm = HERE / "node_modules", python / "npm"
+    if not _kept(installed, HERE / "package-lock.json", npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"):
+        _lacking("npm could not install what package-lock.json names")
+    return installed / ".bin"
 
 
 @pytest.fixture(scope="session")
