@@ -294,7 +294,7 @@ def _made(container: Container, use: Callable[[SpecificationUseCases], T], faile
     except Undecided as error:
         _fail(str(error), as_json, USAGE)
     except FreeholdError as error:
-        _fail(f"{failed} {error}".strip(), as_json)
+        _refuse(error, as_json, failed)
 
 
 @cli.command()
@@ -599,10 +599,10 @@ def _print_invalid(path: Path, error: SpecificationInvalid, as_json: bool) -> No
         reports.print_problems(err, path, error)
 
 
-def _refuse(error: Exception, as_json: bool) -> NoReturn:
-    """A server is not started; what is said begins like a sentence."""
+def _refuse(error: Exception, as_json: bool, failed: str = "Not served.") -> NoReturn:
+    """What was asked for is not done; why begins like a sentence."""
     why = str(error)
-    _fail(f"Not served. {why[:1].upper()}{why[1:]}", as_json)
+    _fail(f"{failed} {why[:1].upper()}{why[1:]}".strip(), as_json)
 
 
 def _fail(message: str, as_json: bool, code: int = FAILED) -> NoReturn:
