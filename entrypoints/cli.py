@@ -600,9 +600,9 @@ def _print_invalid(path: Path, error: SpecificationInvalid, as_json: bool) -> No
 
 
 def _refuse(error: Exception, as_json: bool, failed: str = "Not served.") -> NoReturn:
-    """What was asked for is not done; why begins like a sentence."""
+    """What was asked for is not done; why begins like a sentence, but not with another name of a file."""
     why = str(error)
-    _fail(f"{failed} {why[:1].upper()}{why[1:]}".strip(), as_json)
+    _fail(f"{failed} {'The' + why[3:] if why.startswith('the ') else why}".strip(), as_json)
 
 
 def _fail(message: str, as_json: bool, code: int = FAILED) -> NoReturn:
