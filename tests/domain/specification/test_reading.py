@@ -1,6 +1,5 @@
 """The six examples, and each word of the language, mean what `docs/language.md` says."""
 
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -172,17 +171,6 @@ def test_conduit_and_invoices(example: Callable[[str], Specification]) -> None:
     assert who(spec, "invoice", "read")[2] == (AccountField((Hop("client", "client"),), "portal"),)
     assert spec.resources["client"].can["update"][2].only == ("address",)
     assert [r.name for r in spec.children("business")] == ["client", "invoice"]
-
-
-def test_the_reference_shows_what_the_reader_reads() -> None:
-    text = (EXAMPLES.parent / "docs" / "language.md").read_text(encoding="utf-8")
-    whole, *parts = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    assert list(parse(whole).resources) == ["notebook", "note"]
-    fields = [part for part in parts if part.startswith("fields:")]
-    assert len(fields) == 2
-    for part in fields:
-        client = "  client: {owner: account}\n  a:\n    owner: account\n    roles: lead\n"
-        parse(HEAD + client + "".join(f"    {line}\n" for line in part.splitlines()))
 
 
 # --- words that no example uses ------------------------------------------------------------
