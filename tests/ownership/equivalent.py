@@ -103,7 +103,7 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "_tying: join, without members.c.record == container.c.id",
     ),
     "where there are no links, none is to be deleted": (
-        "shares: (_MEMBERS, _LINKS) if self.linked else (_MEMBERS,) → (_MEMBERS, _LINKS)",
+        "shares: (_LINKS,) if self.linked else () → (_LINKS,)",
     ),
     "the same again": (
         "_all: part != without → True",
@@ -149,10 +149,6 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "ids: without limit(self.limit)",
         "_cut: without limit(self.limit)",
         "_page: without limit(listed.limit)",
-    ),
-    "a record with several members is named more than once: what follows looks for the ids as a set": (
-        "_shared: union(*found) if found[1:] else found[0].distinct() → union(*found)",
-        "_shared: found[1:] → found",
     ),
     "another way to the same list: staff is asked for with each record, too": (
         "_elsewhere: self._if(and_(*staff), walked, at.table) if staff else walked → walked",
