@@ -102,9 +102,7 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         " → or_(members.c.account == ME, compiler.on_expiry(members))",
         "_tying: join, without members.c.record == container.c.id",
     ),
-    "where there are no links, none is to be deleted": (
-        "shares: (_LINKS,) if self.linked else () → (_LINKS,)",
-    ),
+    "where there are no links, none is to be deleted": ("shares: (_LINKS,) if self.linked else () → (_LINKS,)",),
     "the same again": (
         "_all: part != without → True",
         "_public: part not in columns → True",
