@@ -34,6 +34,8 @@ from tests.ownership.worlds import NOW, World
 from tests.postgres import APPLICATION
 
 MEMBERS, LINKS = table_of(MembershipRow).name, table_of(SecretLinkRow).name
+UNTRIED = ("freehold_invitations", "freehold_offers")
+"""no world has any yet: tests/attacks/test_raw_sql.py asks them"""
 UNSAID = object()
 """the domain does not say it in these words"""
 SERVICES = ("", "audit", "signing keys", "mail", "sessions", "keys")
@@ -467,7 +469,7 @@ class Questions:
         callers += [(actor, "", "") for actor in self._world.everybody if actor.engine]
         for actor, each, service in callers:
             for name in mapped.metadata.tables:
-                if name in (MEMBERS, LINKS):
+                if name in (MEMBERS, LINKS, *UNTRIED):
                     continue
                 key = keys.get(name, "id")
                 for command, ask in self._tries(name, key):
