@@ -80,10 +80,6 @@ WALLS = (
         Kind.LEAK, r"Table `freehold_memberships` shows \d+ rows while nobody is named as the caller\.",
     ),
     Broken(
-        "every invitation is shown", saying(policy("select", "freehold_invitations"), WHOLE, "USING (true)"),
-        Kind.LEAK, r"Table `freehold_invitations` shows \d+ rows while nobody is named as the caller\.",
-    ),
-    Broken(
         "offers are shown to whoever is named", saying(policy("select", "freehold_offers"), WHOLE, f"USING ({NAMED})"),
         Kind.LEAK, r"Row-level security alone lets .* see the offer of \w+'s notebook “",
     ),
