@@ -19,6 +19,8 @@ class Verb(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
+    MY_ACCESS = "ask what may be done with"
+    ACCESS = "ask who can do what with"
     MEMBERS = "list the members of"
     ADD_MEMBER = "add a member to"
     JOIN = "join"
@@ -42,7 +44,7 @@ class Verb(StrEnum):
 
 
 READING = (
-    *(Verb.LIST, Verb.GET, Verb.HEAD, Verb.MEMBERS),
+    *(Verb.LIST, Verb.GET, Verb.HEAD, Verb.MY_ACCESS, Verb.ACCESS, Verb.MEMBERS),
     *(Verb.INVITATIONS, Verb.WAITING, Verb.OFFERED, Verb.OFFERS),
 )
 POSTING = (Verb.CREATE, Verb.ADD_MEMBER, Verb.JOIN, Verb.BATCH)
@@ -60,6 +62,8 @@ _METHODS = {
 _PLACES = {
     **dict.fromkeys((Verb.MEMBERS, Verb.ADD_MEMBER, Verb.JOIN, Verb.INVITE), "members"),
     **dict.fromkeys((Verb.CHANGE_MEMBER, Verb.REMOVE_MEMBER), "members/{account}"),
+    Verb.MY_ACCESS: "access/me",
+    Verb.ACCESS: "access",
     Verb.INVITATIONS: "invitations",
     Verb.UNINVITE: "invitations/{waiting}",
     **dict.fromkeys((Verb.OFFER, Verb.OFFERED, Verb.WITHDRAW), "transfer"),
