@@ -14,6 +14,8 @@ METHODS = {
     Verb.CREATE: "POST",
     Verb.UPDATE: "PATCH",
     Verb.DELETE: "DELETE",
+    Verb.MY_ACCESS: "GET",
+    Verb.ACCESS: "GET",
     Verb.MEMBERS: "GET",
     Verb.ADD_MEMBER: "POST",
     Verb.JOIN: "POST",
@@ -43,6 +45,8 @@ def request(specification: Specification, attempt: Attempt) -> Request:
     path = f"/v{specification.major}/{last}"
     if attempt.record is not None:
         path += f"/{attempt.record}"
+    if attempt.verb in (Verb.ACCESS, Verb.MY_ACCESS):
+        path += "/access/me" if attempt.verb is Verb.MY_ACCESS else "/access"
     if attempt.verb in (*_OF_MEMBERS, *_OF_ONE_MEMBER):
         path += "/members"
     if attempt.verb in _OF_ONE_MEMBER:

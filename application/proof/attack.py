@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
 from application.proof import filters, findings
@@ -186,7 +186,7 @@ class Attack:
 
     async def _everything(self, tries: Tries) -> None:
         """Everything again for everybody, after something has changed."""
-        for attempt in tries.reads():
+        for attempt in chain(tries.reads(), tries.rights()):
             await self._try(attempt)
         for who in tries.everybody:
             for resource in self._specification.resources:

@@ -18,6 +18,8 @@ class Verb(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
+    MY_ACCESS = "ask what may be done with"
+    ACCESS = "ask who can do what with"
     MEMBERS = "list the members of"
     ADD_MEMBER = "add a member to"
     JOIN = "join"
@@ -30,7 +32,7 @@ class Verb(StrEnum):
 
 POSTING = (Verb.CREATE, Verb.ADD_MEMBER, Verb.JOIN, Verb.BATCH)
 """what an `idempotency-key` counts for"""
-READING = (Verb.LIST, Verb.GET, Verb.HEAD, Verb.MEMBERS)
+READING = (Verb.LIST, Verb.GET, Verb.HEAD, Verb.MY_ACCESS, Verb.ACCESS, Verb.MEMBERS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
-from application.proof.attempts import Answer, Attempt, Target, Verb
+from application.proof.attempts import READING, Answer, Attempt, Target, Verb
 from application.proof.callers import by_link
 from application.proof.oracle import Expected, made_by
 from application.proof.report import Kind
@@ -109,7 +109,7 @@ class Checker:
         about = f"status {answer.status} for {expected.status}"
         told, given = _told(expected), _short(answer)
         if expected.refused and answer.status < 400:
-            done = "is answered" if attempt.verb in (Verb.LIST, Verb.GET, Verb.HEAD, Verb.MEMBERS) else "succeeds"
+            done = "is answered" if attempt.verb in READING else "succeeds"
             return Difference(Kind.LEAK, about, f"{done} with {answer.status}", told, given)
         if expected.status == 422 and answer.status in (403, 409):
             return Difference(

@@ -20,6 +20,8 @@ ACTIONS: dict[Verb, str] = {
     Verb.CREATE: "create",
     Verb.UPDATE: "update",
     Verb.DELETE: "delete",
+    Verb.MY_ACCESS: "open",
+    Verb.ACCESS: "members",
     Verb.MEMBERS: "members",
     Verb.ADD_MEMBER: "share",
     Verb.JOIN: "share",

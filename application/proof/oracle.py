@@ -13,6 +13,8 @@ from typing import Any
 from application.proof import lists
 from application.proof.attempts import Attempt, Verb
 from application.proof.callers import actor_of, by_link, link_of
+from domain.abilities import Able
+from domain.access import holders
 from domain.deletion import obstacles
 from domain.errors import (
     Conflict,
@@ -29,7 +31,8 @@ from domain.errors import (
 from domain.expansion import shown
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result, sharing_cap
 from domain.membership import Membership, longest, within
-from domain.ownership import Actor, Facts, may, view
+from domain.outlook import MOST_TIES, Outlook
+from domain.ownership import Actor, Facts, may, seen, view
 from domain.record import Record, accept_changes, accept_new, create
 from domain.snapshot import Snapshot
 from domain.specification.analysis import anonymous_may
@@ -103,6 +106,7 @@ class Oracle:
         """Effects change this very snapshot."""
         self.snapshot = snapshot
         self.specification = snapshot.specification
+        self._able = Able(snapshot.specification)
         self._answered: dict[tuple[str | None, str], tuple[str, Expected, datetime]] = {}
 
     def expect(self, attempt: Attempt) -> Expected:
@@ -157,6 +161,52 @@ class Oracle:
         self._admit(actor, attempt.resource, "open")
         wanted = lists.selection(self.specification, attempt, actor)
         return Expected(200, body=shown(actor, self._opened(attempt, actor), wanted))
+
+    def my_access(self, attempt: Attempt, actor: Actor) -> Expected:
+        """What the caller may do with one record."""
+        self._admit(actor, attempt.resource, "open")
+        facts = self._opened(attempt, actor)
+        new = [self.snapshot.imagine(blank) for blank in self._able.blanks(actor, facts)]
+        found = self._able.of(actor, facts, new)
+        body: dict[str, Any] = {name: list(getattr(found, name)) for name in ("actions", "fields", "create")}
+        if facts.resource.steps:
+            body["steps"] = {name: list(values) for name, values in found.steps.items()}
+        if facts.resource.ladder is not None:
+            body |= {"role": found.role, "roles": list(found.roles)}
+        return Expected(200, body=body)
+
+    def access(self, attempt: Attempt, actor: Actor) -> Expected:
+        """Who can do what with one record, by nothing but what the caller sees."""
+        shared = self.specification.shared(attempt.resource)
+        assert shared is not None
+        self._admit(actor, attempt.resource, "open")
+        self._admit(actor, shared.name, "members")
+        self._refuse_link(attempt, actor)
+        facts = self._opened(attempt, actor)
+        above = next(at for at in facts.above() if at.record.resource == shared.name)
+        if not may("members", actor, above):
+            raise Forbidden
+        world = Outlook(self.specification, self.snapshot.now, Shown(self.snapshot, actor))
+        record = world.record(attempt.resource, facts.record.id)
+        items = [
+            {
+                "whose": str(holder.whose),
+                "account": holder.account,
+                "role": holder.role,
+                "rights": [
+                    {
+                        "action": right.action,
+                        "step": right.step,
+                        "grant": right.because.grant.text,
+                        "line": right.because.grant.place.line,
+                        "because": list(right.because.terms),
+                    }
+                    for right in holder.rights
+                ],
+            }
+            for holder in holders(Facts(record, world), world)
+        ]
+        return Expected(200, body={"items": items})
 
     def page(self, attempt: Attempt, actor: Actor) -> Expected:
         """A page of what the caller can read, filtered and sorted by what it sees."""
@@ -507,6 +557,8 @@ class Oracle:
         Verb.CREATE: create,
         Verb.UPDATE: update,
         Verb.DELETE: delete,
+        Verb.MY_ACCESS: my_access,
+        Verb.ACCESS: access,
         Verb.MEMBERS: members,
         Verb.ADD_MEMBER: add_member,
         Verb.JOIN: join,
@@ -515,6 +567,38 @@ class Oracle:
         Verb.BATCH: batch,
         Verb.REPLACE: not_offered,
     }
+
+
+class Shown:
+    """The `Source` of an outlook on a snapshot: what a caller would be shown."""
+
+    def __init__(self, snapshot: Snapshot, actor: Actor) -> None:
+        """Look at this very snapshot."""
+        self._snapshot = snapshot
+        self._actor = actor
+
+    def view(self, resource: str, record_id: str) -> Mapping[str, Any] | None:
+        """See `Source`."""
+        record = self._snapshot.record(resource, record_id)
+        facts = None if record is None else self._snapshot.facts(record)
+        return None if facts is None or not may("open", self._actor, facts) else view(self._actor, facts)
+
+    def members(self, resource: str, record_id: str) -> Mapping[str, str]:
+        """See `Source`."""
+        record = self._snapshot.record(resource, record_id)
+        everyone = record is not None and may("members", self._actor, self._snapshot.facts(record)).allowed
+        return {
+            account: membership.role
+            for (of, account), membership in self._snapshot.memberships.items()
+            if of == record_id and membership.live(self._snapshot.now) and (everyone or account == self._actor.account)
+        }
+
+    def tying(self, link: str, back: str, record_id: str) -> list[Mapping[str, Any]]:
+        """See `Source`; newest first, as lists are."""
+        every = [self._snapshot.facts(record) for record in self._snapshot.records[link].values()]
+        listed = [at for at in every if may("read", self._actor, at) and seen(back, self._actor, at) == record_id]
+        newest = sorted(listed, key=lambda at: at.record.id, reverse=True)
+        return [view(self._actor, at) for at in newest[:MOST_TIES]]
 
 
 def made_by(number: int) -> str:

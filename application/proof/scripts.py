@@ -74,6 +74,8 @@ def _call(
     last = "batch" if attempt.verb is Verb.BATCH else specification.resources[attempt.resource].plural
     path = f"/v{specification.major}/{last}"
     path += "" if attempt.record is None else f"/{attempt.record}"
+    path += "/access/me" if attempt.verb is Verb.MY_ACCESS else ""
+    path += "/access" if attempt.verb is Verb.ACCESS else ""
     of_members = (Verb.MEMBERS, Verb.ADD_MEMBER, Verb.JOIN, Verb.CHANGE_MEMBER, Verb.REMOVE_MEMBER)
     path += "/members" if attempt.verb in of_members else ""
     path += f"/{attempt.account}" if attempt.verb in (Verb.CHANGE_MEMBER, Verb.REMOVE_MEMBER) else ""

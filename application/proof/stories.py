@@ -344,6 +344,10 @@ def did(snapshot: Snapshot, attempt: Attempt) -> str:
             return f"{who} changes {what} ({sent or 'nothing'}){conditions}"
         case Verb.DELETE:
             return f"{who} deletes {what}{conditions}"
+        case Verb.MY_ACCESS:
+            return f"{who} asks what may be done with {what}"
+        case Verb.ACCESS:
+            return f"{who} asks who can do what with {what}"
         case Verb.MEMBERS:
             return f"{who} lists the members of {what}"
         case Verb.ADD_MEMBER:

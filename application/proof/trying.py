@@ -1,6 +1,7 @@
 """What there is to try on a world: every operation, on everything, by everybody."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -24,6 +25,8 @@ NEVER = "00000000-0000-7000-8000-000000000000"
 """an id that no record and no account has"""
 _WRONG = (("fields", "nothing"), ("expand", "owner"), ("expand", "nothing"))
 OTHER = "00000000-0000-7000-8000-000000000001"
+RIGHTS_ASKED = 0.1
+"""how often what may be done with a record is asked, and who may do it"""
 KEYS = 3
 """that everybody uses in one world"""
 ENGINE_VALUES: Mapping[str, Any] = {
@@ -43,6 +46,8 @@ class Tries:
         """Values of new records are drawn as the world's own were."""
         self._draw = draw
         self._random = random
+        self._asking = copy(random)
+        """for what writes nothing: all else is drawn as if it were not asked"""
         self._snapshot = draw.snapshot
         self._specification = draw.snapshot.specification
         self._oracle = Oracle(draw.snapshot)
@@ -79,6 +84,16 @@ class Tries:
                     if resource.ladder is not None:
                         yield Attempt(who, Verb.MEMBERS, resource.name, record)
                 yield from self._elsewhere(who, resource)
+
+    def rights(self) -> Iterator[Attempt]:
+        """What may be done with a record, and who can do it; now and then, of each by somebody."""
+        for who in self.everybody:
+            for resource in self._specification.resources.values():
+                for record in list(self._snapshot.records[resource.name]):
+                    if self._asking.random() < RIGHTS_ASKED:
+                        yield Attempt(who, Verb.MY_ACCESS, resource.name, record)
+                    if self._asking.random() < RIGHTS_ASKED and self._specification.shared(resource.name) is not None:
+                        yield Attempt(who, Verb.ACCESS, resource.name, record)
 
     def _elsewhere(self, who: str | None, resource: Resource) -> Iterator[Attempt]:
         """Records of another resource under this one's path: there is nothing there."""
@@ -473,6 +488,9 @@ def on_nothing(snapshot: Snapshot, resources: Iterable[Resource]) -> Iterator[At
             held = (("if-match", "*"),) if resource.require_if_match else ()
             yield Attempt(who, Verb.GET, resource.name, NEVER)
             yield Attempt(who, Verb.HEAD, resource.name, NEVER)
+            yield Attempt(who, Verb.MY_ACCESS, resource.name, NEVER)
+            if snapshot.specification.shared(resource.name) is not None:
+                yield Attempt(who, Verb.ACCESS, resource.name, NEVER)
             yield Attempt(who, Verb.UPDATE, resource.name, NEVER, body={}, headers=held)
             yield Attempt(who, Verb.DELETE, resource.name, NEVER, headers=held)
             yield Attempt(who, Verb.REPLACE, resource.name, NEVER, body={})

@@ -37,7 +37,7 @@ SERVERS = (
     ),
     Broken(
         Leak.A_RULE_IS_FORGOTTEN, writing.removed_members_stay, "notes", Kind.LEAK,
-        r"\w+'s notebook “.*” and (sees \w+|is answered with 200|learns from a 403 that it is there)",
+        r"\w+'s notebook “.*” (\(.*\) )?and (sees \w+|is answered with 200|learns from a 403 that it is there)",
     ),
     # --- 2: asked by what is hidden ---
     Broken(

@@ -96,6 +96,8 @@ class Statements:
         self.facts_around = cache(self._facts_around)
         self.roles = cache(self._roles)
         self.ties = cache(self._ties)
+        self.everything = cache(self._everything)
+        self.every_tie = cache(self._every_tie)
         self.insert = cache(self._insert)
         self.created = cache(self._created)
         self.placed = cache(self._placed)
@@ -221,6 +223,17 @@ class Statements:
         statement, table = columns.select()
         return self._prepare(statement.where(table.c.id == ID)), columns
 
+    def _everything(self, resource: str) -> tuple[Prepared, FactsColumns]:
+        """A record with all that its rules can ask for but roles, for the operator."""
+        columns = self._columns(resource, self.footprints[resource].ways, ())
+        statement, table = columns.select()
+        return self._prepare(statement.where(table.c.id == ID)), columns
+
+    def _every_tie(self, through: Through) -> tuple[Prepared, RecordColumns, RecordColumns]:
+        """The link records of a record, each with its container, for the operator."""
+        found, links, containers = self._tying(through, mine=False)
+        return self._prepare(found), links, containers
+
     def _columns(self, resource: str, ways: Sequence[Path], roles: Sequence[Path]) -> FactsColumns:
         return FactsColumns(
             self.tables, self._seeing_all[Asker.ACCOUNT], self.specification.resources[resource], ways, roles
@@ -237,16 +250,18 @@ class Statements:
         found, links, containers = self._tying(through)
         return self._prepare(found), links, containers
 
-    def _tying(self, through: Through) -> tuple[Select[Any], RecordColumns, RecordColumns]:
+    def _tying(self, through: Through, mine: bool = True) -> tuple[Select[Any], RecordColumns, RecordColumns]:
+        """`mine`: only where the caller has a role on the container."""
         link, container = self.tables.of[through.link].alias(), self.tables.of[through.container.resource].alias()
         members, compiler = _MEMBERS.alias(), self._seeing_all[Asker.ACCOUNT]
         links, containers = self.records[through.link], self.records[through.container.resource]
-        source = link.join(container, compiler.on_hop(At(link, through.link), through.container, container)).join(
-            members, members.c.record == container.c.id
-        )
-        mine = and_(members.c.account == ME, compiler.on_expiry(members))
+        source = link.join(container, compiler.on_hop(At(link, through.link), through.container, container))
         found = select(*links.columns(link, "l_"), *containers.columns(container, "c_"))
-        return found.select_from(source).where(link.c[through.back] == ID, mine), links, containers
+        found = found.where(link.c[through.back] == ID)
+        if mine:
+            source = source.join(members, members.c.record == container.c.id)
+            found = found.where(members.c.account == ME, compiler.on_expiry(members))
+        return found.select_from(source), links, containers
 
     # --- writing -------------------------------------------------------------------------
 
