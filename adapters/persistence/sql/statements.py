@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Delete,
+    FromClause,
     Select,
     Table,
     and_,
@@ -231,7 +232,7 @@ class Statements:
 
     def _every_tie(self, through: Through) -> tuple[Prepared, RecordColumns, RecordColumns]:
         """The link records of a record, each with its container, for the operator."""
-        found, links, containers = self._tying(through, mine=False)
+        found, _, links, containers = self._tied(through)
         return self._prepare(found), links, containers
 
     def _columns(self, resource: str, ways: Sequence[Path], roles: Sequence[Path]) -> FactsColumns:
@@ -250,18 +251,20 @@ class Statements:
         found, links, containers = self._tying(through)
         return self._prepare(found), links, containers
 
-    def _tying(self, through: Through, mine: bool = True) -> tuple[Select[Any], RecordColumns, RecordColumns]:
-        """`mine`: only where the caller has a role on the container."""
-        link, container = self.tables.of[through.link].alias(), self.tables.of[through.container.resource].alias()
+    def _tying(self, through: Through) -> tuple[Select[Any], RecordColumns, RecordColumns]:
+        found, container, links, containers = self._tied(through)
         members, compiler = _MEMBERS.alias(), self._seeing_all[Asker.ACCOUNT]
+        mine = and_(members.c.account == ME, compiler.on_expiry(members))
+        return found.join(members, members.c.record == container.c.id).where(mine), links, containers
+
+    def _tied(self, through: Through) -> tuple[Select[Any], FromClause, RecordColumns, RecordColumns]:
+        """What ties a record, and the containers (also by themselves)."""
+        link, container = self.tables.of[through.link].alias(), self.tables.of[through.container.resource].alias()
         links, containers = self.records[through.link], self.records[through.container.resource]
-        source = link.join(container, compiler.on_hop(At(link, through.link), through.container, container))
+        on = self._seeing_all[Asker.ACCOUNT].on_hop(At(link, through.link), through.container, container)
         found = select(*links.columns(link, "l_"), *containers.columns(container, "c_"))
-        found = found.where(link.c[through.back] == ID)
-        if mine:
-            source = source.join(members, members.c.record == container.c.id)
-            found = found.where(members.c.account == ME, compiler.on_expiry(members))
-        return found.select_from(source), links, containers
+        found = found.select_from(link.join(container, on)).where(link.c[through.back] == ID)
+        return found, container, links, containers
 
     # --- writing -------------------------------------------------------------------------
 
