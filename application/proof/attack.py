@@ -153,7 +153,8 @@ class Attack:
             self._log += [Step(each, name if each.verb is Verb.CREATE else None) for each, name in done(attempt, body)]
             return True
         created = body["id"] if attempt.verb in MAKING and body is not None else None
-        self._log.append(Step(attempt, created))
+        token = body["token"] if attempt.verb is Verb.LINK and body is not None else None
+        self._log.append(Step(attempt, created, token))
         return True
 
     def _secrets(self, attempt: Attempt) -> frozenset[str]:

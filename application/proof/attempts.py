@@ -39,23 +39,26 @@ class Verb(StrEnum):
     OFFERS = "see what is offered of"
     TAKE = "accept the offer of"
     REFUSE = "decline the offer of"
+    LINKS = "list the links to"
+    LINK = "make a link to"
+    UNLINK = "end a link to"
     REPLACE = "replace"
     """a method that is not offered"""
 
 
 READING = (
     *(Verb.LIST, Verb.GET, Verb.HEAD, Verb.MY_ACCESS, Verb.ACCESS, Verb.MEMBERS),
-    *(Verb.INVITATIONS, Verb.WAITING, Verb.OFFERED, Verb.OFFERS),
+    *(Verb.INVITATIONS, Verb.WAITING, Verb.OFFERED, Verb.OFFERS, Verb.LINKS),
 )
 POSTING = (Verb.CREATE, Verb.ADD_MEMBER, Verb.JOIN, Verb.BATCH)
 """what an `idempotency-key` is tried with"""
-MAKING = (Verb.CREATE, Verb.INVITE, Verb.OFFER)
+MAKING = (Verb.CREATE, Verb.INVITE, Verb.OFFER, Verb.LINK)
 """what is answered with the id of something new"""
 _METHODS = {
     **dict.fromkeys(READING, "GET"),
     **dict.fromkeys((*POSTING, *MAKING, Verb.ACCEPT, Verb.DECLINE, Verb.TAKE, Verb.REFUSE), "POST"),
     **dict.fromkeys((Verb.UPDATE, Verb.CHANGE_MEMBER), "PATCH"),
-    **dict.fromkeys((Verb.DELETE, Verb.REMOVE_MEMBER, Verb.UNINVITE, Verb.WITHDRAW), "DELETE"),
+    **dict.fromkeys((Verb.DELETE, Verb.REMOVE_MEMBER, Verb.UNINVITE, Verb.WITHDRAW, Verb.UNLINK), "DELETE"),
     Verb.HEAD: "HEAD",
     Verb.REPLACE: "PUT",
 }
@@ -66,6 +69,8 @@ _PLACES = {
     Verb.ACCESS: "access",
     Verb.INVITATIONS: "invitations",
     Verb.UNINVITE: "invitations/{waiting}",
+    **dict.fromkeys((Verb.LINKS, Verb.LINK), "links"),
+    Verb.UNLINK: "links/{waiting}",
     **dict.fromkeys((Verb.OFFER, Verb.OFFERED, Verb.WITHDRAW), "transfer"),
 }
 """below a record"""
@@ -92,7 +97,7 @@ class Attempt:
     account: str | None = None
     """the member that it is about"""
     waiting: str | None = None
-    """the id of the invitation or offer that it is about"""
+    """the id of the invitation, offer or link that it is about"""
     body: Mapping[str, Any] | None = None
     """JSON values"""
     query: tuple[tuple[str, str], ...] = ()
@@ -132,6 +137,7 @@ class Attempt:
         body = None if self.body is None else {name: _naming(value, ids) for name, value in self.body.items()}
         return replace(
             self,
+            who=_naming(self.who, ids),
             record=_naming(self.record, ids),
             account=_naming(self.account, ids),
             waiting=_naming(self.waiting, ids),

@@ -1,5 +1,7 @@
 """Who attempts something: nobody, an account by its id, or whoever has a secret link by its token."""
 
+from dataclasses import dataclass, field
+
 from application.secret_links import PREFIX, link_hash
 from domain.ownership import ANONYMOUS, Actor
 from domain.secret_link import SecretLink
@@ -18,7 +20,19 @@ def by_link(who: str | None) -> bool:
     return who is not None and who.startswith(PREFIX)
 
 
-def token_of(link_id: str) -> str:
+@dataclass(frozen=True, slots=True)
+class MadeLink(SecretLink):
+    """A link whose token an answer told."""
+
+    token: str = field(default="", repr=False)
+
+
+def token_of(link: SecretLink) -> str:
+    """The token of a link: in a world that was drawn it is made of the id."""
+    return link.token if isinstance(link, MadeLink) else drawn_token(link.id)
+
+
+def drawn_token(link_id: str) -> str:
     """The token of a link in a world that was drawn."""
     return PREFIX + link_id
 
@@ -32,4 +46,4 @@ def link_of(snapshot: Snapshot, who: str | None) -> SecretLink | None:
 
 def callers(snapshot: Snapshot) -> tuple[str | None, ...]:
     """Everybody in a world that was drawn."""
-    return (None, *snapshot.accounts, *(token_of(link.id) for link in snapshot.links.values()))
+    return (None, *snapshot.accounts, *map(token_of, snapshot.links.values()))

@@ -237,6 +237,8 @@ class Checker:
             return self._items_of_batch(attempt, expected, body, answer)
         if attempt.verb is Verb.MEMBERS:
             return self._rows(expected.body["items"], _items(body), "account", answer)
+        if attempt.verb is Verb.LINKS:
+            return self._rows(expected.body["items"], _items(body), "id", answer)
         if attempt.verb is Verb.INVITATIONS:
             return self._rows(expected.body["items"], _items(body), "email", answer)
         if attempt.verb in (Verb.WAITING, Verb.OFFERS):
@@ -245,6 +247,8 @@ class Checker:
         new = attempt.verb in MAKING and not expected.again
         if new and isinstance(body, dict) and _UUID.fullmatch(str(body.get("id"))):
             wanted = {**wanted, "id": body["id"]}
+        if attempt.verb is Verb.LINK and isinstance(body, dict) and by_link(body.get("token")):
+            wanted = {**wanted, "token": body["token"]}
         difference = self._object(wanted, body, answer)
         return difference or self._tag(attempt, body, answer)
 

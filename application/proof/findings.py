@@ -29,6 +29,7 @@ ACTIONS: dict[Verb, str] = {
     Verb.REMOVE_MEMBER: "share",
     Verb.BATCH: "update",
     **dict.fromkeys((Verb.INVITE, Verb.INVITATIONS, Verb.UNINVITE, Verb.WAITING, Verb.ACCEPT, Verb.DECLINE), "share"),
+    **dict.fromkeys((Verb.LINKS, Verb.LINK, Verb.UNLINK), "share"),
     **dict.fromkeys((Verb.OFFER, Verb.OFFERED, Verb.WITHDRAW, Verb.OFFERS, Verb.TAKE, Verb.REFUSE), "transfer"),
     Verb.REPLACE: "update",
 }

@@ -53,7 +53,8 @@ def seen_by(snapshot: Snapshot, actor: Actor) -> dict[str, Any]:
         members = _members(snapshot, actor, facts)
         below = [_creating(snapshot, child, facts, actor) for child in snapshot.specification.children(resource.name)]
         cap = sharing_cap(actor, facts)
-        found[record.id] = (view(actor, facts), allowed, written, stepping, updating, members, below, cap)
+        links = [each for each in snapshot.links.values() if each.record == record.id] if "share" in allowed else []
+        found[record.id] = (links, view(actor, facts), allowed, written, stepping, updating, members, below, cap)
     return found
 
 

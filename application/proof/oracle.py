@@ -12,7 +12,8 @@ from typing import Any
 
 from application.proof import lists
 from application.proof.attempts import OF_CALLER, Attempt, Verb
-from application.proof.callers import actor_of, by_link, link_of
+from application.proof.callers import MadeLink, actor_of, by_link, link_of
+from application.secret_links import link_hash
 from domain.abilities import Able
 from domain.access import holders
 from domain.deletion import obstacles
@@ -36,9 +37,10 @@ from domain.offer import Offer
 from domain.outlook import MOST_TIES, Outlook
 from domain.ownership import Actor, Facts, may, seen, view
 from domain.record import Record, accept_changes, accept_new, create
+from domain.secret_link import SecretLink
 from domain.snapshot import Snapshot
 from domain.specification.analysis import anonymous_may
-from domain.specification.model import Field, Kind, Place, Resource
+from domain.specification.model import Field, Kind, Ladder, Links, Place, Resource
 from domain.values import accept, instant_text
 
 STATUS: Mapping[type[Refusal], int] = {
@@ -424,7 +426,7 @@ class Oracle:
         body = attempt.body or {}
         facts = self._opened(attempt, actor)
         self._within_cap(facts, body["role"], sharing_cap(actor, facts))
-        ends = self._ends(facts, body.get("expires_at"))
+        ends = self._ends(facts.resource.ladder, body.get("expires_at"))
         if body["account"] not in self.snapshot.accounts:
             raise Invalid(errors=(FieldError("account", "not_found", ""),))
         return self._new_member(facts, body["account"], body["role"], ends)
@@ -466,7 +468,7 @@ class Oracle:
         present = self._present(attempt)
         self._within_cap(facts, present.role, cap)
         asked = body.get("expires_at")
-        ends = present.expires_at if asked is None else self._ends(facts, asked)
+        ends = present.expires_at if asked is None else self._ends(ladder, asked)
         return self._member(200, replace(present, role=body.get("role") or present.role, expires_at=ends))
 
     def remove_member(self, attempt: Attempt, actor: Actor) -> Expected:
@@ -510,9 +512,9 @@ class Oracle:
         if not within(ladder, role, cap):
             raise Forbidden
 
-    def _ends(self, facts: Facts, asked: Any) -> Any:
-        assert facts.resource.ladder is not None
-        latest = longest(facts.resource.ladder, self.snapshot.now)
+    def _ends(self, given: Ladder | Links | None, asked: Any) -> Any:
+        assert given is not None
+        latest = longest(given, self.snapshot.now)
         if asked is None:
             return latest
         ends = accept(_EXPIRY, asked)
@@ -531,7 +533,7 @@ class Oracle:
         account, body, facts = self._account(actor), attempt.body or {}, self._opened(attempt, actor)
         cap, email, now = sharing_cap(actor, facts), str(body["email"]), self.snapshot.now
         self._within_cap(facts, body["role"], cap)
-        ends = None if body.get("expires_at") is None else self._ends(facts, body["expires_at"])
+        ends = None if body.get("expires_at") is None else self._ends(facts.resource.ladder, body["expires_at"])
         for each in self._waiting_on(facts):
             if each.email == email:
                 self._within_cap(facts, each.role, cap)
@@ -614,6 +616,51 @@ class Oracle:
             del self.snapshot.invitations[invitation.id]
 
         return effect
+
+    # --- links -------------------------------------------------------------------------------
+
+    def link(self, attempt: Attempt, actor: Actor) -> Expected:
+        """A new link, whose token is told."""
+        self._admit(actor, attempt.resource, "share")
+        self._refuse_link(attempt, actor)
+        model, body = self.specification.resources[attempt.resource], attempt.body or {}
+        assert model.links is not None
+        role = body.get("role") or model.links.role
+        if role not in model.linked_roles:
+            raise Invalid(errors=(FieldError("role", "not_one_of", ""),))
+        facts = self._shared(attempt, actor)
+        self._within_cap(facts, role, sharing_cap(actor, facts))
+        now, ends = self.snapshot.now, self._ends(model.links, body.get("expires_at"))
+        made = MadeLink(NEW, "", attempt.resource, facts.record.id, role, now, ends)
+
+        def effect(answered: Mapping[str, Any] | None) -> None:
+            told = answered or {}
+            link = replace(made, id=str(told["id"]), hash=link_hash(str(told["token"])), token=str(told["token"]))
+            self.snapshot.links[link.hash] = link
+
+        return Expected(201, body=_linked(made), effect=effect)
+
+    def links(self, attempt: Attempt, actor: Actor) -> Expected:
+        """The living links to a record."""
+        return Expected(200, body={"items": [_linked(each) for each in self._living(self._shared(attempt, actor))]})
+
+    def unlink(self, attempt: Attempt, actor: Actor) -> Expected:
+        """End one."""
+        facts = self._shared(attempt, actor)
+        found = next((each for each in self._living(facts) if each.id == attempt.waiting), None)
+        if found is None:
+            raise NotFound
+        self._within_cap(facts, found.role, sharing_cap(actor, facts))
+
+        def effect(answered: Mapping[str, Any] | None) -> None:
+            del self.snapshot.links[found.hash]
+
+        return Expected(204, effect=effect)
+
+    def _living(self, facts: Facts) -> list[SecretLink]:
+        found = [each for each in self.snapshot.links.values() if each.record == facts.record.id]
+        living = (each for each in found if each.live(self.snapshot.now) and each.role in facts.resource.linked_roles)
+        return sorted(living, key=lambda each: each.id, reverse=True)
 
     # --- offers ------------------------------------------------------------------------------
 
@@ -771,6 +818,9 @@ class Oracle:
         Verb.OFFERS: offers,
         Verb.TAKE: take,
         Verb.REFUSE: refuse,
+        Verb.LINKS: links,
+        Verb.LINK: link,
+        Verb.UNLINK: unlink,
         Verb.REPLACE: not_offered,
     }
 
@@ -840,6 +890,16 @@ def _sent(invitation: Invitation) -> dict[str, Any]:
 def _role(invitation: Invitation) -> dict[str, Any]:
     ends = invitation.expires_at
     return {"role": invitation.role, "expires_at": None if ends is None else instant_text(ends)}
+
+
+def _linked(link: SecretLink) -> dict[str, Any]:
+    ends, made = link.expires_at, instant_text(link.created_at)
+    return {
+        "id": link.id,
+        "role": link.role,
+        "expires_at": None if ends is None else instant_text(ends),
+        "created_at": made,
+    }
 
 
 def _received(waiting: Invitation | Offer) -> dict[str, Any]:

@@ -1,10 +1,14 @@
 """Who somebody is to a record, and what things are called: the words of stories and of the report's table."""
 
+import re
+
 from application.proof.callers import by_link, link_of
+from application.secret_links import PREFIX
 from domain.ownership import Facts
 from domain.record import Record
 from domain.snapshot import Snapshot
 from domain.specification.model import Kind
+from domain.values import UUID_PATTERN
 
 ANONYMOUS, STRANGER, ELSEWHERE = "anonymous", "stranger", "member elsewhere"
 
@@ -14,7 +18,8 @@ def name_of(snapshot: Snapshot, account: str | None) -> str:
     if account is None:
         return "Somebody without an account"
     if by_link(account):
-        return f"Whoever has link {account[-4:]}"
+        drawn = re.fullmatch(UUID_PATTERN, account.removeprefix(PREFIX))
+        return f"Whoever has link {account[-4:]}" if drawn else "Whoever has a new link"
     found = snapshot.accounts.get(account)
     return found.email.partition("@")[0].capitalize() if found is not None else "an account that is not there"
 

@@ -4,6 +4,7 @@ import json
 import shlex
 
 from application.proof.attempts import Attempt
+from application.proof.callers import by_link
 from application.proof.people import name_of
 from application.proof.stories import Story, did, given, renamed
 from domain.snapshot import Snapshot
@@ -42,6 +43,10 @@ def script(specification: Specification, story: Story) -> str:
             lines.append(f"# wait, or set the clock of the server, until {step.until}")
             continue
         call = _call(specification, snapshot, step.attempt, variables)
+        if step.token is not None:
+            variables[step.token] = variables[ids.get(step.token, step.token)] = f"$LINK_{number}"
+            lines.append(f'ANSWER=$({call}); LINK_{number}=$(echo "$ANSWER" | field token)')
+            call = 'echo "$ANSWER"'
         if step.created is not None:
             variables[step.created] = f"$ID_{number}"
             variables[ids.get(step.created, step.created)] = f"$ID_{number}"
@@ -65,8 +70,9 @@ def _call(
     parts += {"GET": [], "HEAD": ["--head"]}.get(attempt.method, ["-X", attempt.method])
     parts.append(_quoted(f"$URL{path}" + (f"?{query}" if query else ""), variables))
     if attempt.who is not None:
-        variable = name_of(snapshot, attempt.who).upper().replace(" ", "_")
-        parts += ["-H", f'"Authorization: Bearer ${variable}"']
+        named = f"${name_of(snapshot, attempt.who).upper().replace(' ', '_')}"
+        token = variables.get(attempt.who, named) if by_link(attempt.who) else named
+        parts += ["-H", f'"Authorization: Bearer {token}"']
     parts += [part for name, value in attempt.headers for part in ("-H", shlex.quote(f"{name}: {value}"))]
     body = attempt.message
     if body is not None:

@@ -28,6 +28,7 @@ class Step:
 
     attempt: Attempt | None
     created: str | None = None
+    token: str | None = None
     until: datetime | None = None
 
 
@@ -112,6 +113,8 @@ class Teller:
                 expected.effect(body)
                 if step.created is not None and body is not None:
                     ids[step.created] = body["id"]
+                if step.token is not None and body is not None:
+                    ids[step.token] = body["token"]
         last = renamed(story.last, ids)
         before, expected = snapshot.copy(), oracle.expect(last)
         actor = actor_of(last.who)
@@ -197,7 +200,7 @@ def told(story: Story) -> tuple[str, ...]:
         sentences.append(f"{did(snapshot, step.attempt)}.")
         expected = oracle.expect(step.attempt)
         if expected.effect is not None:
-            expected.effect({"id": step.created})
+            expected.effect({"id": step.created, "token": step.token})
     return (*sentences, f"{title(story)}.")
 
 
@@ -295,7 +298,7 @@ def given(snapshot: Snapshot) -> Sequence[str]:
     for link in snapshot.links.values():
         record, end = snapshot.records[link.resource][link.record], link.expires_at
         until = "" if end is None else f" until {instant_text(end)}"
-        sentences.append(f"{name_of(snapshot, token_of(link.id))} is {link.role} of {called(snapshot, record)}{until}.")
+        sentences.append(f"{name_of(snapshot, token_of(link))} is {link.role} of {called(snapshot, record)}{until}.")
     for each in snapshot.invitations.values():
         what, by = called(snapshot, snapshot.records[each.resource][each.record]), name_of(snapshot, each.inviter)
         sentences.append(f"{by} invited {each.email} to be {each.role} of {what}, until {instant_text(each.ends_at)}.")
@@ -409,6 +412,12 @@ def did(snapshot: Snapshot, attempt: Attempt) -> str:
             return f"{who} accepts the offer of {what}"
         case Verb.REFUSE:
             return f"{who} declines the offer of {what}"
+        case Verb.LINKS:
+            return f"{who} lists the links to {what}"
+        case Verb.LINK:
+            return f"{who} makes a link to {what}" + (f" ({sent})" if sent else "")
+        case Verb.UNLINK:
+            return f"{who} ends a link to {what}"
         case Verb.REPLACE:
             return f"{who} tries to replace {what}"
         case Verb.REMOVE_MEMBER:

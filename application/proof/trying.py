@@ -8,7 +8,7 @@ from typing import Any
 
 from application.proof import lists
 from application.proof.attempts import POSTING, Attempt, Verb
-from application.proof.callers import callers, link_of, token_of
+from application.proof.callers import callers, drawn_token, link_of, token_of
 from application.proof.oracle import NEW, Oracle
 from application.proof.worlds import DAY, Draw
 from domain.deletion import obstacles
@@ -38,8 +38,8 @@ ENGINE_VALUES: Mapping[str, Any] = {
 NOBODYS = "nobody@example.net"
 """an address that no account has"""
 SELDOM = 0.05
-INVITED, OFFERED = 0.3, 0.3
-"""how often whoever could invite, or hand over, does"""
+INVITED, OFFERED, LINKED = 0.3, 0.3, 0.2
+"""how often whoever could invite, hand over, or make a link, does"""
 DEAD = 0.2
 """how often whoever has a link that has ended takes part"""
 
@@ -61,13 +61,15 @@ class Tries:
         self._roots = [r for r in resources if r.parent is None]
         self._shared = [r.name for r in resources if r.ladder is not None]
         self._given = [r.name for r in resources if r.can.get("transfer")]
-        self._links = [token_of(link.id) for link in draw.snapshot.links.values()]
-        if self._links:
-            self._links.append(token_of(NEVER))
+        self._links = dict.fromkeys(map(token_of, draw.snapshot.links.values()))
+        """the tokens that there are, or were"""
+        if any(r.links is not None for r in resources):
+            self._links[drawn_token(NEVER)] = None
 
     @property
     def everybody(self) -> list[str | None]:
         """Nobody, every account, and whoever has a link; now and then one that has ended, or never was."""
+        self._links |= dict.fromkeys(map(token_of, self._snapshot.links.values()))
         links = [token for token in self._links if self._counts(token) or self._random.random() < DEAD]
         return [None, *self._snapshot.accounts, *links]
 
@@ -107,6 +109,8 @@ class Tries:
         offered = any(each.record == record for each in self._snapshot.offers.values())
         if resource.name in self._shared and (invited or self._random.random() < SELDOM):
             yield Attempt(who, Verb.INVITATIONS, resource.name, record)
+        if resource.links is not None and self._asking.random() < SELDOM:
+            yield Attempt(who, Verb.LINKS, resource.name, record)
         if resource.name in self._given and (offered or self._random.random() < SELDOM):
             yield Attempt(who, Verb.OFFERED, resource.name, record)
 
@@ -490,6 +494,8 @@ class Tries:
         record = self._stored(resource)
         if record is None:
             return None
+        if resource.links is not None and self._random.random() < LINKED:
+            return Attempt(who, Verb.LINK, resource.name, record, body={})
         if resource.can.get("transfer") and (resource.ladder is None or self._random.random() < 0.5):
             body = {"account": choose([*snapshot.accounts, NEVER])}
             return Attempt(who, Verb.OFFER, resource.name, record, body=body)
@@ -512,11 +518,24 @@ class Tries:
                 yield Attempt(who, Verb.INVITE, resource.name, record, body={"email": email, "role": role})
             made = [e.id for e in self._snapshot.invitations.values() if (e.record, e.account) == (record, whom.id)]
             yield from self._answers(resource.name, record, made, whom.id, (Verb.ACCEPT, Verb.DECLINE))
+        if resource.links is not None and cap is not None and chance() < LINKED:
+            yield from self._linking(who, facts)
         if may("transfer", actor, facts) and chance() < OFFERED:
             whom = self._random.choice(others)
             yield Attempt(who, Verb.OFFER, resource.name, record, body={"account": whom.id})
             made = [e.id for e in self._snapshot.offers.values() if (e.record, e.recipient) == (record, whom.id)]
             yield from self._answers(resource.name, record, made, whom.id, (Verb.TAKE, Verb.REFUSE))
+
+    def _linking(self, who: str, facts: Facts) -> Iterator[Attempt]:
+        """A link that is made, used and ended, and used once more."""
+        resource, record, before = facts.resource, facts.record.id, set(self._snapshot.links)
+        body = self._ending({"role": self._random.choice(resource.linked_roles)})
+        yield Attempt(who, Verb.LINK, resource.name, record, body=body)
+        for link in [each for hashed, each in self._snapshot.links.items() if hashed not in before]:
+            used, other = Attempt(token_of(link), Verb.GET, resource.name, record), self._random.choice(self.everybody)
+            yield used
+            yield from (Attempt(by, Verb.UNLINK, resource.name, record, waiting=link.id) for by in (other, who))
+            yield used
 
     def _answers(
         self, resource: str, record: str, made: Sequence[str], whom: str, verbs: tuple[Verb, Verb]
@@ -594,6 +613,10 @@ def on_nothing(snapshot: Snapshot, resources: Iterable[Resource]) -> Iterator[At
                 yield Attempt(who, Verb.INVITATIONS, resource.name, NEVER)
                 for verb in (Verb.UNINVITE, Verb.ACCEPT, Verb.DECLINE):
                     yield Attempt(who, verb, resource.name, NEVER, waiting=OTHER)
+            if resource.links is not None:
+                yield Attempt(who, Verb.LINKS, resource.name, NEVER)
+                yield Attempt(who, Verb.LINK, resource.name, NEVER, body={})
+                yield Attempt(who, Verb.UNLINK, resource.name, NEVER, waiting=OTHER)
             if resource.can.get("transfer"):
                 yield Attempt(who, Verb.OFFER, resource.name, NEVER, body={"account": OTHER})
                 yield Attempt(who, Verb.OFFERED, resource.name, NEVER)

@@ -12,7 +12,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
-from application.proof.callers import token_of
+from application.proof.callers import drawn_token
 from application.proof.text import WORDS, matching
 from application.secret_links import link_hash
 from domain.account import Account
@@ -105,7 +105,7 @@ class Draw:
                 role = self._random.choice(resource.ladder.roles if strong else resource.linked_roles)
                 link_id = self.id()
                 link = SecretLink(
-                    link_id, link_hash(token_of(link_id)), resource.name, self._random.choice(records), role,
+                    link_id, link_hash(drawn_token(link_id)), resource.name, self._random.choice(records), role,
                     self._now - DAY, ends,
                 )  # fmt: skip
                 self.snapshot.links[link.hash] = link

@@ -3,7 +3,7 @@
 from application.proof.report import Kind
 from tests.leaks import reading, refusing, writing
 from tests.leaks.leak import Broken, Leak
-from tests.leaks.specifications import BINDERS, CARDS, DESKS, LETTERS, LIBRARY, NAMES, PAPERS
+from tests.leaks.specifications import BINDERS, CARDS, DESKS, DRAWERS, LETTERS, LIBRARY, NAMES, PAPERS
 
 SERVERS = (
     # --- 1: a rule is forgotten ---
@@ -116,6 +116,10 @@ SERVERS = (
     Broken(
         Leak.A_SECOND_PATH, writing.declined_invitations_wait_on, DESKS, Kind.LEAK,
         r"accepts an invitation to .* and (succeeds with 200|learns from a 409)|lists the invitations .* and sees ",
+    ),
+    Broken(
+        Leak.A_SECOND_PATH, writing.ended_links_open, DRAWERS, Kind.LEAK,
+        r"(Whoever has a new link asks for|ends a link to) \w+'s drawer “.*” and (is answered|succeeds) with",
     ),
     Broken(
         Leak.A_SECOND_PATH, writing.offers_are_anybodys, DESKS, Kind.LEAK,

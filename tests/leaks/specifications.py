@@ -72,6 +72,9 @@ resources:
 """
 """a desk is shared, and handed over"""
 
+DRAWERS = DESKS.replace("desk", "drawer").replace("> reader", "> reader\n    links: {role: reader, expire: 30 days}")
+"""a drawer is shown by links, too"""
+
 NAMES = """
 app: names
 resources:

@@ -298,6 +298,15 @@ def declined_invitations_wait_on(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(InvitationUseCases, "decline", decline)
 
 
+def ended_links_open(patch: pytest.MonkeyPatch) -> None:
+    """The end of a link is answered, and nothing is done."""
+
+    async def end_secret_link(self: SqlRecords, actor: Actor, link: Any, now: datetime) -> None:
+        return None
+
+    patch.setattr(SqlRecords, "end_secret_link", end_secret_link)
+
+
 def offers_are_anybodys(patch: pytest.MonkeyPatch) -> None:
     """Whoever knows the id of an offer takes it."""
 
