@@ -24,17 +24,6 @@ CORPUS = ("words", "corner", "few", "crates")
 """the specifications whose worlds are asked"""
 LEFT_OUT = ("most_asked", "indexed", "carried", "column_name", "nullable")
 """functions that decide nothing: what is prepared before it is asked for, and what tables hold besides"""
-UNTRIED = (
-    "_invitations",
-    "_invite",
-    "_withdraw",
-    "_offer_of",
-    "_put_offer",
-    "_withdraw_offer",
-    "_hand_over",
-    "_ended_by_handing_over",
-)
-"""of invitations and offers, which the table of cases does not ask for yet: tests/contracts/ holds them"""
 ONE_IN = 4
 """so many mutants is one tried of, without `--thorough`; which, depends on the programs"""
 SAMPLE = 10
@@ -82,7 +71,7 @@ class Mutants:
         self.points: dict[int, int] = {}
         known: dict[str, Any] = {}
         for module in (public, rules, lists, statements):
-            program = Program(module, self.switch, {"__wider__": wider}, len(self.all), LEFT_OUT + UNTRIED)
+            program = Program(module, self.switch, {"__wider__": wider}, len(self.all), LEFT_OUT)
             self.all += program.mutants
             self.points |= program.points
             names = program.module.__dict__

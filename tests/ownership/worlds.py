@@ -32,13 +32,15 @@ from application.ports import SORTED_CHARACTERS
 from domain.account import Account
 from domain.api_key import KeyScope
 from domain.errors import Conflict
+from domain.invitation import Invitation
 from domain.judging import rules
 from domain.membership import Membership
+from domain.offer import Offer
 from domain.ownership import ANONYMOUS, Actor, Facts
 from domain.record import Record
 from domain.secret_link import SecretLink
 from domain.session import Session
-from domain.specification.model import Condition, Field, Kind, Resource, Specification
+from domain.specification.model import Condition, Field, Kind, Ladder, Resource, Specification
 from domain.values import ValueRefused, accept
 from tests.end_to_end.independent.random_specs import random_specification
 from tests.end_to_end.independent.specs import SPECIFICATIONS
@@ -52,6 +54,8 @@ INSTANT = timedelta(microseconds=1)
 DAY = timedelta(days=1)
 ENDS = (None, None, None, NOW + DAY, NOW + INSTANT, NOW, NOW - INSTANT)
 """of memberships: for good, live, live for an instant more, expired this very instant, expired"""
+OVER = (NOW + DAY, NOW + INSTANT, NOW, NOW - INSTANT)
+"""of what waits: some time yet, for an instant more, no more since this very instant, no more"""
 RANDOM_SEEDS = (1, 4, 5, 12, 13, 14, 16, 17, 18)
 
 WORDS = """
@@ -527,6 +531,12 @@ class Draw:
         for resource in self._specification.resources.values():
             for record in self.state.records[resource.name] if resource.links is not None else ():
                 self._link(resource, record)
+        for resource in self._specification.resources.values():
+            for record in self.state.records[resource.name].values():
+                if resource.ladder is not None:
+                    self._invite(resource.ladder, record)
+                if resource.rule("transfer"):
+                    self._offer(record)
         return World(self._specification, self.state)
 
     def id(self) -> str:
@@ -631,6 +641,35 @@ class Draw:
             hashed = sha256(link_id.encode()).hexdigest()
             role, ends = self._random.choice(roles), self._random.choice(ENDS)
             self.state.links[hashed] = SecretLink(link_id, hashed, resource.name, record_id, role, NOW - DAY, ends)
+
+    def _invite(self, ladder: Ladder, record: Record) -> None:
+        """Addresses of accounts, whether or not theirs was proven, and of nobody."""
+        accounts = list(self.state.identity.accounts.values())
+        for known in self._random.sample([*accounts, None, None], self._random.choice((0, 0, 1, 2))):
+            invitation_id = self.id()
+            self.state.invitations[invitation_id] = Invitation(
+                invitation_id,
+                record.resource,
+                record.id,
+                f"nobody.{invitation_id}@example.org" if known is None else known.email,
+                self._random.choice(ladder.roles),
+                self._random.choice((record.owner, self._account())),
+                NOW - DAY,
+                self._random.choice(OVER),
+                self._random.choice((None, NOW + DAY)),
+                known.id if known is not None and self._chance(0.7) else None,
+                sha256(invitation_id.encode()).hexdigest() if self._chance(0.7) else None,
+            )
+
+    def _offer(self, record: Record) -> None:
+        """Sometimes to an account that is not there, or to the record's owner."""
+        if self._chance(0.7):
+            offer_id, nobody = self.id(), self.id()
+            giver = self._random.choice((record.owner, self._account()))
+            recipient = nobody if self._chance(0.1) else self._account()
+            ends = self._random.choice((*OVER[:2], *OVER))
+            offer = Offer(offer_id, record.resource, record.id, giver, recipient, NOW - DAY, ends)
+            self.state.offers[offer_id] = offer
 
 
 def draw(specification: Specification, seed: int, each: int = 8) -> World:
