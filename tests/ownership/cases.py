@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
@@ -804,7 +804,7 @@ class _Cases:
                 )
 
     def invite(self, reading: Reading) -> Answers:
-        """Invite a new address to each record, and those that are invited, by everybody; withdraw what is there.
+        """Invite a new address to each record, and who is invited to the weakest role, by everybody; withdraw each.
 
         Where there is something to give, in the name of another, too.
         """
@@ -816,7 +816,7 @@ class _Cases:
             present = [each for each in self._invited(reading) if each.record == record_id]
             inviter = actor.account or record.owner
             new = Invitation(NEW, self.name, record_id, "new@example.org", role, inviter, NOW, NOW + DAY)
-            made = [new, *(replace(new, email=each.email) for each in present)]
+            made = [new, *(replace(new, email=each.email, role=roles[-1]) for each in present)]
             if may_give(actor, reading.world.facts(record), role):
                 made.append(replace(new, inviter=self._another(reading, actor.account)))
             for write, several in (("put", made), ("withdraw", present)):
@@ -851,13 +851,23 @@ class _Cases:
             yield from self._wait(reading, port, "withdraw", stale, each)
 
     def take(self, reading: Reading) -> Answers:
-        """Decline and accept each offer by each account."""
+        """Decline and accept each offer by each account; and what is offered just then."""
         port = reading.transfers
         for actor in (*self._accounts(reading), reading.world.stale):
             for each in self._offered(reading):
                 record = reading.world.state.records[self.name][each.record]
                 yield from self._wait(reading, port, "accept", actor, each, record)
                 yield from self._wait(reading, port, "decline", actor, each)
+        for record in reading.world.of(self.name):
+            facts = reading.world.facts(record)
+            for giver in [actor for actor in self._accounts(reading) if may("transfer", actor, facts)][:1]:
+                for taker in self._accounts(reading):
+                    offer = Offer(NEW, self.name, record.id, str(giver.account), str(taker.account), NOW, NOW + DAY)
+                    yield from self._do(reading, (offer,), partial(self._hand, reading, giver, taker, offer, record))
+
+    async def _hand(self, reading: Reading, giver: Actor, taker: Actor, offer: Offer, record: Record) -> None:
+        await reading.transfers().put(giver, offer, NOW)
+        await reading.transfers().accept(taker, offer, record, NOW)
 
     def _another(self, reading: Reading, account: str | None) -> str:
         return next(other for other in reading.world.accounts if other != account)

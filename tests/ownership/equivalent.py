@@ -62,6 +62,19 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "_named: and_, without _MEMBERS.c.resource == resource",
         "_add_link: and_, without param('resource', TEXT) == resource",
         "_end_link: and_, without _LINKS.c.resource == resource",
+        "_invitations: and_, without _INVITATIONS.c.resource == resource",
+        "_invite: and_, without _INVITATIONS.c.resource == resource",
+        "_withdraw: and_, without _INVITATIONS.c.resource == resource",
+        "_offer_of: and_, without _OFFERS.c.resource == resource",
+        "_withdraw_offer: and_, without _OFFERS.c.resource == resource",
+        "_hand_over: and_, without _OFFERS.c.resource == resource",
+        "_hand_over: and_, without _OFFERS.c.record == ID",
+    ),
+    "there is one offer at most of a record": ("_hand_over: and_, without _OFFERS.c.id == param('offer')",),
+    "what makes room for something is undone where that is refused": (
+        "_invite: where, without self._alive(caller)",
+        "_put_offer: and_, without self._on_shared(given, givable, _OFFERS)",
+        "_put_offer: and_, without self._alive(caller)",
     ),
     "it is never so where this is asked": (
         "placing: () if resource.parent is None else (Hop(resource.parent, resource.parent),)"
@@ -88,6 +101,7 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "_count: and_, without self._alive(caller)",
         "_members: where, without self._alive(caller)",
         "_members: where, without compiler.may('open', at)",
+        "_hand_over: and_, without _OFFERS.c.giver == ME",
     ),
     "the key that finds a record's memberships has them in this order": (
         "_members: without order_by(members.c.account)",

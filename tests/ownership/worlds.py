@@ -54,7 +54,7 @@ INSTANT = timedelta(microseconds=1)
 DAY = timedelta(days=1)
 ENDS = (None, None, None, NOW + DAY, NOW + INSTANT, NOW, NOW - INSTANT)
 """of memberships: for good, live, live for an instant more, expired this very instant, expired"""
-OVER = (NOW + DAY, NOW + INSTANT, NOW, NOW - INSTANT)
+OVER = (NOW + DAY, NOW + DAY, NOW + INSTANT, NOW, NOW - INSTANT)
 """of what waits: some time yet, for an instant more, no more since this very instant, no more"""
 RANDOM_SEEDS = (1, 4, 5, 12, 13, 14, 16, 17, 18)
 
@@ -99,7 +99,7 @@ resources:
       delete: [owner, staff.judge, fan when day is past]
       share: [owner, member]
       members: [fan, staff.clerk, anyone when ends is future]
-      transfer: owner when open is no
+      transfer: [owner when open is no, chair]
   visit:
     owner: club
     roles: guide > guest
@@ -233,6 +233,7 @@ resources:
       read: [owner, agent, head]
       update: [owner, guest, signed in when shut is no]
       share: owner
+      transfer: [owner, head]
   room:
     owner: house
     fields: {text: text}
@@ -241,7 +242,7 @@ resources:
     owner: account
     roles: master > helper
     fields: {text: text}
-    can: {create: signed in, read: master, share: owner}
+    can: {create: signed in, read: master, share: owner, transfer: master}
   spade:
     owner: account
     fields: {shed: shed}
@@ -257,7 +258,7 @@ resources:
   ring:
     owner: account
     fields: {house: house}
-    can: {create: signed in, read: anyone}
+    can: {create: signed in, read: anyone, transfer: [owner, house.agent]}
   tray:
     owner: account
     fields: {ring: ring}
@@ -297,7 +298,12 @@ resources:
   garden:                          # trees: more than nine; text: longer than an order looks at
     owner: account
     fields: {text: text, trees: integer}
-    can: {create: signed in, read: anyone, update: owner when text is LONG-a or LONG-b, delete: owner}
+    can:
+      create: signed in
+      read: anyone
+      update: owner when text is LONG-a or LONG-b
+      delete: owner
+      transfer: owner
   pond:
     owner: garden
     fields: {next: {type: pond, optional: yes, when_gone: empty}}
@@ -345,7 +351,7 @@ resources:
     links: {role: curator}
     limit: 1 per owner
     fields: {text: text}
-    can: {create: signed in, read: [owner, curator], share: owner}
+    can: {create: signed in, read: [owner, curator], share: owner, transfer: [owner, curator]}
   photo:
     owner: account
     fields: {text: text}
@@ -645,7 +651,7 @@ class Draw:
     def _invite(self, ladder: Ladder, record: Record) -> None:
         """Addresses of accounts, whether or not theirs was proven, and of nobody."""
         accounts = list(self.state.identity.accounts.values())
-        for known in self._random.sample([*accounts, None, None], self._random.choice((0, 0, 1, 2))):
+        for known in self._random.sample([*accounts, None, None], self._random.choice((0, 1, 2))):
             invitation_id = self.id()
             self.state.invitations[invitation_id] = Invitation(
                 invitation_id,
@@ -663,11 +669,11 @@ class Draw:
 
     def _offer(self, record: Record) -> None:
         """Sometimes to an account that is not there, or to the record's owner."""
-        if self._chance(0.7):
+        if self._chance(0.85):
             offer_id, nobody = self.id(), self.id()
-            giver = self._random.choice((record.owner, self._account()))
+            giver = self._random.choice((record.owner, record.owner, self._account()))
             recipient = nobody if self._chance(0.1) else self._account()
-            ends = self._random.choice((*OVER[:2], *OVER))
+            ends = self._random.choice(OVER)
             offer = Offer(offer_id, record.resource, record.id, giver, recipient, NOW - DAY, ends)
             self.state.offers[offer_id] = offer
 
