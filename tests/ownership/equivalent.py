@@ -192,6 +192,22 @@ WALL: dict[str, tuple[str, ...]] = {
         "freehold_second_factors UPDATE check: everything",
         "freehold_api_keys UPDATE check: without account IS NULL",
         "freehold_api_keys UPDATE check: without hash = (SELECT freehold.presented())",
+        "freehold_invitations UPDATE check: everything",
+        "freehold_invitations UPDATE check: without (SELECT freehold.service()) = 'mail'",
+        "freehold_invitations UPDATE check: "
+        "without (CAST(id AS text) = (SELECT freehold.presented()) OR email = (SELECT freehold.presented()))",
+    ),
+    "an id is of one record of one resource": (
+        "freehold_invitations SELECT using: without resource = …",
+        "freehold_invitations DELETE using: without resource = …",
+        "freehold_offers SELECT using: without resource = …",
+        "freehold_offers DELETE using: without resource = …",
+    ),
+    "who is nobody is no account, and what is asked of records says no to nobody": (
+        "freehold_invitations INSERT check: without freehold.present()",
+        "freehold_offers SELECT using: without freehold.present()",
+        "freehold_offers INSERT check: without freehold.present()",
+        "freehold_offers DELETE using: without freehold.present()",
     ),
 }
 """the same of kinds of `wall_mutation.py`"""

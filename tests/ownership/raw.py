@@ -697,7 +697,7 @@ def built_in_rows(world: World) -> Iterator[str]:
     yield (
         "INSERT INTO freehold_idempotency_keys (hash, account, answer_sealed, expires_at) "  # noqa: S608
         f"VALUES ('{'e' * 64}', '{account}', '', '{later}'), ('{'d' * 64}', '{account}', '', '{at}'), "
-        f"('{'c' * 64}', NULL, '', '{later}'), ('{'b' * 63}a', NULL, '', '{at}')"
+        f"('{'c' * 64}', NULL, '', '{later}'), ('{'b' * 63}a', NULL, '', '{at}'), ('{'b' * 63}c', NULL, '', '{at}')"
     )
     yield (
         "INSERT INTO freehold_letters (id, kind, email, created_at, due_at, account, attempts) "  # noqa: S608

@@ -118,8 +118,9 @@ def _parts(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _of_any_resource(text: str) -> str:
-    """A part of a condition, whichever resource it names."""
-    return re.sub(rf"freehold\.\w+_({_ASKED})\(", r"freehold.…_\1(", re.sub(r"resource = '\w+'", "resource = …", text))
+    """A part of a condition, whichever resource it names, and however many."""
+    text = re.sub(rf"freehold\.\w+_({_ASKED})\([^)]*\)", r"\1", re.sub(r"\w+\.resource = '\w+'", "resource = …", text))
+    return re.sub(r"\bfalse( OR resource = … AND \w+)*", "…", text)
 
 
 def _joined(text: str) -> Iterator[tuple[str, Sequence[tuple[int, int]]]]:

@@ -651,14 +651,14 @@ class Draw:
     def _invite(self, ladder: Ladder, record: Record) -> None:
         """Addresses of accounts, whether or not theirs was proven, and of nobody."""
         accounts = list(self.state.identity.accounts.values())
-        for known in self._random.sample([*accounts, None, None], self._random.choice((0, 1, 2))):
+        for known in self._random.sample([*accounts, None, None], self._random.choice((0, 2, 2))):
             invitation_id = self.id()
             self.state.invitations[invitation_id] = Invitation(
                 invitation_id,
                 record.resource,
                 record.id,
                 f"nobody.{invitation_id}@example.org" if known is None else known.email,
-                self._random.choice(ladder.roles),
+                self._random.choice((ladder.roles[0], *ladder.roles)),
                 self._random.choice((record.owner, self._account())),
                 NOW - DAY,
                 self._random.choice(OVER),
