@@ -24,6 +24,7 @@ from domain.specification.model import Specification
 from entrypoints import projects
 from tests import logs, valkey
 from tests.application.world import World
+from tests.end_to_end.browser import CHROMIUM, Browser, browsing
 from tests.pgbouncer import Pooler, pooling
 from tests.postgres import Server, Throwaway, running
 from tests.serving import bring_up, serving
@@ -130,6 +131,17 @@ def valkey_server() -> Iterator[valkey.Server]:
         if server is None:
             pytest.skip("there is no Valkey or Redis on this machine")
         yield server
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    """A headless Chromium with a new profile; skips where the machine has none."""
+    if CHROMIUM is None and "FREEHOLD_TEST_SERVICES" in os.environ:
+        pytest.fail("there is no chromium on this machine, and `--all` was asked for")
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium on this machine")
+    with browsing(tmp_path / "profile") as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

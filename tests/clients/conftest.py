@@ -44,13 +44,18 @@ resources:
 """what none of the examples has"""
 
 
+def surroundings(**environment: str) -> dict[str, str]:
+    """The environment of a program: it finds node."""
+    kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+    return kept | {"PATH": f"{PROGRAMS}{os.pathsep}{kept['PATH']}"} | environment
+
+
 def run(*command: str | Path, **environment: str) -> str:
     """What a program prints; an `AssertionError` with all of it where it fails."""
-    kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
     done = subprocess.run(  # noqa: S603
         [str(part) for part in command],
         cwd=HERE,
-        env=kept | {"PATH": f"{PROGRAMS}{os.pathsep}{kept['PATH']}"} | environment,
+        env=surroundings(**environment),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -94,12 +99,23 @@ def python() -> Path:
 
 
 @pytest.fixture(scope="session")
-def node(python: Path) -> Path:
-    """The folder of node's programs."""
-    installed, npm = HERE / "node_modules", python / "npm"
-    if not _kept(installed, HERE / "package-lock.json", npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"):
-        _lacking("npm could not install what package-lock.json names")
-    return installed / ".bin"
+def npm_ci(python: Path) -> Callable[[Path], Path]:
+    """Installs what the `package-lock.json` of a folder names; the folder of its programs."""
+
+    def programs(folder: Path) -> Path:
+        installed, lock = folder / "node_modules", folder / "package-lock.json"
+        ci = (python / "npm", "--prefix", folder, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+        if not _kept(installed, lock, *ci):
+            _lacking(f"npm could not install what {lock} names")
+        return installed / ".bin"
+
+    return programs
+
+
+@pytest.fixture(scope="session")
+def node(npm_ci: Callable[[Path], Path]) -> Path:
+    """The folder of the generators' programs."""
+    return npm_ci(HERE)
 
 
 @pytest.fixture(scope="session")

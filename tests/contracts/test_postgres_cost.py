@@ -97,3 +97,22 @@ async def test_a_page_costs_the_same_however_much_others_have(name: str, postgre
     scanned = {at: plan.scanned() for at, plan in many.items() if plan.scanned()}
     assert not grown, grown
     assert not scanned, scanned
+
+
+async def test_rows_of_others_are_passed_over_without_asking_functions(postgres_database: PostgresDatabase) -> None:
+    """Where no id is shown: an unknown answer there would send each row that is hidden to a function."""
+    place, world = postgres_database(example("notes")), World(FEW)
+    Database(place).fill(tables_with("notes", world))
+    pool = Pool(place.url, Limits())
+    connection = await pool.take()
+    try:
+        await connection.execute(f"BEGIN; SELECT set_config('app.account', '{world.person(3)}', true)")
+        found = await connection.fetchval("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) SELECT id FROM notes")
+        await connection.execute("ROLLBACK")
+    finally:
+        pool.give(connection)
+        await pool.close()
+    plan = Plan(json.loads(found)[0]["Plan"])
+    hidden = sum(node.get("Rows Removed by Filter", 0) for node in plan.nodes())
+    assert hidden > BIG / 2
+    assert plan.buffers < hidden, plan.buffers

@@ -8,7 +8,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = [
     *(REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")),
     *sorted(REPOSITORY.glob("docs/**/*.md")),
-    *sorted(REPOSITORY.glob("examples/**/*.md")),
+    *sorted(REPOSITORY.glob("examples/*/*.md")),
 ]
 _FENCE = re.compile(r"^```+([^\n]*)\n(.*?)^```+$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?:^|\n)\n(?! *(?:[-*]|\d+\.) )( {4}\S.*)")

@@ -152,7 +152,7 @@ class Session:
         """Copies of those that a command names: they are served from the folder in which they stand."""
         for name in re.findall(r"\bexamples/\w+", command):
             if not (self.folder / name).exists():
-                without = shutil.ignore_patterns("*.db*", ".freehold-secret", "__pycache__")
+                without = shutil.ignore_patterns("*.db*", ".freehold-secret", "__pycache__", "node_modules")
                 shutil.copytree(REPOSITORY / name, self.folder / name, ignore=without)
 
     def end_server(self) -> None:

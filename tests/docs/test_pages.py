@@ -18,6 +18,7 @@ but read (`READ`, `FOR_LONG`): what would take minutes, or test the tests.
 """
 
 import configparser
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ from tests.docs.pages import PAGES, REPOSITORY, Block, blocks, indented
 from tests.docs.session import SERVES, NotAsShown, Session, quick, session
 from tests.examples.test_row_level_security import GENERATED, in_one_line
 
-READ = ("python3 dev.py", ".ci/run", ".venv/bin/python -m benchmarks.", "FREEHOLD_TEST_")
+READ = ("python3 dev.py", ".ci/run", ".venv/bin/python -m benchmarks.", "FREEHOLD_TEST_", "npm ")
 """Commands that are only read: that there is such a command, with such options and files."""
 FOR_LONG = re.compile(
     r"freehold prove .*(--budget (10m|5m|1000000|\d{5})|--database )|freehold prove \S+( --html \S+)?$"
@@ -271,6 +272,12 @@ def _read(command: str) -> None:
             assert (REPOSITORY / ".ci" / "run").exists()
         case [".venv/bin/pytest", *arguments]:
             name = ""
+        case ["npm", "--prefix", folder, *rest]:
+            # what `tests/clients` runs
+            package = json.loads((REPOSITORY / folder / "package.json").read_text("utf-8"))
+            assert (REPOSITORY / folder / "package-lock.json").exists()
+            assert rest == ["ci"] or rest in [["run", script] for script in package["scripts"]], command
+            return
         case [".venv/bin/python", "-m", module, *arguments]:
             assert (REPOSITORY / (module.replace(".", "/") + ".py")).exists(), module
             source = (REPOSITORY / (module.replace(".", "/") + ".py")).read_text("utf-8")
@@ -369,6 +376,7 @@ def test_every_page_of_docs_is_in_the_navigation() -> None:
         ("sh", "true\nfalse\n", "`false` ended with 1"),
         ("sh", "python3 dev.py serv", "serv"),
         ("sh", "freehold prove myapp --buget 10m", "buget"),
+        ("sh", "npm --prefix examples/admin run biuld", "biuld"),
         ("yaml", "app: a", "say which file"),
         ("yaml of roles", "roles: editor < viewer", "editor"),
         ("yaml behind notes", "examples:\n  - mary owns notebook 1; mary cannot read notebook 1\n", "assert"),

@@ -10,7 +10,7 @@ import pytest
 
 import dev
 from tests.docs.pages import REPOSITORY
-from tests.end_to_end.browser import CHROMIUM, browsing
+from tests.end_to_end.browser import Browser
 
 SITE = REPOSITORY / "build" / "site"
 SCREENSHOT = os.environ.get("FREEHOLD_SCREENSHOT_DOCS")
@@ -33,16 +33,12 @@ class Loaded(HTMLParser):
             self.found.append(str(given[LOADS[tag]]))
 
 
-def _missing(what: str) -> None:
-    if "FREEHOLD_TEST_SERVICES" in os.environ:
-        pytest.fail(f"there is no {what} on this machine, and `--all` was asked for")
-    pytest.skip(f"there is no {what} on this machine")
-
-
 @pytest.fixture(scope="module")
 def site() -> Path:
+    if importlib.util.find_spec("sphinx") is None and "FREEHOLD_TEST_SERVICES" in os.environ:
+        pytest.fail("there is no sphinx in .venv, and `--all` was asked for")
     if importlib.util.find_spec("sphinx") is None:
-        _missing("sphinx in .venv (`python3 dev.py docs` brings it)")
+        pytest.skip("there is no sphinx in .venv: `python3 dev.py docs` brings it")
     assert dev.docs() == 0, "a page or a link is wrong: see above"
     return SITE
 
@@ -66,17 +62,14 @@ def test_the_search_knows_every_page(site: Path) -> None:
         assert f'"{page.relative_to(REPOSITORY / "docs").with_suffix("")}"' in index
 
 
-def test_it_is_read_and_searched_with_the_network_cut(site: Path, tmp_path: Path) -> None:
+def test_it_is_read_and_searched_with_the_network_cut(site: Path, browser: Browser) -> None:
     """As files, without any server."""
-    if CHROMIUM is None:
-        _missing("chromium")
-    with browsing(tmp_path / "profile") as browser:
-        browser.call("Page.navigate", url=(site / "index.html").as_uri())
-        browser.wait_for("document.querySelector('h1')?.innerText.startsWith('Freehold')")
-        if SCREENSHOT is not None:
-            browser.screenshot(Path(SCREENSHOT))
-        browser.call("Page.navigate", url=f"{(site / 'search.html').as_uri()}?q=idempotency")
-        found = browser.wait_for("document.querySelector('#search-results ul.search li') && document.body.innerText")
-        assert "HTTP" in found, found
-        assert [each for each in browser.requests if not each.startswith(("file:", "data:", "about:", "chrome"))] == []
-        assert browser.errors == []
+    browser.call("Page.navigate", url=(site / "index.html").as_uri())
+    browser.wait_for("document.querySelector('h1')?.innerText.startsWith('Freehold')")
+    if SCREENSHOT is not None:
+        browser.screenshot(Path(SCREENSHOT))
+    browser.call("Page.navigate", url=f"{(site / 'search.html').as_uri()}?q=idempotency")
+    found = browser.wait_for("document.querySelector('#search-results ul.search li') && document.body.innerText")
+    assert "HTTP" in found, found
+    assert [each for each in browser.requests if not each.startswith(("file:", "data:", "about:", "chrome"))] == []
+    assert browser.errors == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.application.world import EXAMPLES
-from tests.end_to_end.browser import CHROMIUM, Browser, browsing
+from tests.end_to_end.browser import Browser
 from tests.serving import process
 
 MARY, PASSWORD = "mary@example.com", "correct horse"
@@ -22,16 +22,6 @@ def url(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "freehold.yaml").write_text(text, encoding="utf-8")
     with process(tmp_path, "dev", "--yes") as served:
         yield served.url
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    if CHROMIUM is None:
-        if "FREEHOLD_TEST_SERVICES" in os.environ:
-            pytest.fail("there is no chromium on this machine, and `--all` was asked for")
-        pytest.skip("there is no chromium on this machine")
-    with browsing(tmp_path / "profile") as found:
-        yield found
 
 
 def post(browser: Browser, path: str, body: object | None = None) -> dict[str, object]:

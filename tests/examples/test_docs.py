@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 ERRORS = (REPOSITORY / "docs" / "errors.md").read_text("utf-8")
 LAYERS = ("domain", "application", "adapters", "entrypoints")
 PAGES = sorted(
-    [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md"), *REPOSITORY.glob("examples/custom/*.md")],
+    [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md"), *REPOSITORY.glob("examples/*/*.md")],
 )
 CODE = re.compile(r"[a-z]+(_[a-z]+)*")
 

@@ -5,6 +5,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -51,20 +52,25 @@ def test_what_makes_the_site_is_locked_beside_the_rest() -> None:
     assert "://" not in text
 
 
-def test_the_locks_of_the_generators_of_clients_are_pinned_hashed_and_name_no_place() -> None:
-    """They are no dependencies of ours: only `tests/clients` installs them, each kind into a folder of its own."""
+def test_the_lock_of_the_generators_of_clients_is_hashed_and_names_no_place() -> None:
+    """They are no dependencies of ours: only `tests/clients` installs them, into a folder of their own."""
     clients = REPOSITORY / "tests" / "clients"
-    lock = json.loads((clients / "package-lock.json").read_text(encoding="utf-8"))["packages"]
-    wanted = json.loads((clients / "package.json").read_text(encoding="utf-8"))["devDependencies"]
-    for place, package in lock.items():
-        assert "resolved" not in package
-        assert place == "" or package["integrity"].startswith("sha512-"), place
-    assert {name: lock[f"node_modules/{name}"]["version"] for name in wanted} == wanted
     text = (clients / "requirements.lock").read_text(encoding="utf-8")
     named = re.findall(r"^([a-z0-9._-]+)==", text, re.MULTILINE)
     assert set((clients / "requirements.in").read_text(encoding="utf-8").splitlines()[3:]) <= set(named)
     assert text.count("--hash=sha256:") > len(named)
     assert "://" not in text
+
+
+@pytest.mark.parametrize("folder", ["tests/clients", "examples/admin"])
+def test_what_npm_installs_is_pinned_hashed_and_names_no_place(folder: str) -> None:
+    lock = json.loads((REPOSITORY / folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    package = json.loads((REPOSITORY / folder / "package.json").read_text(encoding="utf-8"))
+    for place, locked in lock.items():
+        assert "resolved" not in locked
+        assert place == "" or locked["integrity"].startswith("sha512-"), place
+    wanted = {**package.get("dependencies", {}), **package["devDependencies"]}
+    assert {name: lock[f"node_modules/{name}"]["version"] for name in wanted} == wanted
 
 
 def test_it_names_no_place() -> None:

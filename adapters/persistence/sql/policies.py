@@ -84,6 +84,8 @@ from domain.specification.model import Field, Hop, Resource
 ONCE = said(f"(SELECT {ME_HERE})", f"(SELECT {MOMENT})", f"(SELECT {LINK})")
 """in a policy on many rows: asked once for a statement. Of the few that are written it costs more than it saves"""
 SHOWN = "(SELECT freehold.presented())"
+ONE_SHOWN: ColumnElement[Any] = literal_column(f"ANY (string_to_array(coalesce({SHOWN}, ''), ' '))")
+"""one of the ids that are shown; where none are, no row is asked further, as it would be after NULL"""
 _MEMBERSHIPS = table_of(MembershipRow)
 _WORDS = (
     ("me", "uuid", "nullif(nullif(current_setting('app.account', true), ''), 'anonymous')::uuid", "the acting account"),
@@ -226,8 +228,7 @@ class Policies:
         at, plural = At(table, resource.name), resource.plural
         # Asked of the record as it is stored: of one that is being changed the old row, for its writer may leave it so
         # that it cannot open it any more.
-        ids: ColumnElement[Any] = literal_column(f"ANY (string_to_array({SHOWN}, ' '))")
-        shown = and_(cast(table.c.id, Text) == ids, self._stored(resource, "opens", "open"))
+        shown = and_(cast(table.c.id, Text) == ONE_SHOWN, self._stored(resource, "opens", "open"))
         seen = Wording(ONCE).condition(or_(rules.may("read", at), shown), table)
         yield Policy(plural, "SELECT", f"(SELECT {PRESENT}) AND ({seen})")
         placed = rules.placing(at)
@@ -256,12 +257,12 @@ class Policies:
         at = At(table, resource.name)
         if next(rules.possible(resource.rule("open"), resource.name), None) is None:
             return
-        ids: ColumnElement[Any] = literal_column(f"ANY (string_to_array({SHOWN}, ' '))")
         about = "whether the acting link opens the stored record"
         opens = self._asked(
             resource, "opens_by_link", about, lambda at: self._inside_link.may("open", at), present=LINKED
         )
-        seen = Wording(ONCE).condition(or_(rules.may("read", at), and_(cast(table.c.id, Text) == ids, opens)), table)
+        shown = and_(cast(table.c.id, Text) == ONE_SHOWN, opens)
+        seen = Wording(ONCE).condition(or_(rules.may("read", at), shown), table)
         yield Policy(resource.plural, "SELECT", f"(SELECT {LINK}) IS NOT NULL AND ({seen})", whose="_by_link")
 
     def _asked(

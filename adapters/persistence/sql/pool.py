@@ -1,8 +1,12 @@
 """Connections to PostgreSQL, each taken for one statement or one unit of work and given back.
 
 The one that was given back last is taken first, so that a quiet service uses few. Giving back costs nothing: whoever
-took a connection leaves it outside of a transaction, and nobody changes a setting of a session. More than `size` are
-never opened; who finds none free waits in line, and is refused after `wait` seconds.
+took a connection leaves it outside of a transaction, and nobody changes a setting of a session.
+
+A process, which has one core, keeps `FEW` connections busy. More at once make everything slower where the database is
+busy itself, for each has plans and caches of its own; they help where answers come late (locks, long lists, a far
+database). So the others are used only while somebody has waited `GRACE` for one. More than `size` are never opened; who
+finds none free waits in line, and is refused after `wait` seconds.
 """
 
 import asyncio
@@ -25,6 +29,12 @@ AWAY = (*LOST, "25", "40", "53", "55", "57", "58", "XX", "42P01", "42703")
 """what is no mistake of the statement: no resources, a time-out, a deadlock, tables of another version"""
 STATEMENTS = 2000
 """prepared on a connection at most; the most asked shapes of lists are among them"""
+FEW = 4
+"""connections that are used at once while answers come soon (benchmarks/README.md)"""
+GRACE = 0.025
+"""seconds that somebody waits for one of the few, before more are used"""
+_ROOM: Any = object()
+"""in place of a connection: there is room for a new one"""
 
 
 @dataclass(frozen=True)
@@ -87,7 +97,9 @@ class Pool:
         self._url = url
         self._limits = limits
         self._idle: list[Any] = []
-        self._waiting: deque[asyncio.Future[Any]] = deque()
+        self._few = min(FEW, limits.size)
+        self._waiting: deque[tuple[float, asyncio.Future[Any]]] = deque()
+        """since when, and where"""
         self._open = 0
         self._closed = False
         self._told: Callable[[str], None] | None = None
@@ -102,18 +114,24 @@ class Pool:
         while True:
             if self._closed:
                 raise Unavailable
-            connection = self._idle.pop() if self._idle else await self._new_or_next()
-            if connection is not None:
-                if not connection.is_closed():
-                    return connection
-                self._open -= 1
+            if self._busy >= self._few:
+                connection = await self._next()
+            elif self._idle:
+                connection = self._idle.pop()
+            else:
+                self._open += 1
+                connection = _ROOM
+            if connection is _ROOM:
+                return await self._new()
+            if not connection.is_closed():
+                return connection
+            self._open -= 1
 
     def give(self, connection: Any) -> None:
         """Back, outside of a transaction; one that is closed makes room for another."""
         if connection.is_closed() or self._closed:
             connection.terminate()
-            self._open -= 1
-            self._hand(None)
+            self._leave_room()
         elif not self._hand(connection):
             self._idle.append(connection)
 
@@ -124,7 +142,7 @@ class Pool:
     @property
     def use(self) -> Use:
         """How it is used now."""
-        return Use(self._open - len(self._idle), len(self._idle), len(self._waiting))
+        return Use(self._busy, len(self._idle), len(self._waiting))
 
     def tell(self, sql: str) -> None:
         """See `watch`."""
@@ -136,36 +154,52 @@ class Pool:
         self._closed = True
         idle, self._idle = self._idle, []
         self._open -= len(idle)
-        while self._waiting:
-            self._hand(None)
+        for _, place in self._waiting:
+            self._give_up(place)
         for connection in idle:
             try:
                 await connection.close(timeout=1)
             except (*ERRORS, TimeoutError):
                 connection.terminate()
 
-    async def _new_or_next(self) -> Any:
-        """A new connection, or the next one that somebody gives back; None where it is worth another look."""
-        if self._open < self._limits.size:
-            self._open += 1
-            try:
-                return await self._connect()
-            except BaseException:
-                self._open -= 1
-                self._hand(None)
-                raise
-        loop = asyncio.get_running_loop()
-        next_one: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append(next_one)
-        # a timer costs a third of `asyncio.timeout`, and under load everybody waits here
-        patience = loop.call_later(self._limits.wait, self._give_up, next_one)
+    @property
+    def _busy(self) -> int:
+        return self._open - len(self._idle)
+
+    async def _new(self) -> Any:
+        """A new connection, for which there is room."""
         try:
-            return await next_one
+            return await self._connect()
+        except BaseException:
+            self._leave_room()
+            raise
+
+    async def _next(self) -> Any:
+        """The next one that somebody gives back, or room for a new one."""
+        loop = asyncio.get_running_loop()
+        place: asyncio.Future[Any] = loop.create_future()
+        self._waiting.append((loop.time(), place))
+        # a timer costs a third of `asyncio.timeout`, and under load everybody waits here
+        patience = loop.call_later(GRACE, self._use_more, place)
+        try:
+            return await place
         except asyncio.CancelledError:
-            self._leave(next_one)
+            self._leave(place)
             raise
         finally:
             patience.cancel()
+
+    def _use_more(self, place: asyncio.Future[Any]) -> None:
+        """Who waits in it has waited `GRACE`: more than the few are used, if there are more."""
+        if place.done():
+            return
+        patience = place.get_loop().call_later(self._limits.wait - GRACE, self._give_up, place)
+        place.add_done_callback(lambda _: patience.cancel())
+        if self._idle:
+            self._hand(self._idle.pop(), late=True)
+        elif self._open < self._limits.size:
+            self._open += 1
+            self._hand(_ROOM, late=True)
 
     @staticmethod
     def _give_up(place: asyncio.Future[Any]) -> None:
@@ -176,18 +210,28 @@ class Pool:
     def _leave(self, place: asyncio.Future[Any]) -> None:
         """Out of the line; what was handed over in the same moment goes to the next."""
         if place.done() and not place.cancelled() and place.exception() is None:
-            if place.result() is None:
-                self._hand(None)
+            if place.result() is _ROOM:
+                self._leave_room()
             else:
                 self.give(place.result())
         place.cancel()
 
-    def _hand(self, connection: Any) -> bool:
-        """To the first who waits, if somebody does."""
+    def _leave_room(self) -> None:
+        """For the first who waits, or for whoever comes."""
+        if self._closed or not self._hand(_ROOM):
+            self._open -= 1
+
+    def _hand(self, connection: Any, late: bool = False) -> bool:
+        """To the first who waits, if somebody does; beyond the few only to one who is `late`."""
         while self._waiting:
-            waiting = self._waiting.popleft()
-            if not waiting.done():
-                waiting.set_result(connection)
+            since, place = self._waiting[0]
+            if place.done():
+                self._waiting.popleft()
+            elif self._busy > self._few and not late and place.get_loop().time() - since < GRACE:
+                return False
+            else:
+                self._waiting.popleft()
+                place.set_result(connection)
                 return True
         return False
 
