@@ -296,6 +296,19 @@ async def test_an_ended_session_sees_and_does_nothing(library: Library) -> None:
     await refused(library.offer(), NotAuthenticated)
 
 
+async def test_what_ended_while_it_was_accepted_is_a_conflict(library: Library) -> None:
+    """And not taken for an ended session, which is asked of the recipient and not of the giver."""
+    offer_id, now, store = await library.offer(), library.world.clock.now(), library.world.store
+    async with store.work() as work:
+        offer = await work.transfers.get(library.bob, offer_id, now)
+        facts = await work.records.load(Actor(library.mary.account), "shelf", library.shelf, now)
+    assert offer is not None
+    assert facts is not None
+    await library.world.transfers.withdraw(library.mary, "shelf", library.shelf)
+    async with store.work() as work:
+        await refused(work.transfers.accept(library.bob, offer, facts.record, now), Conflict, "changed")
+
+
 async def test_of_two_who_accept_at_once_one_does(library: Library) -> None:
     offer = await library.offer()
     accepting = (library.world.transfers.accept(library.bob, offer) for _ in range(2))
