@@ -1,7 +1,8 @@
 """What the use cases ask of the outside. A port's docstring is its contract; every adapter passes the same tests.
 
 `Store` is the database. Reading needs no unit of work: each call sees what is committed. Writing happens in one
-`Work`, and nothing is kept unless the use case awaits `commit()`. No method takes a record's id without the actor.
+`Work`, and nothing is kept unless the use case awaits `commit()`. No method takes a record's id without the actor,
+but for the one that the operator's own question needs.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from domain.access import Census
 from domain.account import Account
 from domain.api_key import ApiKey
 from domain.audit import Event
@@ -137,26 +139,37 @@ class RecordsRead(Protocol):
         """The actor's own live memberships, by record, of those behind `after` (the empty text: all)."""
 
 
-class Records(RecordsRead, Protocol):
-    """Records inside a unit of work, which also sees its own changes.
+class RecordsFacts(RecordsRead, Protocol):
+    """Records with what their rules ask for, as they are at one instant or in a unit of work.
 
-    Nothing is loaded for a secret link, and nothing is its to change.
+    Nothing is loaded for a secret link.
     """
 
     async def load(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Facts | None:
         """The record with all facts that its rules can ask for, or None where the actor cannot open it.
 
-        The record stays as it is until the work ends: others wait or fail, they do not change it.
+        In a unit of work the record stays as it is until that ends: others wait or fail, they do not change it.
         """
+
+    async def imagine(self, actor: Actor, record: Record, now: datetime) -> Facts:
+        """The facts around a record as it would be: not stored yet, or changed."""
+
+    async def census(self, resource: str, record_id: str, now: datetime) -> tuple[Facts, Census] | None:
+        """The record with all facts that its rules can ask for, of everybody; and the world of these facts.
+
+        For the operator, whoever may see the record. A database with roles of its own shows it only to the owner of its
+        tables.
+        """
+
+
+class Records(RecordsFacts, Protocol):
+    """Records inside a unit of work, which also sees its own changes. Nothing is a secret link's to change."""
 
     async def refer(self, actor: Actor, resource: str, record_id: str, now: datetime, action: str) -> Facts | None:
         """Like `load`, of a record that another one is to hang on (`action` is `open`) or to refer to (`read`).
 
         It stays as it is, too; but others may hang something on it meanwhile.
         """
-
-    async def imagine(self, actor: Actor, record: Record, now: datetime) -> Facts:
-        """The facts around a record as it would be: not stored yet, or changed."""
 
     async def add(self, actor: Actor, record: Record, now: datetime) -> None:
         """Store a new record.
@@ -593,7 +606,7 @@ class Instant(Protocol):
     """The database as of one instant, for reading."""
 
     @property
-    def records(self) -> RecordsRead:
+    def records(self) -> RecordsFacts:
         """Records."""
 
     @property

@@ -5,6 +5,7 @@ rule (a SQL filter, row-level security) are compiled from the same data and test
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field as described
 from datetime import date, datetime
@@ -66,8 +67,12 @@ ANONYMOUS = Actor()
 ENGINE = Actor(engine=True)
 
 
+class Untold(LookupError):
+    """What a world does not tell: no grant that asks for it matches."""
+
+
 class World(Protocol):
-    """What is known when a rule is decided: a snapshot at one `now`."""
+    """What is known when a rule is decided: a snapshot at one `now`. Whoever asks it for more hears `Untold`."""
 
     @property
     def specification(self) -> Specification:
@@ -159,10 +164,8 @@ def decide(rule: Rule, actor: Actor, facts: Facts) -> Decision:
 
     Nothing else is consulted: no lock, and no `open`. Use `may` for an action as a whole.
     """
-    for grant in rule:
-        terms = _match(grant, actor, facts)
-        if terms is not None:
-            return Decision(True, Because(grant, terms))
+    for because in reasons(rule, actor, facts):
+        return Decision(True, because)
     return DENIED
 
 
@@ -172,7 +175,15 @@ OF_LINKS = ("open", "read")
 
 def matching(rule: Rule, actor: Actor, facts: Facts) -> tuple[Grant, ...]:
     """All grants of the rule that match."""
-    return tuple(grant for grant in rule if _match(grant, actor, facts) is not None)
+    return tuple(because.grant for because in reasons(rule, actor, facts))
+
+
+def reasons(rule: Rule, actor: Actor, facts: Facts) -> Iterator[Because]:
+    """The same, each with what satisfied it."""
+    for grant in rule:
+        terms = _match(grant, actor, facts)
+        if terms is not None:
+            yield Because(grant, terms)
 
 
 def may(action: str, actor: Actor, facts: Facts) -> Decision:
@@ -275,6 +286,13 @@ def _like(value: date | datetime, now: datetime) -> Any:
 
 def _match(grant: Grant, actor: Actor, facts: Facts) -> tuple[str, ...] | None:
     """What satisfied each term of the grant, or None where one fails."""
+    try:
+        return _satisfied(grant, actor, facts)
+    except Untold:
+        return None
+
+
+def _satisfied(grant: Grant, actor: Actor, facts: Facts) -> tuple[str, ...] | None:
     terms: list[str] = []
     for who in grant.who:
         reason = _who(who, actor, facts)
@@ -306,9 +324,8 @@ def _who(who: Who, actor: Actor, facts: Facts) -> str | None:
             target = facts.follow(path)
             return None if target is None else _holds_role(target, actor, roles)
         case Through(link, back, container, _, roles):
-            for tie in facts.world.tying(link, back, facts.record.id):
-                target = Facts(tie, facts.world).hop(container)
-                reason = None if target is None else _holds_role(target, actor, roles)
+            for tie, target in tied(facts, link, back, container):
+                reason = _holds_role(target, actor, roles)
                 if reason is not None:
                     return f"{reason}, through {link} {tie.id}"
             return None
@@ -328,6 +345,15 @@ def _who(who: Who, actor: Actor, facts: Facts) -> str | None:
             if target is None or target.record.values[name] != actor.account:
                 return None
             return f"{name} of {target.record.resource} {target.record.id}"
+
+
+def tied(facts: Facts, link: str, back: str, container: Hop) -> Iterator[tuple[Record, Facts]]:
+    """The link records that tie a record to containers, each with its container, as far as that is told."""
+    for tie in facts.world.tying(link, back, facts.record.id):
+        with suppress(Untold):
+            target = Facts(tie, facts.world).hop(container)
+            if target is not None:
+                yield tie, target
 
 
 def _holds_role(target: Facts, actor: Actor, roles: tuple[str, ...]) -> str | None:

@@ -86,6 +86,18 @@ class Snapshot:
         """See `World`."""
         return [record for record in self.records[link].values() if record.target(back) == record_id]
 
+    def members(self, record_id: str) -> Iterable[str]:
+        """See `Census`."""
+        return [
+            account
+            for (record, account), each in self.memberships.items()
+            if record == record_id and each.live(self.now)
+        ]
+
+    def appointed(self) -> Iterable[str]:
+        """See `Census`."""
+        return [account.id for account in self.accounts.values() if account.staff is not None]
+
     def facts(self, record: Record) -> Facts:
         """A record that is there, in its world."""
         return Facts(record, self)

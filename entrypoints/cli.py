@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import secrets
 import signal
 import sys
@@ -20,13 +21,14 @@ from adapters.persistence.sql.inspecting import require_current
 from adapters.persistence.sql.pool import Server
 from adapters.specification_file import load
 from adapters.specification_schema import json_schema
+from application.access import Access
 from application.ports import SigningKey
 from application.specifications import SpecificationUseCases, Undecided
 from domain.api_key import ACTIONS, LONGEST_LIFE
-from domain.errors import FreeholdError, Refusal, SchemaDiffers, SpecificationInvalid, Unavailable
+from domain.errors import FreeholdError, NotFound, Refusal, SchemaDiffers, SpecificationInvalid, Unavailable
 from domain.specification.model import Specification
 from domain.specification.questions import review
-from domain.values import instant_text
+from domain.values import UUID_PATTERN, instant_text
 from entrypoints import asgi, comparing, developing, logs, plans, projects, proving, reports
 from entrypoints.container import Container, openapi_of
 from entrypoints.settings import Settings
@@ -318,6 +320,37 @@ def dev(
         _refuse(error, as_json)
 
 
+@cli.command()
+def who(
+    resource: Annotated[str, typer.Argument(help="A resource of the specification, such as `note`.")],
+    record: Annotated[str, typer.Argument(metavar="ID", help="The record's id.")],
+    folder: Folder = Path(),
+    as_json: Json = False,
+) -> None:
+    """Show who can do what with a record, and through which line, role or field. Nothing is hidden here."""
+    resources = _load(_folder(folder), as_json).resources
+    model = next((each for each in resources.values() if resource in (each.name, each.plural)), None)
+    if model is None:
+        _fail(f"There is no resource `{resource}`. There are: {', '.join(resources)}.", as_json, USAGE)
+    if re.fullmatch(UUID_PATTERN, record.lower()) is None:
+        _fail(f"`{record}` is no id: this is a UUID.", as_json, USAGE)
+
+    async def ask(container: Container) -> Access | None:
+        try:
+            found: Access = await container.access().everybody(model.name, record.lower())
+        except NotFound:
+            return None
+        return found
+
+    found = _operate(folder, as_json, ask, served=True)
+    if found is None:
+        _fail(f"There is no {model.name} with the id {record.lower()}.", as_json)
+    if as_json:
+        reports.print_json(reports.access_as_json(found))
+    else:
+        reports.print_access(out, found)
+
+
 @signing_keys.command("list")
 def list_signing_keys(folder: Folder = Path(), database: Database = None, as_json: Json = False) -> None:
     """Show which key signs, which one is next, and which ones only verify what they have signed."""
@@ -523,8 +556,11 @@ def _set_disabled(email: str, folder: Path, as_json: bool, disabled: bool) -> No
         out.print("Disabled; its sessions have ended." if disabled else "Enabled.")
 
 
-def _operate(folder: Path, as_json: bool, use: Callable[[Container], Awaitable[T]]) -> T:
-    """Something that the operator does, on PostgreSQL as the role that owns the tables."""
+def _operate(folder: Path, as_json: bool, use: Callable[[Container], Awaitable[T]], served: bool = False) -> T:
+    """Something that the operator does, on PostgreSQL as the role that owns the tables.
+
+    `served`: it needs the specification's own tables, as they are served.
+    """
     container = _container(folder, as_json)
     database = container.database()
     if isinstance(database, Server):
@@ -541,6 +577,8 @@ def _operate(folder: Path, as_json: bool, use: Callable[[Container], Awaitable[T
 
     try:
         require_current(database)
+        if served:
+            projects.require_same(database, container.tables())
         return asyncio.run(run())
     except Refusal as error:
         _fail("; ".join(each.message for each in error.errors) or error.detail, as_json)

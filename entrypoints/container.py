@@ -35,6 +35,7 @@ from adapters.project_folder import FolderOfProject
 from adapters.sealing import AesSealer, TokenSuccessors, service_secret
 from adapters.specification_file import load
 from adapters.tokens import JwtTokens
+from application.access import AccessUseCases
 from application.accounts import AccountUseCases, SignUp
 from application.api_keys import ApiKeyUseCases
 from application.batch import BatchUseCases
@@ -206,6 +207,7 @@ class Container(containers.DeclarativeContainer):
 
     records = providers.Singleton(RecordUseCases, specification, store, clock, ids, cursors)
     sharing = providers.Singleton(SharingUseCases, records, store, clock)
+    access = providers.Singleton(AccessUseCases, records, store, clock)
     sign_up = providers.Callable(_sign_up, settings)
     invitations = providers.Singleton(
         InvitationUseCases, records, sharing, store, clock, ids, mailing, throttles, sign_up
@@ -254,6 +256,7 @@ class Container(containers.DeclarativeContainer):
         credentials,
         records,
         sharing,
+        access,
         invitations,
         transfers,
         batch,

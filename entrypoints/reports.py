@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from application.access import Access
 from application.ports import SigningKey
 from domain.account import Account
 from domain.api_key import ApiKey
@@ -142,6 +143,62 @@ def _print_table(
     table = Table(*(name.replace("_", " ") for name in names))
     for row in rows:
         table.add_row(*(escape(", ".join(value) if isinstance(value, list) else value or "") for value in row.values()))
+    console.print(table, highlight=False)
+
+
+def access_as_json(access: Access) -> dict[str, Any]:
+    """Who can do what with a record; the keys are always the same ones."""
+    record = access.record
+    return {
+        "resource": record.resource,
+        "id": record.id,
+        "owner": {"account": record.owner, "email": access.emails.get(record.owner)},
+        "locked": access.locked,
+        "who": [
+            {
+                "whose": holder.whose,
+                "account": holder.account,
+                "email": access.emails.get(holder.account or ""),
+                "role": holder.role,
+                "rights": [
+                    {
+                        "action": right.action,
+                        "step": right.step,
+                        "grant": right.because.grant.text,
+                        "line": right.because.grant.place.line,
+                        "because": list(right.because.terms),
+                    }
+                    for right in holder.rights
+                ],
+            }
+            for holder in access.holders
+        ],
+    }
+
+
+def print_access(console: Console, access: Access) -> None:
+    """The same for people: a line for each right."""
+    record = access.record
+    owner = access.emails.get(record.owner, record.owner)
+    console.print(f"[bold]{record.resource} {record.id}[/], owned by {escape(owner)}", **_AS_IT_IS)
+    if access.locked:
+        console.print("It is locked, or a record above it is: until that ends, less can be done.", **_AS_IT_IS)
+    if not access.holders:
+        console.print("Nobody can do anything with it.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("who", "may", "because", "line"):
+        table.add_column(name, style="dim" if name == "line" else None, overflow="fold")
+    for holder in access.holders:
+        name = f"staff.{holder.role}" if holder.role is not None else str(holder.whose)
+        if holder.account is not None:
+            email = access.emails.get(holder.account)
+            name = holder.account if email is None else f"{email} ({holder.account})"
+        for right in holder.rights:
+            grant = right.because.grant
+            because = f"{grant.text}: {'; '.join(right.because.terms)}"
+            table.add_row(escape(name), escape(right.step or right.action), escape(because), str(grant.place.line))
+            name = ""
     console.print(table, highlight=False)
 
 

@@ -6,9 +6,11 @@ from contextvars import ContextVar
 from secrets import token_hex
 
 from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.http import errors, openapi
+from adapters.http.access import AccessHandlers, AccessList, access_schemas
 from adapters.http.auth import BODIES
 from adapters.http.batch import BatchHandler
 from adapters.http.browsers import POLICY, STRICTEST, Origins, protective
@@ -19,9 +21,9 @@ from adapters.http.invitations import INVITATION_ANSWERS, AnsweringHandlers, Inv
 from adapters.http.members import MemberHandlers, MemberModels, member_models
 from adapters.http.messages import encode
 from adapters.http.names import Names
-from adapters.http.openapi import Operations
+from adapters.http.openapi import Operations, of_service
 from adapters.http.records import RecordHandlers, RecordRoute, add_route
-from adapters.http.schemas import models
+from adapters.http.schemas import Schema, models
 from adapters.http.secret_links import LinkHandlers, LinkModels, link_models
 from adapters.http.service import openapi_route, service_router
 from adapters.http.transfers import (
@@ -31,6 +33,7 @@ from adapters.http.transfers import (
     TakingHandlers,
     TransferCreate,
 )
+from application.access import AccessUseCases
 from application.batch import BatchUseCases
 from application.invitations import InvitationUseCases
 from application.records import RecordUseCases
@@ -51,6 +54,7 @@ def build_app(
     credentials: APIRouter,
     records: RecordUseCases,
     sharing: SharingUseCases,
+    access: AccessUseCases,
     invitations: InvitationUseCases,
     transfers: TransferUseCases,
     batch: BatchUseCases,
@@ -74,6 +78,8 @@ def build_app(
     names = Names(specification)
     resources = {name: models(specification, resource, names) for name, resource in specification.resources.items()}
     shared: dict[str, MemberModels] = {}
+    further: dict[str, Schema] = {}
+    asked: set[type[BaseModel]] = set()
     linked: dict[str, LinkModels] = {}
     for name, resource in specification.resources.items():
         router = app.router
@@ -87,6 +93,12 @@ def build_app(
         add_route(router, identity, "DELETE", one, handlers.delete, operations.delete())
         add_route(router, identity, "HEAD", one, handlers.get, None)
         add_route(router, identity, "HEAD", many, handlers.list, None)
+        rights = AccessHandlers(specification, resource, access)
+        further |= access_schemas(specification, resource, names)
+        add_route(router, identity, "GET", f"{rights.path}/me", rights.mine, operations.my_access())
+        if specification.shared(name) is not None:
+            asked.add(AccessList)
+            add_route(router, identity, "GET", rights.path, rights.others, operations.access(of_service(AccessList)))
         if resource.ladder is not None:
             shared[name] = member_models(resource, names)
             members = MemberHandlers(specification, resource, shared[name], sharing, invitations, idempotent)
@@ -125,7 +137,7 @@ def build_app(
     add_route(app.router, identity, "POST", together.path, together.run, openapi.batch(specification, names))
     app.router.routes.extend([*auth.routes, *credentials.routes, *service_router(specification, ready).routes])
     openapi_route(app, encode)
-    openapi.install(app, specification, names, resources, shared, linked, named)
+    openapi.install(app, specification, names, resources, shared, linked, [*named, *asked], further)
     errors.install(app)
     app.outermost(Origins(allowed_origins))
     return app

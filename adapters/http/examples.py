@@ -63,7 +63,7 @@ def example(schema: Schema, components: Schema) -> Any:
             wanted = [name for name in members if name in schema.get("required", ())] or list(members)[:1]
             return {name: example(members[name], components) for name in wanted}
         case "array":
-            return [example(schema["items"], components)]
+            return [] if schema.get("maxItems") == 0 else [example(schema["items"], components)]
         case "boolean":
             return True
         case "integer" | "number":

@@ -42,6 +42,10 @@ class What(StrEnum):
     DELETE_OPERATION = "{}DeleteOperation"
     CREATE_IN_BATCH = "{}CreateInBatch"
     UPDATE_IN_BATCH = "{}UpdateInBatch"
+    ACCESS = "AccessTo{}"
+    ACCESS_ACTION = "AccessTo{}Action"
+    ACCESS_FIELD = "AccessTo{}Field"
+    ACCESS_CHILD = "AccessTo{}Child"
 
 
 class Basic(StrEnum):

@@ -225,6 +225,26 @@ class Operations:
             status=204,
         )
 
+    def my_access(self) -> dict[str, Any]:
+        """GET of what the caller may do with a record."""
+        return self._operation(
+            f"show_my_access_to_{self._one}",
+            f"Show what you may do with a {self._words(self._one)}",
+            _response(200, self._json("What the caller may do now.", What.ACCESS)) | problems(401, 403, 404, 429, 503),
+            [_path_parameter("id")],
+        )
+
+    def access(self, answer: Schema) -> dict[str, Any]:
+        """GET of who can do what with a record."""
+        about = "Who can do what, as far as the caller can see what that comes from."
+        return self._operation(
+            f"show_access_to_{self._one}",
+            f"Show who can do what with a {self._words(self._one)}",
+            _response(200, {"description": about, "content": {"application/json": {"schema": answer}}})
+            | problems(401, 403, 404, 429, 503),
+            [_path_parameter("id")],
+        )
+
     def list_members(self) -> dict[str, Any]:
         """GET of a record's members."""
         return self._operation(
@@ -534,12 +554,13 @@ def install(
     members: Mapping[str, MemberModels],
     links: Mapping[str, LinkModels],
     others: list[type[BaseModel]],
+    further: Mapping[str, Schema],
 ) -> None:
     """Render the document once, with the components that the record routes name."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _render(app, specification, names, resources, members, links, others)
+            app.openapi_schema = _render(app, specification, names, resources, members, links, others, further)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -553,6 +574,7 @@ def _render(
     members: Mapping[str, MemberModels],
     links: Mapping[str, LinkModels],
     others: list[type[BaseModel]],
+    further: Mapping[str, Schema],
 ) -> dict[str, Any]:
     tags = [
         {"name": resource.plural, **({"description": resource.about} if resource.about else {})}
@@ -580,7 +602,7 @@ def _render(
     for unused in ("HTTPValidationError", "ValidationError"):
         of_routes.pop(unused, None)
     service, routes = ({name: names.other(name) for name in sorted(found)} for found in (own, of_routes))
-    written = {name: _written(schema, {}) for name, schema in (of_resources | in_batch).items()}
+    written = {name: _written(schema, {}) for name, schema in {**of_resources, **in_batch, **further}.items()}
     written |= {service[name]: _written(schema, service, service) for name, schema in own.items()}
     written |= {routes[name]: _written(schema, routes) for name, schema in of_routes.items()}
     components["schemas"] = {name: _with_example(written[name], written) for name in sorted(written)}

@@ -177,6 +177,11 @@ class MemoryRecords:
         """See the port."""
         return self._at(now).imagine(record)
 
+    async def census(self, resource: str, record_id: str, now: datetime) -> tuple[Facts, Snapshot] | None:
+        """See the port."""
+        record, world = self._state.records[resource].get(record_id), self._at(now)
+        return None if record is None else (world.facts(record), world)
+
     async def add(self, actor: Actor, record: Record, now: datetime) -> None:
         """See the port."""
         self._check_session(actor, now)

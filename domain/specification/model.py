@@ -473,6 +473,10 @@ class Specification:
             at = self.resources[at].parent
         return tuple(found)
 
+    def shared(self, name: str) -> Resource | None:
+        """The resource itself, or the nearest one above it, that has roles."""
+        return next((self.resources[at] for at in self.chain(name) if self.resources[at].ladder is not None), None)
+
     def up(self, name: str, above: str) -> Path:
         """The hops from a resource to one above it (`()` for itself)."""
         chain = self.chain(name)

@@ -15,6 +15,7 @@ from adapters.persistence.sql.connection import Prepared
 from adapters.persistence.sql.views import stored_time
 from adapters.sealing import AesSealer
 from adapters.specification_file import load, parse
+from application.access import AccessUseCases
 from application.accounts import SignUp
 from application.invitations import InvitationUseCases
 from application.ports import Store
@@ -66,6 +67,7 @@ class World:
         sealer = AesSealer(b"a secret for tests, and only for them", "cursors")
         self.records = RecordUseCases(spec, self.store, self.clock, self.ids, sealer)
         self.sharing = SharingUseCases(self.records, self.store, self.clock)
+        self.access = AccessUseCases(self.records, self.store, self.clock)
         self.transfers = TransferUseCases(self.records, self.store, self.clock, self.ids)
         self.postbox = Postbox()
         self.mailing = mailing(self.store, self.clock, self.postbox)

@@ -24,7 +24,7 @@ ADMIN = EXAMPLES / "admin"
 PASSWORD = "correct horse"
 SCREENSHOTS = os.environ.get("FREEHOLD_SCREENSHOTS_ADMIN")
 """a folder for pictures of it, if some are wanted"""
-SAVE = ".RaToolbar-defaultToolbar button[type=submit]"
+SAVE = "[role=toolbar] button[type=submit]"
 ROWS = "document.querySelectorAll('tbody tr').length"
 
 
@@ -194,6 +194,19 @@ def test_who_saves_what_another_has_changed_sees_both_and_chooses(page: Page, se
     assert (kept["title"], kept["body"]) == ("Mine again", "Eat it."), "what one did not touch stays as it is there"
 
 
+def test_what_is_locked_can_be_changed_where_it_is_unlocked_only(page: Page, served: Served) -> None:
+    max_ = Person(served, "max")
+    notebook = max_("POST", "/v1/notebooks", title="Shed")["id"]
+    page.sign_in(max_, f"/notebooks/{notebook}")
+    page.wait_for("!!document.querySelector('[name=title]:read-write')")
+    page.click("[name=archived]")
+    page.click(SAVE)
+    page.wait_for("!!document.querySelector('[name=title]:read-only')")
+    page.click("[name=archived]")
+    page.click(SAVE)
+    page.wait_for("!!document.querySelector('[name=title]:read-write')")
+
+
 def test_what_is_refused_is_said_at_its_field_or_on_the_page(page: Page, served: Served) -> None:
     ada = Person(served, "ada")
     ada("POST", "/v1/notebooks", title="Attic")
@@ -216,7 +229,9 @@ def test_what_is_refused_is_said_at_its_field_or_on_the_page(page: Page, served:
     page.says("Another record has these values.")
 
 
-def test_one_invites_another_who_accepts_and_makes_a_secret_link(page: Page, served: Served) -> None:
+def test_one_makes_a_secret_link_and_invites_another_who_then_reads_and_can_do_nothing_else(
+    page: Page, served: Served
+) -> None:
     eve, bob = Person(served, "eve"), Person(served, "bob")
     notebook = eve("POST", "/v1/notebooks", title="Cellar")["id"]
     page.sign_in(eve, f"/notebooks/{notebook}")
@@ -240,4 +255,7 @@ def test_one_invites_another_who_accepts_and_makes_a_secret_link(page: Page, ser
     page.picture("invited")
     page.press("ACCEPT")
     page.says("Cellar")
-    assert bob("GET", f"/v1/notebooks/{notebook}")["title"] == "Cellar"
+    page.open(f"/notebooks/{notebook}")
+    page.wait_for("document.querySelector('[name=title]:read-only')?.value === 'Cellar'")
+    page.picture("viewer")
+    assert not page.run("!!document.querySelector('[role=toolbar], #share')"), "buttons that would be refused"

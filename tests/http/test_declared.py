@@ -477,6 +477,8 @@ async def test_every_kind_of_operation_on_records_answers_what_it_declares() -> 
     await walk("GET", members, mary)
     await walk("PATCH", f"{members}/{bob.account}", mary, json={"role": "editor"})
     await walk("DELETE", f"{members}/{bob.account}", mary)
+    for asked in ("access", "access/me"):
+        await walk("GET", f"{path}/{asked}", mary)
     link = await walk("POST", f"{path}/links", mary, json={})
     await walk("GET", f"{path}/links", mary)
     await walk("DELETE", f"{path}/links/{link.json()['id']}", mary)
@@ -485,6 +487,8 @@ async def test_every_kind_of_operation_on_records_answers_what_it_declares() -> 
         await walk("POST", f"{path}/links", mary, json={})
     await walk("POST", f"{path}/links", mary, json={})
     slip = await walk("POST", "slips", mary, json={"box": made.json()["id"], "text": "x"})
+    for asked in ("access", "access/me"):
+        await walk("GET", f"slips/{slip.json()['id']}/{asked}", mary)
     await walk("DELETE", path, mary, headers=tag)
     await walk("DELETE", f"slips/{slip.json()['id']}", mary)
     await walk("PATCH", path, mary, headers=tag, json={"hidden": True})

@@ -13,7 +13,7 @@ from tests.leaks.servers import SERVERS
 
 PATIENCE = 30.0
 """seconds in which each leak must be found, half of what `freehold prove` has by itself; it takes one or two"""
-COMPARISONS = 1500
+COMPARISONS = 2000
 """of the unbroken server; those that are broken are found with fewer"""
 TEXTS = {broken.text.split("app: ")[1].split("\n")[0]: broken.text for broken in SERVERS}
 """by the app's name"""
@@ -46,10 +46,9 @@ async def test_a_broken_server_is_found_out(broken: Broken, monkeypatch: pytest.
     assert all(finding.because for finding in report.findings)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("name", TEXTS)
-async def test_nothing_is_found_where_nothing_is_broken(name: str, seed: int) -> None:
-    report = await proof(TEXTS[name], seed, COMPARISONS)
+async def test_nothing_is_found_where_nothing_is_broken(name: str) -> None:
+    report = await proof(TEXTS[name], 2, COMPARISONS)
     assert [finding.story for finding in report.findings] == []
 
 

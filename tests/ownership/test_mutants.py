@@ -24,6 +24,8 @@ CORPUS = ("words", "corner", "few", "crates")
 """the specifications whose worlds are asked"""
 LEFT_OUT = ("most_asked", "indexed", "carried", "column_name", "nullable")
 """functions that decide nothing: what is prepared before it is asked for, and what tables hold besides"""
+ELSEWHERE = ("_everything", "_every_tie")
+"""what the operator alone asks, which test_access.py compares with the domain"""
 ONE_IN = 4
 """so many mutants is one tried of, without `--thorough`; which, depends on the programs"""
 SAMPLE = 10
@@ -71,7 +73,7 @@ class Mutants:
         self.points: dict[int, int] = {}
         known: dict[str, Any] = {}
         for module in (public, rules, lists, statements):
-            program = Program(module, self.switch, {"__wider__": wider}, len(self.all), LEFT_OUT)
+            program = Program(module, self.switch, {"__wider__": wider}, len(self.all), LEFT_OUT + ELSEWHERE)
             self.all += program.mutants
             self.points |= program.points
             names = program.module.__dict__

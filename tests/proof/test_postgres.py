@@ -19,7 +19,7 @@ from tests.postgres import APPLICATION, SUPERUSER
 from tests.proof.test_proof import NOTES, PROJECT, READINGS, proved
 
 EXAMPLES = [path for path in sorted((PROJECT / "examples").glob("*/freehold.yaml")) if path.parent.name != "custom"]
-COMPARISONS = 10_000
+COMPARISONS = 4_000
 """of each example: every reading has its share of them, in some seconds"""
 
 

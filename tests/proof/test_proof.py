@@ -39,7 +39,7 @@ def proved(path: Path, seed: int, comparisons: int, place: Server | None) -> Rep
 
 
 def test_a_right_server_is_proved_and_everything_takes_part(place: Server | None) -> None:
-    report = proved(NOTES, 4, 80_000, place)
+    report = proved(NOTES, 2, 60_000, place)
     assert report.findings == []
     assert report.not_covered == []
     assert READINGS | ({"row-level security"} if place else set()) == set(report.comparisons)
@@ -54,10 +54,10 @@ def test_a_right_server_is_proved_and_everything_takes_part(place: Server | None
 
 
 def test_a_seed_and_a_number_of_comparisons_name_one_proof(place: Server | None) -> None:
-    one, other = (proved(NOTES, 7, 12_000, place) for _ in range(2))
+    one, other = (proved(NOTES, 7, 4_000, place) for _ in range(2))
     assert one.comparisons == other.comparisons
     assert one.cells == other.cells
-    assert proved(NOTES, 8, 12_000, place).cells != one.cells
+    assert proved(NOTES, 8, 4_000, place).cells != one.cells
 
 
 async def test_every_mutant_of_a_small_specification_is_caught_or_changes_nothing(place: Server | None) -> None:

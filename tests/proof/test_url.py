@@ -28,7 +28,7 @@ def prove(*arguments: str) -> tuple[int, Any]:
 
 
 def test_a_server_at_a_url_is_proved_over_its_socket(url: str) -> None:
-    code, report = prove("--url", url, "--budget", "15000", "--seed", "3")
+    code, report = prove("--url", url, "--budget", "6000", "--seed", "3")
     assert (code, report["findings"]) == (0, [])
     assert any("not over a URL" in part for part in report["skipped"])
 

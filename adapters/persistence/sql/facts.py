@@ -70,6 +70,30 @@ class Snapshot:
         return self.ties[link, back, record_id]
 
 
+class Everybody(Snapshot):
+    """A `Census`: what was fetched is of every account."""
+
+    def role(self, record_id: str, account: str) -> str | None:
+        """See `World`."""
+        return self.roles.get((record_id, account))
+
+    def staff(self, account: str) -> str | None:
+        """See `World`."""
+        return self.staff_roles.get(account)
+
+    def tying(self, link: str, back: str, record_id: str) -> Iterable[Record]:
+        """See `World`."""
+        return self.ties.get((link, back, record_id), ())
+
+    def members(self, record_id: str) -> Iterable[str]:
+        """See `Census`."""
+        return [account for record, account in self.roles if record == record_id]
+
+    def appointed(self) -> Iterable[str]:
+        """See `Census`."""
+        return list(self.staff_roles)
+
+
 @dataclass(frozen=True)
 class Footprint:
     """What the rules of a resource can ask for, seen from one of its records."""

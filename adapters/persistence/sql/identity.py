@@ -75,6 +75,11 @@ def staff_statement() -> Select[Any]:
     return select(_ACCOUNTS.c.staff).where(_ACCOUNTS.c.id == param("me"))
 
 
+def appointed_statement() -> Select[Any]:
+    """Every account with a staff role, and that."""
+    return select(_ACCOUNTS.c.id, _ACCOUNTS.c.staff).where(_ACCOUNTS.c.staff.is_not(None))
+
+
 class IdentityStatements:
     """Every statement of this file, compiled once."""
 

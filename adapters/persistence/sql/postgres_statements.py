@@ -182,9 +182,15 @@ class PostgresStatements(Statements):
         allowed = self._seeing_all[Asker.ACCOUNT].may(action, At(table, resource))
         found = statement.where(table.c.id == ID, allowed, self._alive(ANYBODY))
         name = f"{self._plural(resource)}_{'facts' if changing else f'to_{action}'}"
+        what = f"a record that the account can {action}, with what its rules ask for"
         held = "for a change" if changing else "for others to hang on it, or to refer to it"
-        about = f"a record that the account can {action}, with what its rules ask for; held until the work ends, {held}"
-        return self._asked(name, found, about, self._hold(resource, action, changing)), columns
+        about, hold = f"{what}; held until the work ends, {held}", self._hold(resource, action, changing)
+        if not changing:
+            return self._asked(name, found, about, hold), columns
+        # also asked at an instant, which holds nothing
+        seen, holding = self.definers.rows(None, found, what), self.definers.rows(name, found, about, hold)
+        principal = Principal("me", ("id",))
+        return Prepared(select(*seen.c), self.dialect, select(*holding.c), principal=principal), columns
 
     def _facts_around(
         self, resource: str, ways: tuple[Path, ...], roles: tuple[Path, ...]

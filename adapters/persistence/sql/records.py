@@ -12,19 +12,26 @@ from sqlalchemy.engine import Dialect
 from adapters.persistence.sql.builtin import InvitationRow, MembershipRow, OfferRow, SecretLinkRow, table_of
 from adapters.persistence.sql.connection import Broken, Connection, Prepared, Principal, Row, param
 from adapters.persistence.sql.dialects import DOCUMENT, FIRST_ID, INSTANT, UUID, one_of_list
-from adapters.persistence.sql.facts import Footprint, Snapshot, at_ways
-from adapters.persistence.sql.identity import account_values, alive_statement, session_alive, staff_statement
+from adapters.persistence.sql.facts import Everybody, Footprint, Snapshot, at_ways
+from adapters.persistence.sql.identity import (
+    account_values,
+    alive_statement,
+    appointed_statement,
+    session_alive,
+    staff_statement,
+)
 from adapters.persistence.sql.lists import ListShape
 from adapters.persistence.sql.statements import ACCOUNT, ENGINE, LINK, NOBODY, SESSION, Caller, Statements
-from adapters.persistence.sql.views import stored_time, to_stored
+from adapters.persistence.sql.views import RecordColumns, stored_time, to_stored
 from application.ports import Page, Query, View
 from domain.account import Account
 from domain.errors import Conflict, NotAuthenticated
 from domain.filtering import Operator
 from domain.membership import Membership
-from domain.ownership import Actor, Facts
+from domain.ownership import ANONYMOUS, Actor, Facts
 from domain.record import Record
 from domain.secret_link import SecretLink
+from domain.specification.model import Through
 
 _MEMBERS, _LINKS = table_of(MembershipRow), table_of(SecretLinkRow)
 _INVITATIONS, _OFFERS = table_of(InvitationRow), table_of(OfferRow)
@@ -57,6 +64,9 @@ class MembershipStatements:
         of_record = and_(_LINKS.c.record == param("record"), _LINKS.c.resource == param("resource"))
         listed = select(_LINKS).where(of_record, counts, alive).order_by(_LINKS.c.id.desc())
         self.links = Prepared(listed, dialect)
+        of_one = select(_MEMBERS.c.account, _MEMBERS.c.role).where(_MEMBERS.c.record == param("record"), live)
+        self.of_record = Prepared(of_one, dialect)
+        self.appointed = Prepared(appointed_statement(), dialect)
         self.alive = Prepared(alive_statement(), dialect)
         self.staff = Prepared(staff_statement(), dialect)
 
@@ -224,6 +234,26 @@ class SqlRecords:
         await self._fetch_principal(actor, snapshot, record, footprint, values)
         return Facts(record, snapshot)
 
+    async def census(self, resource: str, record_id: str, now: datetime) -> tuple[Facts, Everybody] | None:
+        """See the port."""
+        statements, values = self._statements, principal(ANONYMOUS, now)
+        prepared, columns = statements.everything(resource)
+        rows = await self._connection.rows(prepared, values | {"id": record_id})
+        if not rows:
+            return None
+        world, footprint = Everybody(statements.specification, now), statements.footprints[resource]
+        record = columns.into(world, rows[0], None)
+        shared = set(at_ways(world, record, footprint.roles).values())
+        for way, through in footprint.throughs:
+            for tied in at_ways(world, record, (way,)).values():
+                shared |= await self._fetch_ties(world, through, statements.every_tie(through), tied, values)
+        for each in sorted(shared):
+            for account, role in await self._connection.rows(self._memberships.of_record, values | {"record": each}):
+                world.roles[each, account] = role
+        for account, role in await self._connection.rows(self._memberships.appointed, values):
+            world.staff_roles[account] = role
+        return Facts(record, world), world
+
     def _snapshot(self, actor: Actor, now: datetime) -> Snapshot:
         if self._known is None or self._known[0] != actor or self._known[1].now != now:
             self._known = actor, Snapshot(self._statements.specification, now)
@@ -238,7 +268,8 @@ class SqlRecords:
         asked = set(at_ways(snapshot, record, footprint.roles).values())
         for way, through in footprint.throughs:
             for record_id in at_ways(snapshot, record, (way,)).values():
-                asked |= await self._fetch_ties(snapshot, through, record_id, values)
+                ties = self._statements.ties(through)
+                asked |= await self._fetch_ties(snapshot, through, ties, record_id, values)
         missing = sorted(asked - snapshot.asked_roles)
         if missing:
             named = {f"r{i}": record_id for i, record_id in enumerate(missing)}
@@ -249,8 +280,16 @@ class SqlRecords:
             rows = await self._connection.rows(self._memberships.staff, values)
             snapshot.staff_roles[actor.account] = rows[0][0] if rows else None
 
-    async def _fetch_ties(self, snapshot: Snapshot, through: Any, record_id: str, values: dict[str, Any]) -> set[str]:
-        prepared, links, containers = self._statements.ties(through)
+    async def _fetch_ties(
+        self,
+        snapshot: Snapshot,
+        through: Through,
+        asked: tuple[Prepared, RecordColumns, RecordColumns],
+        record_id: str,
+        values: dict[str, Any],
+    ) -> set[str]:
+        """Put what ties a record into the snapshot; the ids of the containers."""
+        prepared, links, containers = asked
         ties = []
         found = set()
         for row in await self._connection.rows(prepared, values | {"id": record_id}):

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Delete,
+    FromClause,
     Select,
     Table,
     and_,
@@ -96,6 +97,8 @@ class Statements:
         self.facts_around = cache(self._facts_around)
         self.roles = cache(self._roles)
         self.ties = cache(self._ties)
+        self.everything = cache(self._everything)
+        self.every_tie = cache(self._every_tie)
         self.insert = cache(self._insert)
         self.created = cache(self._created)
         self.placed = cache(self._placed)
@@ -221,6 +224,17 @@ class Statements:
         statement, table = columns.select()
         return self._prepare(statement.where(table.c.id == ID)), columns
 
+    def _everything(self, resource: str) -> tuple[Prepared, FactsColumns]:
+        """A record with all that its rules can ask for but roles, for the operator."""
+        columns = self._columns(resource, self.footprints[resource].ways, ())
+        statement, table = columns.select()
+        return self._prepare(statement.where(table.c.id == ID)), columns
+
+    def _every_tie(self, through: Through) -> tuple[Prepared, RecordColumns, RecordColumns]:
+        """The link records of a record, each with its container, for the operator."""
+        found, _, links, containers = self._tied(through)
+        return self._prepare(found), links, containers
+
     def _columns(self, resource: str, ways: Sequence[Path], roles: Sequence[Path]) -> FactsColumns:
         return FactsColumns(
             self.tables, self._seeing_all[Asker.ACCOUNT], self.specification.resources[resource], ways, roles
@@ -238,15 +252,19 @@ class Statements:
         return self._prepare(found), links, containers
 
     def _tying(self, through: Through) -> tuple[Select[Any], RecordColumns, RecordColumns]:
-        link, container = self.tables.of[through.link].alias(), self.tables.of[through.container.resource].alias()
+        found, container, links, containers = self._tied(through)
         members, compiler = _MEMBERS.alias(), self._seeing_all[Asker.ACCOUNT]
-        links, containers = self.records[through.link], self.records[through.container.resource]
-        source = link.join(container, compiler.on_hop(At(link, through.link), through.container, container)).join(
-            members, members.c.record == container.c.id
-        )
         mine = and_(members.c.account == ME, compiler.on_expiry(members))
+        return found.join(members, members.c.record == container.c.id).where(mine), links, containers
+
+    def _tied(self, through: Through) -> tuple[Select[Any], FromClause, RecordColumns, RecordColumns]:
+        """What ties a record, and the containers (also by themselves)."""
+        link, container = self.tables.of[through.link].alias(), self.tables.of[through.container.resource].alias()
+        links, containers = self.records[through.link], self.records[through.container.resource]
+        on = self._seeing_all[Asker.ACCOUNT].on_hop(At(link, through.link), through.container, container)
         found = select(*links.columns(link, "l_"), *containers.columns(container, "c_"))
-        return found.select_from(source).where(link.c[through.back] == ID, mine), links, containers
+        found = found.select_from(link.join(container, on)).where(link.c[through.back] == ID)
+        return found, container, links, containers
 
     # --- writing -------------------------------------------------------------------------
 

@@ -23,11 +23,10 @@ import { createRoot } from "react-dom/client";
 
 import { authProvider } from "./authProvider";
 import { dataProvider } from "./dataProvider";
-import { Editing } from "./editing";
+import { Editing, type Inputs } from "./editing";
 import { Share, Waiting } from "./share";
 
 const NEWEST_FIRST = { field: "created_at", order: "DESC" } as const;
-const ROLES = ["editor", "viewer"];
 const AUDIENCES = ["members", "link_only", "everyone"].map((id) => ({ id, name: id.replace("_", " ") }));
 
 const NotebookList = () => (
@@ -43,9 +42,13 @@ const NotebookList = () => (
 );
 
 const NotebookEdit = () => (
-  <Editing aside={<Share roles={ROLES} />}>
-    <TextInput source="title" validate={required()} />
-    <BooleanInput source="archived" />
+  <Editing aside={<Share />}>
+    {(locked) => (
+      <>
+        <TextInput source="title" validate={required()} readOnly={locked("title")} />
+        <BooleanInput source="archived" readOnly={locked("archived")} />
+      </>
+    )}
   </Editing>
 );
 
@@ -75,19 +78,21 @@ const NoteList = () => (
   </List>
 );
 
-const NOTE_INPUTS = [
-  <TextInput key="title" source="title" validate={required()} />,
-  <TextInput key="body" source="body" multiline validate={required()} />,
-  <SelectInput key="audience" source="audience" choices={AUDIENCES} defaultValue="members" />,
-];
+const noteInputs: Inputs = (locked) => (
+  <>
+    <TextInput source="title" validate={required()} readOnly={locked("title")} />
+    <TextInput source="body" multiline validate={required()} readOnly={locked("body")} />
+    <SelectInput source="audience" choices={AUDIENCES} defaultValue="members" readOnly={locked("audience")} />
+  </>
+);
 
-const NoteEdit = () => <Editing>{NOTE_INPUTS}</Editing>;
+const NoteEdit = () => <Editing>{noteInputs}</Editing>;
 
 const NoteCreate = () => (
   <Create>
     <SimpleForm>
       <ReferenceInput source="notebook" reference="notebooks" />
-      {NOTE_INPUTS}
+      {noteInputs(() => false)}
     </SimpleForm>
   </Create>
 );

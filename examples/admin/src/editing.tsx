@@ -2,11 +2,14 @@
 import { Alert, Button, Table, TableBody, TableCell, TableHead, TableRow } from "@mui/material";
 import { type ReactNode, useState } from "react";
 import {
+  DeleteButton,
   Edit,
   FieldTitle,
   HttpError,
   type RaRecord,
+  SaveButton,
   SimpleForm,
+  Toolbar,
   useDataProvider,
   useNotify,
   useRecordContext,
@@ -15,9 +18,13 @@ import {
 } from "react-admin";
 import { useFormContext } from "react-hook-form";
 
+import { useAccess } from "./access";
 import { differ, TAG } from "./dataProvider";
 
-export function Editing({ children, aside }: { children: ReactNode; aside?: ReactNode }) {
+/** The inputs of a form; some of its fields may be locked for whoever looks at it. */
+export type Inputs = (locked: (field: string) => boolean) => ReactNode;
+
+export function Editing({ children, aside }: { children: Inputs; aside?: ReactNode }) {
   const [theirs, setTheirs] = useState<RaRecord | null>(null);
   const resource = useResourceContext() ?? "";
   const provider = useDataProvider();
@@ -46,19 +53,30 @@ export function Editing({ children, aside }: { children: ReactNode; aside?: Reac
       mutationOptions={{ onError: failed, onSuccess: saved }}
       aside={aside}
     >
-      <WithTag>
-        <SimpleForm>
-          {theirs && <Conflict theirs={theirs} takeTheirs={takeTheirs} />}
-          {children}
-        </SimpleForm>
-      </WithTag>
+      <Form inputs={children}>{theirs && <Conflict theirs={theirs} takeTheirs={takeTheirs} />}</Form>
     </Edit>
   );
 }
 
-/** What a list has shown of a record is there at once, but has no tag: a form of that would overwrite whatever is there. */
-function WithTag({ children }: { children: ReactNode }) {
-  return useRecordContext()?.[TAG] === undefined ? null : children;
+function Form({ inputs, children }: { inputs: Inputs; children: ReactNode }) {
+  const access = useAccess();
+  // what a list has shown of a record is there at once, but has no tag: a form of that would overwrite whatever is there
+  if (useRecordContext()?.[TAG] === undefined || access === undefined) {
+    return null;
+  }
+  const [save, remove] = [access.actions.includes("update"), access.actions.includes("delete")];
+  const toolbar = (
+    <Toolbar sx={{ justifyContent: "space-between" }}>
+      {save ? <SaveButton /> : <span />}
+      {remove && <DeleteButton />}
+    </Toolbar>
+  );
+  return (
+    <SimpleForm toolbar={(save || remove) && toolbar}>
+      {children}
+      {inputs((field) => !access.fields.includes(field))}
+    </SimpleForm>
+  );
 }
 
 function Conflict({ theirs, takeTheirs }: { theirs: RaRecord; takeTheirs: () => void }) {

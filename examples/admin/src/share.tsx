@@ -2,8 +2,9 @@
 import { Alert, Button, Card, CardContent, List, ListItem, ListItemText, ListSubheader, MenuItem, Stack, TextField } from "@mui/material";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, type ReactNode } from "react";
-import { useRecordContext, useRefresh, useResourceContext } from "react-admin";
+import { useRefresh } from "react-admin";
 
+import { useAccess, usePath } from "./access";
 import { call } from "./client";
 
 interface Member {
@@ -24,10 +25,10 @@ interface Link {
 }
 
 /** Beside the form of a record; nothing for whom the API does not let share it. */
-export function Share({ roles }: { roles: string[] }) {
-  const resource = useResourceContext();
-  const record = useRecordContext();
-  return record && <Shared path={`/v1/${resource}/${record.id}`} roles={roles} />;
+export function Share() {
+  const path = usePath();
+  const access = useAccess();
+  return access?.actions.includes("share") ? <Shared path={path} roles={access.roles ?? []} /> : null;
 }
 
 function Shared({ path, roles }: { path: string; roles: string[] }) {
@@ -38,9 +39,6 @@ function Shared({ path, roles }: { path: string; roles: string[] }) {
   const link = useChange(() => call<{ token: string }>(`${path}/links`, { method: "POST", body: {} }));
   const end = useChange((below: string) => call(`${path}/${below}`, { method: "DELETE" }), link.reset);
   const failure = add.error ?? end.error ?? link.error;
-  if (!links.isSuccess) {
-    return null;
-  }
 
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -73,7 +71,7 @@ function Shared({ path, roles }: { path: string; roles: string[] }) {
         </Stack>
       </CardContent>
       <Part title="Secret links">
-        {links.data.map(({ id, role, expires_at }) => row(`links/${id}`, role, until(expires_at), "End"))}
+        {links.data?.map(({ id, role, expires_at }) => row(`links/${id}`, role, until(expires_at), "End"))}
       </Part>
       <CardContent>
         <Button id="make-link" onClick={() => link.mutate(undefined)}>
@@ -122,10 +120,10 @@ function Part({ title, children }: { title: string; children: ReactNode }) {
 
 const until = (time: string | null) => (time === null ? "no end" : `until ${new Date(time).toLocaleDateString()}`);
 
-/** All that a path lists; an error is the API's refusal, and is not tried again. */
+/** All that a path lists. */
 function useItems<T>(path: string) {
   const queryFn = async () => (await call<{ items: T[] }>(path)).body.items;
-  return useQuery({ queryKey: ["shared", path], queryFn, retry: false });
+  return useQuery({ queryKey: ["shared", path], queryFn });
 }
 
 /** A change, after which all of these lists are read anew. */
