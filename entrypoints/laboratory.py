@@ -211,7 +211,7 @@ async def prove_at(
         prover = RemoteProver(report, target, budget, lambda: time.monotonic() - started, told)
         await prover.begin(target, SystemClock(), {target.sign_up(name): name for name in PEOPLE})
         report.skipped.append(
-            "the SQL filter and row-level security alone, two worlds, statement counts: not over a URL"
+            "invitations, the SQL filter and row-level security alone, two worlds, statement counts: not over a URL"
         )
         return await prover.run()
     finally:

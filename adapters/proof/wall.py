@@ -13,7 +13,7 @@ import asyncpg
 from sqlalchemy import Connection
 
 from adapters.persistence.sql import postgres_schema
-from adapters.persistence.sql.builtin import MembershipRow, table_of
+from adapters.persistence.sql.builtin import InvitationRow, MembershipRow, OfferRow, table_of
 from adapters.persistence.sql.connection import Prepared
 from adapters.persistence.sql.definers import SCHEMA, quoted, text_literal
 from adapters.persistence.sql.filling import emptying, filling
@@ -32,7 +32,14 @@ from domain.ownership import Actor
 from domain.session import Session
 from domain.snapshot import Snapshot
 
-MEMBERS = table_of(MembershipRow).name
+_GIVEN = " UNION ALL ".join(
+    f"SELECT resource, record, '{what} ' || {whose} FROM {table_of(row).name}"  # noqa: S608 - names of ours
+    for what, whose, row in (
+        ("member", "account", MembershipRow),
+        ("invitation", "id", InvitationRow),
+        ("offer", "id", OfferRow),
+    )
+)
 _ANYTHING = f"""
 SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
@@ -126,9 +133,8 @@ class Wall:
         async with _transaction(self._application) as connection:
             await _say(connection, asked)
             _note(found, "read", await connection.fetch(every))
-            members = await connection.fetch(f"SELECT resource, record, account FROM {MEMBERS}")  # noqa: S608
-            for resource, record, account in members:
-                found[resource].setdefault(record, {})[f"member {account}"] = True
+            for resource, record, given in await connection.fetch(_GIVEN):
+                found[resource].setdefault(record, {})[given] = True
             await _say(connection, {"app.presented": shown})
             _note(found, "open", await connection.fetch(every))
             for name, table in tables.items():

@@ -8,7 +8,7 @@ from itertools import chain, count
 from typing import Any
 
 from application.proof import filters, findings
-from application.proof.attempts import READING, Answer, Attempt, Target, Verb
+from application.proof.attempts import MAKING, OF_CALLER, READING, Answer, Attempt, Target, Verb
 from application.proof.callers import actor_of, callers
 from application.proof.checking import Checker, Difference, learn_work
 from application.proof.coverage import Coverage
@@ -53,6 +53,8 @@ class Attack:
 
     timed = True
     """whether the time is ours, so that every instant in an answer is known before"""
+    inviting = True
+    """whether the addresses of its people are known, and nobody gets a letter"""
 
     def __init__(
         self,
@@ -71,7 +73,7 @@ class Attack:
         self._told = told
         self._next_told = 0.0
         self._checker = Checker(self._specification, self.timed)
-        self._coverage = Coverage(self._specification)
+        self._coverage = Coverage(self._specification, self.inviting)
         self._found: set[tuple[Any, ...]] = set()
         self._log: list[Step] = []
         self._hidden: dict[str | None, frozenset[str]] = {}
@@ -150,7 +152,7 @@ class Attack:
         if attempt.verb is Verb.BATCH:  # the same one after the other
             self._log += [Step(each, name if each.verb is Verb.CREATE else None) for each, name in done(attempt, body)]
             return True
-        created = body["id"] if attempt.verb is Verb.CREATE and body is not None else None
+        created = body["id"] if attempt.verb in MAKING and body is not None else None
         self._log.append(Step(attempt, created))
         return True
 
@@ -252,7 +254,9 @@ class Attack:
         if attempt.verb is Verb.BATCH:  # it is about several things
             return False
         there = attempt.record is None or attempt.record in self._oracle.snapshot.records[attempt.resource]
-        if not there or expected.status in (409, 412, 422, 428):
+        if not there or expected.status in (409, 412, 422, 428) or attempt.verb in OF_CALLER:
+            return False
+        if expected.status == 404 and not self._oracle.hides(attempt):  # what it names on the record is not there
             return False
         if attempt.verb is Verb.MEMBERS and not expected.refused:
             return any(row["account"] != attempt.who for row in expected.body["items"])

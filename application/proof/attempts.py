@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from domain.snapshot import Snapshot
+from domain.specification.model import Specification
 
 
 class Verb(StrEnum):
@@ -26,13 +27,57 @@ class Verb(StrEnum):
     CHANGE_MEMBER = "change a member of"
     REMOVE_MEMBER = "remove a member of"
     BATCH = "batch"
+    INVITE = "invite somebody to"
+    INVITATIONS = "list the invitations to"
+    UNINVITE = "withdraw an invitation to"
+    WAITING = "see the own invitations to"
+    ACCEPT = "accept an invitation to"
+    DECLINE = "decline an invitation to"
+    OFFER = "offer"
+    OFFERED = "see the offer of"
+    WITHDRAW = "withdraw the offer of"
+    OFFERS = "see what is offered of"
+    TAKE = "accept the offer of"
+    REFUSE = "decline the offer of"
     REPLACE = "replace"
     """a method that is not offered"""
 
 
+READING = (
+    *(Verb.LIST, Verb.GET, Verb.HEAD, Verb.MY_ACCESS, Verb.ACCESS, Verb.MEMBERS),
+    *(Verb.INVITATIONS, Verb.WAITING, Verb.OFFERED, Verb.OFFERS),
+)
 POSTING = (Verb.CREATE, Verb.ADD_MEMBER, Verb.JOIN, Verb.BATCH)
-"""what an `idempotency-key` counts for"""
-READING = (Verb.LIST, Verb.GET, Verb.HEAD, Verb.MY_ACCESS, Verb.ACCESS, Verb.MEMBERS)
+"""what an `idempotency-key` is tried with"""
+MAKING = (Verb.CREATE, Verb.INVITE, Verb.OFFER)
+"""what is answered with the id of something new"""
+_METHODS = {
+    **dict.fromkeys(READING, "GET"),
+    **dict.fromkeys((*POSTING, *MAKING, Verb.ACCEPT, Verb.DECLINE, Verb.TAKE, Verb.REFUSE), "POST"),
+    **dict.fromkeys((Verb.UPDATE, Verb.CHANGE_MEMBER), "PATCH"),
+    **dict.fromkeys((Verb.DELETE, Verb.REMOVE_MEMBER, Verb.UNINVITE, Verb.WITHDRAW), "DELETE"),
+    Verb.HEAD: "HEAD",
+    Verb.REPLACE: "PUT",
+}
+_PLACES = {
+    **dict.fromkeys((Verb.MEMBERS, Verb.ADD_MEMBER, Verb.JOIN, Verb.INVITE), "members"),
+    **dict.fromkeys((Verb.CHANGE_MEMBER, Verb.REMOVE_MEMBER), "members/{account}"),
+    Verb.MY_ACCESS: "access/me",
+    Verb.ACCESS: "access",
+    Verb.INVITATIONS: "invitations",
+    Verb.UNINVITE: "invitations/{waiting}",
+    **dict.fromkeys((Verb.OFFER, Verb.OFFERED, Verb.WITHDRAW), "transfer"),
+}
+"""below a record"""
+OF_CALLER = {
+    Verb.WAITING: "invitations",
+    Verb.ACCEPT: "invitations/{waiting}/accept",
+    Verb.DECLINE: "invitations/{waiting}/decline",
+    Verb.OFFERS: "transfers",
+    Verb.TAKE: "transfers/{waiting}/accept",
+    Verb.REFUSE: "transfers/{waiting}/decline",
+}
+"""what waits for the caller, whatever it is of"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +91,8 @@ class Attempt:
     record: str | None = None
     account: str | None = None
     """the member that it is about"""
+    waiting: str | None = None
+    """the id of the invitation or offer that it is about"""
     body: Mapping[str, Any] | None = None
     """JSON values"""
     query: tuple[tuple[str, str], ...] = ()
@@ -87,10 +134,27 @@ class Attempt:
             self,
             record=_naming(self.record, ids),
             account=_naming(self.account, ids),
+            waiting=_naming(self.waiting, ids),
             body=body,
             query=tuple((name, _naming(value, ids)) for name, value in self.query),
             operations=tuple(each.naming(ids) for each in self.operations),
         )
+
+    @property
+    def method(self) -> str:
+        """By which method it is made."""
+        return _METHODS[self.verb]
+
+    def path(self, specification: Specification) -> str:
+        """Where it goes."""
+        above, named = f"/v{specification.major}", {"account": self.account, "waiting": self.waiting}
+        if self.verb is Verb.BATCH:
+            return f"{above}/batch"
+        if self.verb in OF_CALLER:
+            return f"{above}/{OF_CALLER[self.verb].format(**named)}"
+        record = "" if self.record is None else f"/{self.record}"
+        place = f"/{_PLACES[self.verb].format(**named)}" if self.verb in _PLACES else ""
+        return f"{above}/{specification.resources[self.resource].plural}{record}{place}"
 
     def following(self, cursor: str, seen: int) -> "Attempt":
         """The next page of a list, after so many records more."""
@@ -150,8 +214,8 @@ class Laboratory(Target, Protocol):
         """What row-level security alone lets a caller do, by raw SQL without a WHERE in the role that serves.
 
         `ids` are those of every record by resource, and are shown to the database. By resource, record id and what is
-        done: `application.proof.policies.OF_RECORDS`, and `member` with an account for each membership that is seen.
-        None where the database has no row-level security.
+        done: `application.proof.policies.OF_RECORDS`, and `member` with an account for each membership that is seen,
+        `invitation` and `offer` with its id. None where the database has no row-level security.
         """
 
     async def unguarded(self) -> Sequence[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
-from application.proof.attempts import READING, Answer, Attempt, Target, Verb
+from application.proof.attempts import MAKING, READING, Answer, Attempt, Target, Verb
 from application.proof.callers import by_link
 from application.proof.oracle import Expected, made_by
 from application.proof.report import Kind
@@ -237,8 +237,12 @@ class Checker:
             return self._items_of_batch(attempt, expected, body, answer)
         if attempt.verb is Verb.MEMBERS:
             return self._rows(expected.body["items"], _items(body), "account", answer)
+        if attempt.verb is Verb.INVITATIONS:
+            return self._rows(expected.body["items"], _items(body), "email", answer)
+        if attempt.verb in (Verb.WAITING, Verb.OFFERS):
+            return self._rows(expected.body["items"], _items(body), "record", answer)
         wanted = expected.body
-        new = attempt.verb is Verb.CREATE and not expected.again
+        new = attempt.verb in MAKING and not expected.again
         if new and isinstance(body, dict) and _UUID.fullmatch(str(body.get("id"))):
             wanted = {**wanted, "id": body["id"]}
         difference = self._object(wanted, body, answer)
@@ -292,11 +296,10 @@ class Checker:
         right = [row[key] for row in wanted]
         told, given = f"{len(right)} of them", _short(answer)
         if extra := [each for each in ids if each not in right]:
-            return Difference(Kind.LEAK, "rows too many", f"sees {{{extra[0]}}}", f"without {extra[0]}", given)
+            return Difference(Kind.LEAK, "rows too many", f"sees {_marked(extra[0])}", f"without {extra[0]}", given)
         if missing := [each for each in right if each not in ids]:
-            return Difference(
-                Kind.REFUSAL, "rows too few", f"does not see {{{missing[0]}}}", f"with {missing[0]}", given
-            )
+            sees = f"does not see {_marked(missing[0])}"
+            return Difference(Kind.REFUSAL, "rows too few", sees, f"with {missing[0]}", given)
         if ids != right:
             sees = "gets an order that tells of hidden values"
             return Difference(Kind.LEAK, "order", sees, f"the order {right}", f"the order {ids}")
@@ -349,7 +352,7 @@ class Checker:
 
     def _secrets(self, attempt: Attempt, answer: Answer, secrets: Iterable[str]) -> Difference | None:
         """Whatever the answer is about: no text that the caller may not see stands in it, not even encoded."""
-        asked = json.dumps([attempt.message, attempt.query, attempt.record, attempt.account])
+        asked = json.dumps([attempt.message, attempt.query, attempt.record, attempt.account, attempt.waiting])
         text = answer.body.decode("utf-8", "replace")
         text += unquote(" ".join(answer.headers.values()))
         for encoded in re.findall(r"[A-Za-z0-9_-]{24,}={0,2}", text):
@@ -391,6 +394,11 @@ def _object(wanted: Any, found: Any, answer: Answer, about: str = "") -> Differe
     return None
 
 
+def _marked(key: Any) -> str:
+    """An id in braces, to be told as what it names; an address as it is."""
+    return f"{{{key}}}" if _UUID.fullmatch(str(key)) else str(key)
+
+
 def _same(one: Any, other: Any) -> bool:
     """Equal as JSON: 1, 1.0 and true differ."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
@@ -421,7 +429,7 @@ def _without_ids(attempt: Attempt, answer: Answer) -> tuple[str, str]:
     body = _REQUEST_ID.sub('"request_id":""', answer.body.decode("utf-8", "replace"))
     variable = VARIABLE_HEADERS if attempt.verb is not Verb.HEAD else ("x-request-id", "date")
     headers = repr([(name, value) for name, value in answer.headers.items() if name not in variable])
-    for known, name in ((attempt.record, "{id}"), (attempt.account, "{account}")):
+    for known, name in ((attempt.record, "{id}"), (attempt.account, "{account}"), (attempt.waiting, "{waiting}")):
         body, headers = body.replace(str(known), name), headers.replace(str(known), name)
     return body, headers
 

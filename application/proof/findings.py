@@ -28,6 +28,8 @@ ACTIONS: dict[Verb, str] = {
     Verb.CHANGE_MEMBER: "share",
     Verb.REMOVE_MEMBER: "share",
     Verb.BATCH: "update",
+    **dict.fromkeys((Verb.INVITE, Verb.INVITATIONS, Verb.UNINVITE, Verb.WAITING, Verb.ACCEPT, Verb.DECLINE), "share"),
+    **dict.fromkeys((Verb.OFFER, Verb.OFFERED, Verb.WITHDRAW, Verb.OFFERS, Verb.TAKE, Verb.REFUSE), "transfer"),
     Verb.REPLACE: "update",
 }
 OF_THE_CONTRACT = {
@@ -97,7 +99,12 @@ def of_policy(snapshot: Snapshot, who: str | None, facts: Facts, rule: str, righ
     action, related = policies.action(rule), relation(snapshot, who, facts)
     name, record = name_of(snapshot, who), called(snapshot, facts.record)
     whom = name if who is not None else name[0].lower() + name[1:]
-    done = f"see {name_of(snapshot, rule.removeprefix('member '))} as a member of" if action == "members" else rule
+    seen = {
+        "members": f"see {name_of(snapshot, rule.removeprefix('member '))} as a member of",
+        "share": "see an invitation to",
+        "transfer": "see the offer of",
+    }
+    done = seen.get(action, rule)
     sentence = f"Row-level security alone {'does not let' if right else 'lets'} {whom} {done} {record}."
     lines, kind = _lines(facts.resource, action), Kind.REFUSAL if right else Kind.LEAK
     return Finding(

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from domain.invitation import Invitation
+from domain.offer import Offer
 from domain.ownership import Actor, may, seen
 from domain.snapshot import Snapshot
 from domain.specification.model import Kind, Specification
@@ -27,9 +29,24 @@ def secrets_of(snapshot: Snapshot, actor: Actor) -> frozenset[str]:
                 continue
             shown = opened and seen(name, actor, facts) == value
             (open_to_it if shown else hidden).add(value)
+    for waiting in waiting_for(snapshot, actor):
+        if waiting.waits(snapshot.now):
+            open_to_it |= {waiting.record, *([waiting.email] if isinstance(waiting, Invitation) else [])}
     # a hidden text may be part of one that is seen, or a word of the specification
     known = "\n".join((*open_to_it, *snapshot.accounts, *_words(snapshot.specification)))
     return frozenset(text for text in hidden if len(text) >= SHORTEST_SECRET and text not in known)
+
+
+def waiting_for(snapshot: Snapshot, actor: Actor) -> Iterator[Invitation | Offer]:
+    """The invitations and offers that are somebody's, or on what it may share or hand over; also those that ended."""
+    every: list[Invitation | Offer] = [*snapshot.invitations.values(), *snapshot.offers.values()]
+    for waiting in every:
+        whose, action = (
+            (waiting.account, "share") if isinstance(waiting, Invitation) else (waiting.recipient, "transfer")
+        )
+        own = actor.account is not None and whose == actor.account
+        if own or may(action, actor, snapshot.facts(snapshot.records[waiting.resource][waiting.record])):
+            yield waiting
 
 
 def _words(specification: Specification) -> Iterator[str]:

@@ -8,11 +8,14 @@ from typing import Any
 
 from application.proof.attempts import READING, Answer, Attempt, Verb
 from application.proof.callers import actor_of
+from application.proof.hidden import waiting_for
 from application.proof.oracle import Expected
 from application.proof.worlds import Draw
 from domain.errors import Conflict
+from domain.invitation import Invitation
 from domain.judging import sharing_cap
 from domain.membership import Membership
+from domain.offer import Offer
 from domain.ownership import Actor, Facts, decide, may, may_read_field, view
 from domain.record import create
 from domain.snapshot import Snapshot
@@ -38,7 +41,7 @@ class Pair:
 
 def seen_by(snapshot: Snapshot, actor: Actor) -> dict[str, Any]:
     """All that a caller may see of a world, and all that it may do there: equal where two worlds are the same to it."""
-    found: dict[str, Any] = {"link": snapshot.links.get(str(actor.link))}
+    found: dict[str, Any] = {"link": snapshot.links.get(str(actor.link)), "waiting": list(waiting_for(snapshot, actor))}
     for facts in snapshot.every():
         if not may("open", actor, facts):
             continue
@@ -86,9 +89,8 @@ class Pairs:
         worlds, changes = [self._snapshot], []
         for _ in range(TRIES):
             tried = worlds[-1].copy()
-            change = self._random.choice((self._field, self._field, self._gone, self._another, self._member))(
-                tried, actor
-            )
+            makers = (self._field, self._field, self._gone, self._another, self._member, self._awaited)
+            change = self._random.choice(makers)(tried, actor)
             if change is not None and seen_by(tried, actor) == wanted:
                 worlds.append(tried)
                 changes.append(change)
@@ -160,6 +162,18 @@ class Pairs:
             role = self._random.choice(facts.resource.ladder.roles)
             world.memberships[key] = Membership(facts.record.resource, *key, role, None)
         return f"the members of {{{facts.record.id}}} are others"
+
+    def _awaited(self, world: Snapshot, actor: Actor) -> str | None:
+        """An invitation or an offer less."""
+        every: list[Invitation | Offer] = [*world.invitations.values(), *world.offers.values()]
+        if not every:
+            return None
+        waiting = self._random.choice(every)
+        if isinstance(waiting, Invitation):
+            del world.invitations[waiting.id]
+            return f"{waiting.email} is not invited to {{{waiting.record}}}"
+        del world.offers[waiting.id]
+        return f"{{{waiting.record}}} is not offered to {{{waiting.recipient}}}"
 
 
 class Transcript:

@@ -30,8 +30,6 @@ def mutants(specification: Specification) -> Iterator[Mutant]:
     """Every grant that is compiled removed, each of its terms dropped, each role and each caller widened."""
     for resource in specification.resources.values():
         for action, rule in resource.can.items():
-            if action == "transfer":
-                continue
             for grant, changed, how in _broken(specification, rule):
                 can = {**resource.can, action: changed}
                 yield _mutant(specification, replace(resource, can=can), grant, f"{action}: {how}")

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from application.proof import lists
-from application.proof.attempts import Attempt, Verb
+from application.proof.attempts import OF_CALLER, Attempt, Verb
 from application.proof.callers import actor_of, by_link, link_of
 from domain.abilities import Able
 from domain.access import holders
@@ -29,8 +29,10 @@ from domain.errors import (
     Refusal,
 )
 from domain.expansion import shown
+from domain.invitation import Invitation
 from domain.judging import judge_change, judge_creation, judge_deletion, judge_result, sharing_cap
 from domain.membership import Membership, longest, within
+from domain.offer import Offer
 from domain.outlook import MOST_TIES, Outlook
 from domain.ownership import Actor, Facts, may, seen, view
 from domain.record import Record, accept_changes, accept_new, create
@@ -274,10 +276,14 @@ class Oracle:
         shown = view(actor, stored) if may("open", actor, stored) else None
 
         def effect(answered: Mapping[str, Any] | None) -> None:
-            self.snapshot.records, self.snapshot.memberships = after.records, after.memberships
-            self.snapshot.links = after.links
+            self._become(after)
 
         return Expected(204 if shown is None else 200, body=shown, effect=effect)
+
+    def _become(self, after: Snapshot) -> None:
+        self.snapshot.records, self.snapshot.memberships = after.records, after.memberships
+        self.snapshot.links = after.links
+        self.snapshot.invitations, self.snapshot.offers = after.invitations, after.offers
 
     def _stored(self, before: Record, record: Record) -> Snapshot:
         """The snapshot with the change in it. Raises `Conflict`."""
@@ -467,6 +473,7 @@ class Oracle:
         """End a membership."""
         self._refuse_link(attempt, actor)
         own = actor.account is not None and actor.account == attempt.account
+        brought_back: list[Invitation] = []
         if not own:
             self._admit(actor, attempt.resource, "share")
             facts = self._opened(attempt, actor)
@@ -474,12 +481,22 @@ class Oracle:
             if cap is None:
                 raise Forbidden
             self._within_cap(facts, self._present(attempt).role, cap)
+            brought_back = self._bringing_back(facts, str(attempt.account), cap)
         present = self._present(attempt)
 
         def effect(answered: Mapping[str, Any] | None) -> None:
             del self.snapshot.memberships[present.record, present.account]
+            for each in brought_back:
+                del self.snapshot.invitations[each.id]
 
         return Expected(204, effect=effect)
+
+    def _bringing_back(self, facts: Facts, account: str, cap: str) -> list[Invitation]:
+        """The invitations to an account, or to its address, that may be taken back with its membership."""
+        email, ladder = self.snapshot.accounts[account].email, facts.resource.ladder
+        assert ladder is not None
+        found = (each for each in self._waiting_on(facts) if each.account == account or each.email == email)
+        return [each for each in found if within(ladder, each.role, cap)]
 
     def _present(self, attempt: Attempt) -> Membership:
         found = self.snapshot.memberships.get((str(attempt.record), str(attempt.account)))
@@ -504,6 +521,181 @@ class Oracle:
         if latest is not None and ends > latest:
             raise Invalid(errors=(FieldError("expires_at", "too_late", ""),))
         return ends
+
+    # --- invitations -------------------------------------------------------------------------
+
+    def invite(self, attempt: Attempt, actor: Actor) -> Expected:
+        """Have a role wait for an address."""
+        self._admit(actor, attempt.resource, "share")
+        self._refuse_link(attempt, actor)
+        account, body, facts = self._account(actor), attempt.body or {}, self._opened(attempt, actor)
+        cap, email, now = sharing_cap(actor, facts), str(body["email"]), self.snapshot.now
+        self._within_cap(facts, body["role"], cap)
+        ends = None if body.get("expires_at") is None else self._ends(facts, body["expires_at"])
+        for each in self._waiting_on(facts):
+            if each.email == email:
+                self._within_cap(facts, each.role, cap)
+        whose = next((each.id for each in self.snapshot.accounts.values() if each.email == email), None)
+        made = Invitation.of(NEW, attempt.resource, facts.record.id, email, body["role"], account, now, ends, whose)
+
+        def effect(answered: Mapping[str, Any] | None) -> None:
+            for each in list(self.snapshot.invitations.values()):
+                if (each.record, each.email) == (made.record, made.email):
+                    del self.snapshot.invitations[each.id]
+            new = replace(made, id=str((answered or {})["id"]))
+            self.snapshot.invitations[new.id] = new
+
+        return Expected(202, body=_sent(made), effect=effect)
+
+    def invitations(self, attempt: Attempt, actor: Actor) -> Expected:
+        """What waits on a record."""
+        return Expected(200, body={"items": [_sent(each) for each in self._waiting_on(self._shared(attempt, actor))]})
+
+    def uninvite(self, attempt: Attempt, actor: Actor) -> Expected:
+        """End what waits on a record."""
+        facts = self._shared(attempt, actor)
+        found = next((each for each in self._waiting_on(facts) if each.id == attempt.waiting), None)
+        if found is None:
+            raise NotFound
+        self._within_cap(facts, found.role, sharing_cap(actor, facts))
+        return Expected(204, effect=self._without(found))
+
+    def _shared(self, attempt: Attempt, actor: Actor) -> Facts:
+        self._admit(actor, attempt.resource, "share")
+        self._refuse_link(attempt, actor)
+        facts = self._opened(attempt, actor)
+        if sharing_cap(actor, facts) is None:
+            raise Forbidden
+        return facts
+
+    def waiting(self, attempt: Attempt, actor: Actor) -> Expected:
+        """What waits for the caller."""
+        account = self._account(actor)
+        found = [each for each in self.snapshot.invitations.values() if each.account == account]
+        live = sorted((each for each in found if each.waits(self.snapshot.now)), key=lambda each: each.id, reverse=True)
+        return Expected(200, body={"items": [_received(each) | _role(each) for each in live]})
+
+    def accept(self, attempt: Attempt, actor: Actor) -> Expected:
+        """Become a member, if the inviter could still give that role."""
+        account, found = self._account(actor), self._mine(attempt, actor)
+        facts, by = self.snapshot.facts(self.snapshot.records[found.resource][found.record]), Actor(found.inviter)
+        ladder = facts.resource.ladder
+        assert ladder is not None
+        if not within(ladder, found.role, sharing_cap(by, facts)):
+            return Expected(409, "invitation_lapsed", effect=self._without(found))
+        present = self.snapshot.memberships.get((found.record, account))
+        if present is not None and present.live(self.snapshot.now):
+            raise Conflict(code="already_a_member")
+        given = found.membership(ladder, account, self.snapshot.now)
+
+        def effect(answered: Mapping[str, Any] | None) -> None:
+            self._without(found)(answered)
+            self.snapshot.memberships[found.record, account] = given
+
+        return Expected(200, body={"resource": found.resource, "record": found.record} | _shown(given), effect=effect)
+
+    def decline(self, attempt: Attempt, actor: Actor) -> Expected:
+        """Do without."""
+        self._account(actor)
+        return Expected(204, effect=self._without(self._mine(attempt, actor)))
+
+    def _waiting_on(self, facts: Facts) -> list[Invitation]:
+        found = [each for each in self.snapshot.invitations.values() if each.record == facts.record.id]
+        return sorted((each for each in found if each.waits(self.snapshot.now)), key=lambda each: each.id, reverse=True)
+
+    def _mine(self, attempt: Attempt, actor: Actor) -> Invitation:
+        found = self.snapshot.invitations.get(str(attempt.waiting))
+        if found is None or found.account != actor.account or not found.waits(self.snapshot.now):
+            raise NotFound
+        return found
+
+    def _without(self, invitation: Invitation) -> Effect:
+        def effect(answered: Mapping[str, Any] | None) -> None:
+            del self.snapshot.invitations[invitation.id]
+
+        return effect
+
+    # --- offers ------------------------------------------------------------------------------
+
+    def offer(self, attempt: Attempt, actor: Actor) -> Expected:
+        """Offer a record."""
+        facts, account = self._givable(attempt, actor), str((attempt.body or {})["account"])
+        if account in (actor.account, facts.record.owner):
+            raise Invalid(errors=(FieldError("account", "owner", ""),))
+        made = Offer.of(NEW, attempt.resource, facts.record.id, str(actor.account), account, self.snapshot.now)
+
+        def effect(answered: Mapping[str, Any] | None) -> None:
+            self._without_offer(made.record)
+            new = replace(made, id=str((answered or {})["id"]))
+            self.snapshot.offers[new.id] = new
+
+        return Expected(202, body=_received(made) | {"account": account}, effect=effect)
+
+    def offered(self, attempt: Attempt, actor: Actor) -> Expected:
+        """The open offer of a record."""
+        found = self._offer_of(self._givable(attempt, actor))
+        return Expected(200, body=_received(found) | {"account": found.recipient})
+
+    def withdraw(self, attempt: Attempt, actor: Actor) -> Expected:
+        """End it."""
+        found = self._offer_of(self._givable(attempt, actor))
+        return Expected(204, effect=lambda _: self._without_offer(found.record))
+
+    def offers(self, attempt: Attempt, actor: Actor) -> Expected:
+        """What is offered to the caller."""
+        account = self._account(actor)
+        found = [each for each in self.snapshot.offers.values() if each.recipient == account]
+        live = sorted((each for each in found if each.waits(self.snapshot.now)), key=lambda each: each.id, reverse=True)
+        return Expected(200, body={"items": [_received(each) for each in live]})
+
+    def take(self, attempt: Attempt, actor: Actor) -> Expected:
+        """Own the record, if the giver could still hand it over."""
+        self._account(actor)
+        found = self._offer_to(attempt, actor)
+        facts = self.snapshot.facts(self.snapshot.records[found.resource][found.record])
+        if not may("transfer", Actor(found.giver), facts):
+            return Expected(409, "offer_lapsed", effect=lambda _: self._without_offer(found.record))
+        after = self.snapshot.copy()
+        after.hand_over(found)
+        return Expected(200, body=_received(found), effect=lambda _: self._become(after))
+
+    def refuse(self, attempt: Attempt, actor: Actor) -> Expected:
+        """Do without."""
+        self._account(actor)
+        found = self._offer_to(attempt, actor)
+        return Expected(204, effect=lambda _: self._without_offer(found.record))
+
+    def _givable(self, attempt: Attempt, actor: Actor) -> Facts:
+        self._admit(actor, attempt.resource, "transfer")
+        self._refuse_link(attempt, actor)
+        self._account(actor)
+        facts = self._opened(attempt, actor)
+        if not may("transfer", actor, facts):
+            raise Forbidden
+        return facts
+
+    def _offer_of(self, facts: Facts) -> Offer:
+        found = next((each for each in self.snapshot.offers.values() if each.record == facts.record.id), None)
+        if found is None or not found.waits(self.snapshot.now):
+            raise NotFound
+        return found
+
+    def _offer_to(self, attempt: Attempt, actor: Actor) -> Offer:
+        found = self.snapshot.offers.get(str(attempt.waiting))
+        if found is None or found.recipient != actor.account or not found.waits(self.snapshot.now):
+            raise NotFound
+        return found
+
+    def _without_offer(self, record: str) -> None:
+        for each in [each.id for each in self.snapshot.offers.values() if each.record == record]:
+            del self.snapshot.offers[each]
+
+    def _account(self, actor: Actor) -> str:
+        if actor.link is not None:
+            raise Forbidden
+        if actor.account is None:
+            raise NotAuthenticated
+        return actor.account
 
     # --- conditions --------------------------------------------------------------------------
 
@@ -536,7 +728,9 @@ class Oracle:
         return self.snapshot.facts(record)
 
     def hides(self, attempt: Attempt) -> bool:
-        """Whether the attempt is about a record that is there, and that its caller cannot open."""
+        """Whether the attempt is about a record that is there, and that its caller cannot open; or waits for others."""
+        if attempt.waiting is not None and attempt.verb in OF_CALLER:
+            return attempt.waiting in self.snapshot.invitations or attempt.waiting in self.snapshot.offers
         record = self.snapshot.records[attempt.resource].get(str(attempt.record))
         actor = actor_of(attempt.who)
         return record is not None and not may("open", actor, self.snapshot.facts(record))
@@ -565,6 +759,18 @@ class Oracle:
         Verb.CHANGE_MEMBER: change_member,
         Verb.REMOVE_MEMBER: remove_member,
         Verb.BATCH: batch,
+        Verb.INVITE: invite,
+        Verb.INVITATIONS: invitations,
+        Verb.UNINVITE: uninvite,
+        Verb.WAITING: waiting,
+        Verb.ACCEPT: accept,
+        Verb.DECLINE: decline,
+        Verb.OFFER: offer,
+        Verb.OFFERED: offered,
+        Verb.WITHDRAW: withdraw,
+        Verb.OFFERS: offers,
+        Verb.TAKE: take,
+        Verb.REFUSE: refuse,
         Verb.REPLACE: not_offered,
     }
 
@@ -624,6 +830,21 @@ def _copied(targets: Mapping[str, Facts], each: Field) -> Any:
 def _as_answered(record: Record, answered: Mapping[str, Any] | None) -> Record:
     """The new record under the id that the engine gave it."""
     return record if answered is None else replace(record, id=str(answered["id"]))
+
+
+def _sent(invitation: Invitation) -> dict[str, Any]:
+    made = instant_text(invitation.created_at)
+    return {"id": invitation.id, "email": invitation.email, "created_at": made} | _role(invitation)
+
+
+def _role(invitation: Invitation) -> dict[str, Any]:
+    ends = invitation.expires_at
+    return {"role": invitation.role, "expires_at": None if ends is None else instant_text(ends)}
+
+
+def _received(waiting: Invitation | Offer) -> dict[str, Any]:
+    made = instant_text(waiting.created_at)
+    return {"id": waiting.id, "resource": waiting.resource, "record": waiting.record, "created_at": made}
 
 
 def _shown(membership: Membership) -> dict[str, Any]:

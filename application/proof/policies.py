@@ -9,7 +9,8 @@ OF_RECORDS = ("read", "open", "change", "delete")
 
 def action(rule: str) -> str:
     """The right that it asks for."""
-    return {"change": "update"}.get(rule, "members" if rule.startswith("member ") else rule)
+    asked = {"change": "update", "member": "members", "invitation": "share", "offer": "transfer"}
+    return asked.get(rule.split(" ")[0], rule)
 
 
 def says(rule: str, actor: Actor, facts: Facts) -> bool:

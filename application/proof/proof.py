@@ -11,6 +11,7 @@ from application.proof import findings, policies
 from application.proof.attack import FILTER, PAIRED, POLICIES, Attack, Budget, Spoilt, Stop
 from application.proof.attempts import Attempt, Laboratory, Verb
 from application.proof.callers import actor_of, callers
+from application.proof.hidden import waiting_for
 from application.proof.interference import Pair, Pairs, Transcript, channels, ids_in, ids_of
 from application.proof.oracle import Expected, Oracle
 from application.proof.people import relation
@@ -18,6 +19,7 @@ from application.proof.report import Progress, Report
 from application.proof.stories import Step, Story, Teller
 from application.proof.trying import Tries, on_nothing
 from application.proof.worlds import DAY, Draw, aims
+from domain.invitation import Invitation
 from domain.ownership import Facts
 from domain.snapshot import Snapshot
 from domain.specification.analysis import declared_channels
@@ -211,17 +213,24 @@ class Prover(Attack):
             found = await self._laboratory.policies(who, ids)
             if found is None:
                 return
+            waiting = {
+                f"{'invitation' if isinstance(each, Invitation) else 'offer'} {each.id}": each.record
+                for each in waiting_for(snapshot, actor_of(who))
+            }
             for name, records in found.items():
                 for record in snapshot.records[name].values():
-                    self._compare_policies(who, snapshot.facts(record), records[record.id])
+                    awaited = {rule: True for rule, of in waiting.items() if of == record.id}
+                    self._compare_policies(who, snapshot.facts(record), records[record.id], awaited)
                 if set(records) != set(snapshot.records[name]):
                     self._tell_stored(name, set(records))
             self._report_progress("asking row-level security")
         self.report.count(POLICIES)
 
-    def _compare_policies(self, who: str | None, facts: Facts, said: Mapping[str, bool]) -> None:
+    def _compare_policies(
+        self, who: str | None, facts: Facts, said: Mapping[str, bool], awaited: Mapping[str, bool]
+    ) -> None:
         snapshot, actor, record = self._oracle.snapshot, actor_of(who), facts.record
-        rights = {rule: policies.says(rule, actor, facts) for rule in policies.OF_RECORDS}
+        rights = {**awaited, **{rule: policies.says(rule, actor, facts) for rule in policies.OF_RECORDS}}
         for (of, account), membership in snapshot.memberships.items():
             if of == record.id:
                 rights[f"member {account}"] = policies.shows(actor, membership, facts)

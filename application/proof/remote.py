@@ -30,6 +30,7 @@ class RemoteProver(Attack):
     """Attacks a `Target`; people are signed up there before, and everything that happens is told to the snapshot."""
 
     timed = False
+    inviting = False
 
     async def begin(self, target: Target, clock: Clock, accounts: dict[str, str]) -> None:
         """Take on the people, by id and first name, on a server that holds nothing else."""
@@ -39,7 +40,7 @@ class RemoteProver(Attack):
         for account, name in accounts.items():
             snapshot.accounts[account] = Account(account, f"{name.lower()}@example.org", "", snapshot.now)
         self._target, self._random = target, random
-        self._tries = Tries(Draw(self._specification, random, snapshot.now, snapshot), random)
+        self._tries = Tries(Draw(self._specification, random, snapshot.now, snapshot), random, inviting=self.inviting)
         self._base, self._oracle = snapshot.copy(), Oracle(snapshot)
         for attempt in on_nothing(snapshot, self._specification.resources.values()):
             self._checker.learn_missing(attempt, await target.send(attempt))

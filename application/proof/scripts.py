@@ -3,24 +3,12 @@
 import json
 import shlex
 
-from application.proof.attempts import Attempt, Verb
+from application.proof.attempts import Attempt
 from application.proof.people import name_of
 from application.proof.stories import Story, did, given, renamed
 from domain.snapshot import Snapshot
 from domain.specification.model import Specification
 
-METHODS = {
-    Verb.REPLACE: "PUT",
-    Verb.CREATE: "POST",
-    Verb.ADD_MEMBER: "POST",
-    Verb.JOIN: "POST",
-    Verb.BATCH: "POST",
-    Verb.UPDATE: "PATCH",
-    Verb.CHANGE_MEMBER: "PATCH",
-    Verb.DELETE: "DELETE",
-    Verb.REMOVE_MEMBER: "DELETE",
-    Verb.HEAD: "HEAD",
-}
 START = """\
 #!/bin/sh
 # Start a server for this with an empty database, for it makes accounts: freehold dev DIR --yes
@@ -71,18 +59,10 @@ def script(specification: Specification, story: Story) -> str:
 def _call(
     specification: Specification, snapshot: Snapshot, attempt: Attempt, variables: dict[str, str], shown: bool = False
 ) -> str:
-    last = "batch" if attempt.verb is Verb.BATCH else specification.resources[attempt.resource].plural
-    path = f"/v{specification.major}/{last}"
-    path += "" if attempt.record is None else f"/{attempt.record}"
-    path += "/access/me" if attempt.verb is Verb.MY_ACCESS else ""
-    path += "/access" if attempt.verb is Verb.ACCESS else ""
-    of_members = (Verb.MEMBERS, Verb.ADD_MEMBER, Verb.JOIN, Verb.CHANGE_MEMBER, Verb.REMOVE_MEMBER)
-    path += "/members" if attempt.verb in of_members else ""
-    path += f"/{attempt.account}" if attempt.verb in (Verb.CHANGE_MEMBER, Verb.REMOVE_MEMBER) else ""
+    path = attempt.path(specification)
     query = "&".join(f"{name}={value}" for name, value in attempt.query if name != "cursor")
     parts = ["curl", "-si" if shown else "-s"]
-    method = METHODS.get(attempt.verb)
-    parts += [] if method is None else ["--head"] if method == "HEAD" else ["-X", method]
+    parts += {"GET": [], "HEAD": ["--head"]}.get(attempt.method, ["-X", attempt.method])
     parts.append(_quoted(f"$URL{path}" + (f"?{query}" if query else ""), variables))
     if attempt.who is not None:
         variable = name_of(snapshot, attempt.who).upper().replace(" ", "_")

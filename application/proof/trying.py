@@ -1,6 +1,6 @@
 """What there is to try on a world: every operation, on everything, by everybody."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from random import Random
@@ -35,6 +35,11 @@ ENGINE_VALUES: Mapping[str, Any] = {
     "updated_at": "2026-01-01T00:00:00Z",
 }
 
+NOBODYS = "nobody@example.net"
+"""an address that no account has"""
+SELDOM = 0.05
+INVITED, OFFERED = 0.3, 0.3
+"""how often whoever could invite, or hand over, does"""
 DEAD = 0.2
 """how often whoever has a link that has ended takes part"""
 
@@ -42,8 +47,9 @@ DEAD = 0.2
 class Tries:
     """Makes attempts on the world that a draw made, and on what has become of it since."""
 
-    def __init__(self, draw: Draw, random: Random) -> None:
-        """Values of new records are drawn as the world's own were."""
+    def __init__(self, draw: Draw, random: Random, *, inviting: bool = True) -> None:
+        """Values of new records are drawn as the world's own were. Without `inviting` no address is used."""
+        self._inviting = inviting
         self._draw = draw
         self._random = random
         self._asking = copy(random)
@@ -51,7 +57,10 @@ class Tries:
         self._snapshot = draw.snapshot
         self._specification = draw.snapshot.specification
         self._oracle = Oracle(draw.snapshot)
-        self._roots = [r for r in self._specification.resources.values() if r.parent is None]
+        resources = self._specification.resources.values()
+        self._roots = [r for r in resources if r.parent is None]
+        self._shared = [r.name for r in resources if r.ladder is not None]
+        self._given = [r.name for r in resources if r.can.get("transfer")]
         self._links = [token_of(link.id) for link in draw.snapshot.links.values()]
         if self._links:
             self._links.append(token_of(NEVER))
@@ -71,6 +80,7 @@ class Tries:
     def reads(self) -> Iterator[Attempt]:
         """Every record, its head and its members, for everybody."""
         for who in self.everybody:
+            yield from self._waiting_for(who)
             for resource in self._specification.resources.values():
                 for record in list(self._snapshot.records[resource.name]):
                     read = Attempt(who, Verb.GET, resource.name, record)
@@ -83,7 +93,22 @@ class Tries:
                         yield Attempt(who, Verb.REPLACE, resource.name, record, body={})
                     if resource.ladder is not None:
                         yield Attempt(who, Verb.MEMBERS, resource.name, record)
+                    yield from self._waiting_on(who, resource, record)
                 yield from self._elsewhere(who, resource)
+
+    def _waiting_for(self, who: str | None) -> Iterator[Attempt]:
+        """The invitations and offers that wait for the caller, of whichever resource."""
+        yield from (Attempt(who, Verb.WAITING, name) for name in self._shared[:1])
+        yield from (Attempt(who, Verb.OFFERS, name) for name in self._given[:1])
+
+    def _waiting_on(self, who: str | None, resource: Resource, record: str) -> Iterator[Attempt]:
+        """What waits on a record; seldom where nothing does."""
+        invited = any(each.record == record for each in self._snapshot.invitations.values())
+        offered = any(each.record == record for each in self._snapshot.offers.values())
+        if resource.name in self._shared and (invited or self._random.random() < SELDOM):
+            yield Attempt(who, Verb.INVITATIONS, resource.name, record)
+        if resource.name in self._given and (offered or self._random.random() < SELDOM):
+            yield Attempt(who, Verb.OFFERED, resource.name, record)
 
     def rights(self) -> Iterator[Attempt]:
         """What may be done with a record, and who can do it; now and then, of each by somebody."""
@@ -228,6 +253,7 @@ class Tries:
             self._change,
             self.deletion,
             self._sharing,
+            self._waiting,
         )
         for _ in range(number):
             who = self._random.choice(self.everybody)
@@ -276,6 +302,7 @@ class Tries:
                         yield Attempt(who, Verb.ADD_MEMBER, resource.name, record.id, body=body)
                     if resource.ladder is not None and cap is not None and self._random.random() < 0.3:
                         yield from self._member_changes(who, facts)
+                    yield from self._fitting_to_waiting(who, facts)
                     if may("delete", actor, facts) and obstacles(facts):
                         yield Attempt(who, Verb.DELETE, resource.name, record.id, headers=held)
                     if resource.unique and may("update", actor, facts) and self._random.random() < 0.3:
@@ -442,6 +469,64 @@ class Tries:
         body = self._ending({"account": given, "role": role})
         return Attempt(who, Verb.ADD_MEMBER, resource.name, record, body=body)
 
+    def _waiting(self, who: str | None, resource: Resource) -> Attempt | None:
+        """An invitation or an offer: a new one, or something on one that waits, mostly by whom that is up to."""
+        snapshot, choose = self._snapshot, self._random.choice
+        invitations, offers = list(snapshot.invitations.values()), list(snapshot.offers.values())
+        if invitations and self._random.random() < 0.4:
+            invitation = choose(invitations)
+            verb = choose((Verb.ACCEPT, Verb.ACCEPT, Verb.DECLINE, Verb.UNINVITE))
+            whose = invitation.inviter if verb is Verb.UNINVITE else invitation.account
+            who = whose if whose is not None and self._random.random() < 0.7 else who
+            named = NEVER if self._random.random() < SELDOM else invitation.id
+            return Attempt(who, verb, invitation.resource, invitation.record, waiting=named)
+        if offers and self._random.random() < 0.5:
+            offer = choose(offers)
+            verb = choose((Verb.TAKE, Verb.TAKE, Verb.REFUSE, Verb.WITHDRAW))
+            theirs = offer.giver if verb is Verb.WITHDRAW else offer.recipient
+            who = theirs if theirs in snapshot.accounts and self._random.random() < 0.7 else who
+            waiting = None if verb is Verb.WITHDRAW else offer.id
+            return Attempt(who, verb, offer.resource, offer.record, waiting=waiting)
+        record = self._stored(resource)
+        if record is None:
+            return None
+        if resource.can.get("transfer") and (resource.ladder is None or self._random.random() < 0.5):
+            body = {"account": choose([*snapshot.accounts, NEVER])}
+            return Attempt(who, Verb.OFFER, resource.name, record, body=body)
+        if resource.ladder is None or not self._inviting:
+            return None
+        return Attempt(who, Verb.INVITE, resource.name, record, body=self._invitation(resource.ladder.roles))
+
+    def _invitation(self, roles: Sequence[str]) -> dict[str, Any]:
+        emails = [*(account.email for account in self._snapshot.accounts.values()), NOBODYS]
+        return self._ending({"email": self._random.choice(emails), "role": self._random.choice(roles)})
+
+    def _fitting_to_waiting(self, who: str, facts: Facts) -> Iterator[Attempt]:
+        """What its caller may do, and then what follows: invite and accept or decline, offer and take or refuse."""
+        resource, record, actor, chance = facts.resource, facts.record.id, Actor(who), self._random.random
+        cap, others = sharing_cap(actor, facts), [each for each in self._snapshot.accounts.values() if each.id != who]
+        if resource.ladder is not None and cap is not None and self._inviting and chance() < INVITED:
+            whom, given = self._random.choice(others), resource.ladder.roles[resource.ladder.roles.index(cap) :]
+            role = self._random.choice(given)
+            for email in (NOBODYS, whom.email):
+                yield Attempt(who, Verb.INVITE, resource.name, record, body={"email": email, "role": role})
+            made = [e.id for e in self._snapshot.invitations.values() if (e.record, e.account) == (record, whom.id)]
+            yield from self._answers(resource.name, record, made, whom.id, (Verb.ACCEPT, Verb.DECLINE))
+        if may("transfer", actor, facts) and chance() < OFFERED:
+            whom = self._random.choice(others)
+            yield Attempt(who, Verb.OFFER, resource.name, record, body={"account": whom.id})
+            made = [e.id for e in self._snapshot.offers.values() if (e.record, e.recipient) == (record, whom.id)]
+            yield from self._answers(resource.name, record, made, whom.id, (Verb.TAKE, Verb.REFUSE))
+
+    def _answers(
+        self, resource: str, record: str, made: Sequence[str], whom: str, verbs: tuple[Verb, Verb]
+    ) -> Iterator[Attempt]:
+        """By somebody else, for whom it is not there; by whom it is for; and once more, when it is gone."""
+        yes, no = verbs
+        other = self._random.choice([account for account in self._snapshot.accounts if account != whom])
+        for who, verb in ((other, yes), (whom, self._random.choice((yes, yes, no))), (whom, yes)) if made else ():
+            yield Attempt(who, verb, resource, record, waiting=made[-1])
+
     def _ending(self, body: dict[str, Any]) -> dict[str, Any]:
         """A membership as it is asked for, sometimes with an end: a short one, a past one, one that is very late."""
         if self._random.random() < 0.4:
@@ -504,6 +589,17 @@ def on_nothing(snapshot: Snapshot, resources: Iterable[Resource]) -> Iterator[At
                 yield Attempt(who, Verb.ADD_MEMBER, resource.name, NEVER, body=given)
                 yield Attempt(who, Verb.CHANGE_MEMBER, resource.name, NEVER, somebody, body={"role": given["role"]})
                 yield Attempt(who, Verb.REMOVE_MEMBER, resource.name, NEVER, OTHER)
+                invited = {"email": NOBODYS, "role": resource.ladder.weakest}
+                yield Attempt(who, Verb.INVITE, resource.name, NEVER, body=invited)
+                yield Attempt(who, Verb.INVITATIONS, resource.name, NEVER)
+                for verb in (Verb.UNINVITE, Verb.ACCEPT, Verb.DECLINE):
+                    yield Attempt(who, verb, resource.name, NEVER, waiting=OTHER)
+            if resource.can.get("transfer"):
+                yield Attempt(who, Verb.OFFER, resource.name, NEVER, body={"account": OTHER})
+                yield Attempt(who, Verb.OFFERED, resource.name, NEVER)
+                yield Attempt(who, Verb.WITHDRAW, resource.name, NEVER)
+                for verb in (Verb.TAKE, Verb.REFUSE):
+                    yield Attempt(who, verb, resource.name, NEVER, waiting=OTHER)
 
 
 def _listed(text: str) -> str:

@@ -17,8 +17,10 @@ from application.proof.text import WORDS, matching
 from application.secret_links import link_hash
 from domain.account import Account
 from domain.errors import Conflict
+from domain.invitation import LIFETIME, Invitation
 from domain.judging import rules
 from domain.membership import Membership
+from domain.offer import Offer
 from domain.ownership import Actor, Facts, decide, holds
 from domain.record import Record
 from domain.secret_link import SecretLink
@@ -54,6 +56,8 @@ PLAIN: dict[Kind, tuple[Any, ...]] = {
     Kind.YES_NO: (True, False),
     Kind.JSON: (0, "a", True, [], {"a": [1, None]}),
 }
+WAITING = 4
+"""invitations that one world has, and as many offers"""
 DEEPEST = 6
 """rules leaning on rules that are followed to satisfy a grant"""
 
@@ -86,6 +90,7 @@ class Draw:
             for record in list(self.snapshot.records[resource.name].values()):
                 self._disturb(resource, record)
         self._link()
+        self._wait()
         return self.snapshot
 
     def _link(self) -> None:
@@ -104,6 +109,33 @@ class Draw:
                     self._now - DAY, ends,
                 )  # fmt: skip
                 self.snapshot.links[link.hash] = link
+
+    def _wait(self) -> None:
+        """A few invitations and offers: that count, that have ended, and whose makers had the right only then."""
+        every = list(self.snapshot.every())
+        shared = [at for at in every if at.resource.ladder is not None and at.resource.can.get("share")]
+        for at in self._random.sample(shared, min(WAITING, len(shared))):
+            assert at.resource.ladder is not None
+            whom = self.snapshot.accounts[self._account()]
+            invitation = Invitation.of(
+                self.id(), at.resource.name, at.record.id, whom.email, self._random.choice(at.resource.ladder.roles),
+                self._maker(at.record), self._then(), self._random.choice((None, None, self._now + INSTANT)), whom.id,
+            )  # fmt: skip
+            self.snapshot.invitations[invitation.id] = invitation
+        given = [at for at in every if at.resource.can.get("transfer")]
+        for at in self._random.sample(given, min(WAITING, len(given))):
+            offer = Offer.of(
+                self.id(), at.resource.name, at.record.id, self._maker(at.record), self._account(), self._then()
+            )
+            self.snapshot.offers[offer.id] = offer
+
+    def _maker(self, record: Record) -> str:
+        """Who invited, or offered: mostly the owner."""
+        return record.owner if self._chance(0.7) else self._account()
+
+    def _then(self) -> datetime:
+        """When that was: mostly so late that it counts."""
+        return self._now - self._random.choice((DAY, DAY, LIFETIME - INSTANT, LIFETIME))
 
     # --- accounts and values -----------------------------------------------------------------
 

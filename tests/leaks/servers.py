@@ -3,7 +3,7 @@
 from application.proof.report import Kind
 from tests.leaks import reading, refusing, writing
 from tests.leaks.leak import Broken, Leak
-from tests.leaks.specifications import BINDERS, CARDS, LETTERS, LIBRARY, NAMES, PAPERS
+from tests.leaks.specifications import BINDERS, CARDS, DESKS, LETTERS, LIBRARY, NAMES, PAPERS
 
 SERVERS = (
     # --- 1: a rule is forgotten ---
@@ -37,7 +37,7 @@ SERVERS = (
     ),
     Broken(
         Leak.A_RULE_IS_FORGOTTEN, writing.removed_members_stay, "notes", Kind.LEAK,
-        r"\w+'s notebook “.*” (\(.*\) )?and (sees \w+|is answered with 200|learns from a 403 that it is there)",
+        r"\w+'s notebook “.*” .*and (sees \w+|is answered with 200|learns from a 403 that it is there)",
     ),
     # --- 2: asked by what is hidden ---
     Broken(
@@ -109,6 +109,22 @@ SERVERS = (
         Leak.A_SECOND_PATH, reading.words_are_looked_up_in_everything, "notes", Kind.LEAK,
         r"lists \w+ with q=.* and sees \w+'s \w+ “",
     ),
+    Broken(
+        Leak.A_SECOND_PATH, writing.invitations_are_anybodys, DESKS, Kind.LEAK,
+        r"accepts an invitation to \w+'s desk “.*” and (succeeds with 200|learns from a 409 that it is there)",
+    ),
+    Broken(
+        Leak.A_SECOND_PATH, writing.declined_invitations_wait_on, DESKS, Kind.LEAK,
+        r"accepts an invitation to .* and (succeeds with 200|learns from a 409)|lists the invitations .* and sees ",
+    ),
+    Broken(
+        Leak.A_SECOND_PATH, writing.offers_are_anybodys, DESKS, Kind.LEAK,
+        r"accepts the offer of \w+'s desk “.*” and succeeds with 200",
+    ),
+    Broken(
+        Leak.A_SECOND_PATH, writing.declined_offers_wait_on, DESKS, Kind.LEAK,
+        r"accepts the offer of .* and succeeds with 200|(lists what is offered|asks for the offer of .*) and ",
+    ),
     # --- 4: into another's tree ---
     Broken(
         Leak.INTO_ANOTHERS_TREE, writing.references_are_not_asked, "notes", Kind.LEAK,
@@ -125,11 +141,11 @@ SERVERS = (
     # --- 5: a writable owner ---
     Broken(
         Leak.A_WRITABLE_OWNER, writing.owner_comes_from_the_body, PAPERS, Kind.LEAK,
-        r"creates a paper \(.*owner: \w+.*\) and succeeds with 201",
+        r"creates a paper \(.*owner: \w+.*\).* and succeeds with 201",
     ),
     Broken(
         Leak.A_WRITABLE_OWNER, writing.id_comes_from_the_body, PAPERS, Kind.LEAK,
-        r"creates a paper \(.*id: .*\) and succeeds with 201",
+        r"creates a paper \(.*id: .*\).* and succeeds with 201",
     ),
     # --- 6: constraints tell ---
     Broken(
@@ -157,6 +173,10 @@ SERVERS = (
         Leak.ROLES_COMBINE, writing.any_role_can_be_given, PAPERS, Kind.LEAK,
         r"The SQL filter alone allows \w+ to give the role chief on \w+'s paper “", "SQL filter",
     ),
+    Broken(
+        Leak.ROLES_COMBINE, writing.the_giver_keeps_its_roles, DESKS, Kind.LEAK,
+        r"\w+'s desk “.*” .*and (sees \w+|is answered with 200|learns from a 403 that it is there)",
+    ),
     # --- 8: list and get disagree ---
     Broken(
         Leak.LIST_AND_GET_DISAGREE, reading.lists_what_can_be_opened, "notes", Kind.LEAK,
@@ -170,6 +190,10 @@ SERVERS = (
     Broken(
         Leak.REFUSALS_TELL, refusing.hidden_is_forbidden, "notes", Kind.LEAK,
         r"asks for \w+'s \w+ “.*” and learns from a 403 that it is there",
+    ),
+    Broken(
+        Leak.REFUSALS_TELL, writing.inviting_says_who_is_there, DESKS, Kind.REFUSAL,
+        r"invites nobody@example.net to be \w+ of \w+'s desk “.*” and is refused with 422",
     ),
     Broken(
         Leak.REFUSALS_TELL, refusing.hidden_breaks, "notes", Kind.DEFECT,

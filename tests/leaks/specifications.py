@@ -57,6 +57,21 @@ resources:
 CARDS = f"{LETTERS}      move: author\n"
 """and can take them elsewhere"""
 
+DESKS = """
+app: desks
+resources:
+  desk:
+    owner: account
+    roles: editor > reader
+    fields: {title: text}
+    can:
+      create: signed in
+      read: [owner, reader]
+      share: owner
+      transfer: owner
+"""
+"""a desk is shared, and handed over"""
+
 NAMES = """
 app: names
 resources:

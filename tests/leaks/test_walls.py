@@ -56,6 +56,7 @@ def policy(command: str, table: str) -> str:
     return f'CREATE POLICY freehold_{command.lower()} ON "{table}"'
 
 
+NAMED = "nullif(current_setting('app.account', true), '') IS NOT NULL"
 WHOLE = r"USING \(.*\)$"
 WALLS = (
     Broken(
@@ -77,6 +78,10 @@ WALLS = (
     Broken(
         "every membership is shown", saying(policy("select", "freehold_memberships"), WHOLE, "USING (true)"),
         Kind.LEAK, r"Table `freehold_memberships` shows \d+ rows while nobody is named as the caller\.",
+    ),
+    Broken(
+        "offers are shown to whoever is named", saying(policy("select", "freehold_offers"), WHOLE, f"USING ({NAMED})"),
+        Kind.LEAK, r"Row-level security alone lets .* see the offer of \w+'s notebook “",
     ),
     Broken(
         "a function always answers yes",

@@ -7,19 +7,25 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import ColumnElement, and_, delete, insert, select
+from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
 from adapters.http import schemas
+from adapters.persistence.sql.builtin import InvitationRow, OfferRow, table_of
 from adapters.persistence.sql.connection import Prepared, param
+from adapters.persistence.sql.dialects import UUID
+from adapters.persistence.sql.invitations import InvitationStatements, SqlInvitations
 from adapters.persistence.sql.records import SqlRecords
 from adapters.persistence.sql.rules import At, RuleCompiler
 from adapters.persistence.sql.sqlite import DIALECT
 from adapters.persistence.sql.statements import ID, Statements
+from adapters.persistence.sql.transfers import SqlTransfers
 from application import batch, sharing
 from application import records as use_cases
 from application.idempotency import Idempotency
+from application.invitations import InvitationUseCases
 from application.ports import View, Work
 from application.records import RecordUseCases
+from application.transfers import TransferUseCases
 from domain.errors import Conflict, FieldError, Invalid
 from domain.ownership import Actor, Facts
 from domain.record import Record
@@ -247,6 +253,77 @@ def any_role_can_be_given(patch: pytest.MonkeyPatch) -> None:
     real = sharing.within_cap
     patch.setattr(sharing, "within_cap", within_cap)
     patch.setattr(RuleCompiler, "may_give", may_give)
+
+
+# --- what waits for somebody -----------------------------------------------------------------
+
+
+def invitations_are_anybodys(patch: pytest.MonkeyPatch) -> None:
+    """Whoever knows the id of an invitation answers it."""
+
+    def prepare(self: InvitationStatements, dialect: Any) -> None:
+        real(self, dialect)
+        table = table_of(InvitationRow)
+        this = table.c.id == param("invitation", UUID)
+        self.get, self.answer = (
+            Prepared(select(table).where(this), dialect),
+            Prepared(delete(table).where(this), dialect),
+        )
+
+    real = InvitationStatements.__init__
+    patch.setattr(InvitationStatements, "__init__", prepare)
+
+
+def inviting_says_who_is_there(patch: pytest.MonkeyPatch) -> None:
+    """Only addresses of accounts are invited."""
+
+    async def put(self: SqlInvitations, actor: Actor, invitation: Any, now: datetime) -> None:
+        if invitation.account is None:
+            raise Invalid(errors=(FieldError("email", "not_found", "There is no such account."),))
+        await real(self, actor, invitation, now)
+
+    real = SqlInvitations.put
+    patch.setattr(SqlInvitations, "put", put)
+
+
+def declined_invitations_wait_on(patch: pytest.MonkeyPatch) -> None:
+    """To decline is answered, and nothing is done."""
+
+    async def decline(
+        self: InvitationUseCases, actor: Actor, invitation_id: str, token: str | None = None, within: Any = None
+    ) -> None:
+        async with self._store.work() as work:
+            await self._mine(work, actor, invitation_id, token, self._clock.now())
+
+    patch.setattr(InvitationUseCases, "decline", decline)
+
+
+def offers_are_anybodys(patch: pytest.MonkeyPatch) -> None:
+    """Whoever knows the id of an offer takes it."""
+
+    async def get(self: SqlTransfers, actor: Actor, offer_id: str, now: datetime) -> Any:
+        table = table_of(OfferRow)
+        mine = update(table).where(table.c.id == param("offer", UUID)).values(recipient=param("me", UUID))
+        await self._connection.run(Prepared(mine, DIALECT), {"offer": offer_id, "me": actor.account})
+        return await real(self, actor, offer_id, now)
+
+    real = SqlTransfers.get
+    patch.setattr(SqlTransfers, "get", get)
+
+
+def declined_offers_wait_on(patch: pytest.MonkeyPatch) -> None:
+    """To decline is answered, and nothing is done."""
+
+    async def decline(self: TransferUseCases, actor: Actor, offer_id: str, within: Any = None) -> None:
+        async with self._store.work() as work:
+            await self._mine(work, actor, offer_id, self._clock.now())
+
+    patch.setattr(TransferUseCases, "decline", decline)
+
+
+def the_giver_keeps_its_roles(patch: pytest.MonkeyPatch) -> None:
+    """Who handed over stays a member of what is below."""
+    patch.setattr(Statements, "_ended_by_handing_over", lambda *_: iter(()))
 
 
 # --- several at once, and again --------------------------------------------------------------

@@ -39,7 +39,7 @@ def proved(path: Path, seed: int, comparisons: int, place: Server | None) -> Rep
 
 
 def test_a_right_server_is_proved_and_everything_takes_part(place: Server | None) -> None:
-    report = proved(NOTES, 4, 80_000, place)
+    report = proved(NOTES, 2, 60_000, place)
     assert report.findings == []
     assert report.not_covered == []
     assert READINGS | ({"row-level security"} if place else set()) == set(report.comparisons)

@@ -6,7 +6,16 @@ from typing import Any
 
 from sqlalchemy import Table, delete, insert
 
-from adapters.persistence.sql.builtin import AccountRow, MembershipRow, SecretLinkRow, SessionRow, mapped, table_of
+from adapters.persistence.sql.builtin import (
+    AccountRow,
+    InvitationRow,
+    MembershipRow,
+    OfferRow,
+    SecretLinkRow,
+    SessionRow,
+    mapped,
+    table_of,
+)
 from adapters.persistence.sql.connection import param
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import RecordColumns, stored_time
@@ -30,6 +39,8 @@ def filling(tables: Tables, snapshot: Snapshot, sessions: Iterable[Session]) -> 
     yield _of(table_of(SessionRow), [_plain(session) for session in sessions])
     yield _of(table_of(MembershipRow), [_plain(membership) for membership in snapshot.memberships.values()])
     yield _of(table_of(SecretLinkRow), [_plain(link) for link in snapshot.links.values()])
+    yield _of(table_of(InvitationRow), [_plain(invitation) for invitation in snapshot.invitations.values()])
+    yield _of(table_of(OfferRow), [_plain(offer) for offer in snapshot.offers.values()])
     for resource in tables.specification.resources.values():
         columns = RecordColumns(tables.specification, resource)
         rows = []
