@@ -66,7 +66,9 @@ _PLACES = {
     Verb.ACCESS: "access",
     Verb.INVITATIONS: "invitations",
     Verb.UNINVITE: "invitations/{waiting}",
-    **dict.fromkeys((Verb.OFFER, Verb.OFFERED, Verb.WITHDRAW), "transfer"),
+    Verb.OFFER: "transfer",
+    Verb.OFFERED: "offers",
+    Verb.WITHDRAW: "offers/{waiting}",
 }
 """below a record"""
 OF_CALLER = {

@@ -389,7 +389,8 @@ def _object(wanted: Any, found: Any, answer: Answer, about: str = "") -> Differe
             if EXPANDED in (name, about) and isinstance(wanted[name], dict) and isinstance(found[name], dict):
                 return _object(wanted[name], found[name], answer, name)
             told = f"`{name}`: {json.dumps(wanted[name])}"
-            kind = Kind.REFUSAL if found[name] is None else Kind.DIFFERENCE
+            wrong = Kind.LEAK if name == "owner" else Kind.DIFFERENCE  # another's record is shown, or made another's
+            kind = Kind.REFUSAL if found[name] is None else wrong
             return Difference(kind, f"field {name}", f"sees `{name}`: {json.dumps(found[name])}", told, given)
     return None
 

@@ -127,11 +127,11 @@ async def test_others_neither_see_nor_answer_it(library: Library) -> None:
     account = str(library.eve.account)
     await refused(transfers.offer(library.eve, "shelf", library.shelf, account), NotFound)
     await refused(transfers.offered(library.eve, "shelf", library.shelf), NotFound)
-    await refused(transfers.withdraw(library.eve, "shelf", library.shelf), NotFound)
+    await refused(transfers.withdraw(library.eve, "shelf", library.shelf, offer), NotFound)
     await library.world.share("shelf", library.shelf, library.eve, "reader")
     await refused(library.offer(library.eve, library.bob), Forbidden)
     await refused(transfers.offered(library.eve, "shelf", library.shelf), Forbidden)
-    await refused(transfers.withdraw(library.eve, "shelf", library.shelf), Forbidden)
+    await refused(transfers.withdraw(library.eve, "shelf", library.shelf, offer), Forbidden)
     assert await library.waiting(library.bob) == [offer]
 
 
@@ -161,10 +161,12 @@ async def test_a_second_offer_takes_the_place_of_the_first_and_one_is_withdrawn(
     second = await library.offer(whom=library.eve)
     assert (await library.waiting(library.bob), await library.waiting(library.eve)) == ([], [second])
     await refused(library.world.transfers.accept(library.bob, first), NotFound)
-    await library.world.transfers.withdraw(library.mary, "shelf", library.shelf)
+    await refused(library.world.transfers.withdraw(library.mary, "shelf", library.shelf, first), NotFound)
+    assert await library.waiting(library.eve) == [second]
+    await library.world.transfers.withdraw(library.mary, "shelf", library.shelf, second)
     assert await library.waiting(library.eve) == []
-    await refused(library.world.transfers.withdraw(library.mary, "shelf", library.shelf), NotFound)
-    await refused(library.world.transfers.offered(library.mary, "shelf", library.shelf), NotFound)
+    await refused(library.world.transfers.withdraw(library.mary, "shelf", library.shelf, second), NotFound)
+    assert await library.world.transfers.offered(library.mary, "shelf", library.shelf) is None
 
 
 async def test_it_lapses_when_the_giver_may_no_longer_hand_over(library: Library) -> None:
@@ -267,7 +269,7 @@ async def test_it_ends_with_the_account_of_either(any_world: Worlds, whose: str)
     async with world.store.work() as work:
         await work.records.close_account(gone, Account.tombstone(world.ids.new(), now), now)
         await work.commit()
-    await refused(world.transfers.offered(mary, "shelf", shelf), NotFound)
+    assert await world.transfers.offered(mary, "shelf", shelf) is None
 
 
 async def test_it_ends_after_thirty_days(library: Library) -> None:
@@ -278,7 +280,7 @@ async def test_it_ends_after_thirty_days(library: Library) -> None:
     library.world.clock.wait(days=0.01)
     assert await library.waiting(bob) == []
     await refused(library.world.transfers.accept(bob, offer), NotFound)
-    await refused(library.world.transfers.offered(mary, "shelf", library.shelf), NotFound)
+    assert await library.world.transfers.offered(mary, "shelf", library.shelf) is None
     assert await library.waiting(bob) != [await library.offer(mary)]
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from domain.api_key import KeyScope
+from domain.outlook import MOST_TIES
 from domain.ownership import Actor
 from tests.application.world import NEVER, example, specification
 from tests.http.api import Api
@@ -214,3 +215,47 @@ async def test_what_nobody_is_a_member_of_cannot_be_asked_about(one_api: Apis) -
     mary = await api.person("mary")
     listing = await api.make(mary, "listings", title="T", price="1")
     assert (await api.get(mary, f"listings/{listing}/access")).status_code == 404
+
+
+TIED = specification("""
+resources:
+  item:
+    owner: account
+    roles: helper
+    fields: {text: text}
+    can:
+      create: signed in
+      read: [owner, viewer through tie.album]
+      share: owner
+      members: owner
+  album:
+    owner: account
+    roles: viewer
+    fields: {text: text}
+    can: {create: signed in, read: [owner, viewer], share: owner, members: owner}
+  tie:
+    owner: album
+    fields: {item: {type: item, when_gone: delete}}
+    can: {create: owner, read: owner}
+""")
+
+
+async def test_who_comes_by_an_album_is_told_and_no_more_ties_are_looked_at_than_the_newest(one_api: Apis) -> None:
+    """However often somebody ties a record, the question costs no more than so many containers."""
+    api = await one_api(TIED)
+    mary, carol = await api.people("mary", "carol")
+    item = await api.make(mary, "items", text="I")
+    shared, other = [await api.make(mary, "albums", text="A") for _ in range(2)]
+    given = {"account": carol.account, "role": "viewer"}
+    assert (await api.call(mary, "POST", f"albums/{shared}/members", json=given)).status_code == 201
+    tie = await api.make(mary, "ties", album=shared, item=item)
+
+    async def ways() -> list[Any]:
+        items = (await api.get(mary, f"items/{item}/access")).json()["items"]
+        return [right["because"] for each in items if each["account"] == carol.account for right in each["rights"]]
+
+    for _ in range(MOST_TIES - 1):
+        await api.make(mary, "ties", album=other, item=item)
+    assert await ways() == [[f"viewer of album {shared}, through tie {tie}"]]
+    await api.make(mary, "ties", album=other, item=item)
+    assert await ways() == []
