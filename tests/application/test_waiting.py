@@ -178,6 +178,6 @@ def test_an_offer_that_was_declined_or_withdrawn_gives_nothing(random: Random) -
             assert stored(trial.store.state) == (gone if own else before)
             assert told == (None if own else (NotFound, "not_found"))
             trial.again()
-            told = trial.told(trial.world.transfers.withdraw(actor, *place))
+            told = trial.told(trial.world.transfers.withdraw(actor, *place, each.id))
             ended = each.waits(NOW) and bool(may("transfer", actor, facts))
             assert stored(trial.store.state) == (gone if ended else before), told

@@ -306,7 +306,7 @@ async def test_what_ended_while_it_was_accepted_is_a_conflict(library: Library) 
         facts = await work.records.load(Actor(library.mary.account), "shelf", library.shelf, now)
     assert offer is not None
     assert facts is not None
-    await library.world.transfers.withdraw(library.mary, "shelf", library.shelf)
+    await library.world.transfers.withdraw(library.mary, "shelf", library.shelf, offer_id)
     async with store.work() as work:
         await refused(work.transfers.accept(library.bob, offer, facts.record, now), Conflict, "changed")
 
