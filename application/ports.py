@@ -309,10 +309,10 @@ class Transfers(TransfersRead, Protocol):
         """Remove an offer that is made to the actor. Raises `Conflict` where it is gone, or not."""
 
     async def accept(self, actor: Actor, offer: Offer, record: Record, now: datetime) -> None:
-        """Give the record, and all below it, to the actor, whom it is offered to; the offer ends.
+        """Give the record, which this work has loaded, and all below it to the actor, whom it is offered to.
 
-        So do the memberships of the actor, the giver and the former owner, on all of it. Raises `Conflict` like
-        `Records.add`, and where the offer is gone or the record is no longer the giver's to hand over.
+        The offer ends, and so do the memberships of the actor, the giver and the former owner, on all of it. Raises
+        `Conflict` like `Records.add`, and where the offer is gone or the record is no longer the giver's to hand over.
         """
 
 

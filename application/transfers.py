@@ -51,21 +51,23 @@ class TransferUseCases:
             await _note(work, "transfer_offered", actor, offer, facts.record.owner, now)
         return offer
 
-    async def offered(self, actor: Actor, resource: str, record_id: str) -> Offer:
-        """The open offer of a record. Raises `NotFound` also where there is none, `Forbidden`."""
+    async def offered(self, actor: Actor, resource: str, record_id: str) -> Offer | None:
+        """The open offer of a record, if there is one. Raises `NotFound`, `Forbidden`."""
         await self.admit_giver(actor, resource, record_id)
         now = self._clock.now()
         async with self._store.work() as work:
             await self._givable(work, actor, resource, record_id, now)
-            return await self._open(work, actor, resource, record_id, now)
+            return await work.transfers.on_record(actor, resource, record_id, now)
 
-    async def withdraw(self, actor: Actor, resource: str, record_id: str) -> None:
-        """End the open offer of a record. Raises `NotFound` also where there is none, `Forbidden`."""
+    async def withdraw(self, actor: Actor, resource: str, record_id: str, offer_id: str) -> None:
+        """End the open offer of a record. Raises `NotFound` also where it is another or none, `Forbidden`."""
         await self.admit_giver(actor, resource, record_id)
         now = self._clock.now()
         async with self._store.work() as work:
             facts = await self._givable(work, actor, resource, record_id, now)
-            offer = await self._open(work, actor, resource, record_id, now)
+            offer = await work.transfers.on_record(actor, resource, record_id, now)
+            if offer is None or offer.id != offer_id:
+                raise NotFound
             await work.transfers.withdraw(actor, offer, now)
             await _note(work, "transfer_withdrawn", actor, offer, facts.record.owner, now)
             await work.commit()
@@ -77,12 +79,6 @@ class TransferUseCases:
         if not may("transfer", actor, facts):
             raise Forbidden
         return facts
-
-    async def _open(self, work: Work, actor: Actor, resource: str, record_id: str, now: datetime) -> Offer:
-        offer = await work.transfers.on_record(actor, resource, record_id, now)
-        if offer is None:
-            raise NotFound
-        return offer
 
     # --- by whom it is offered to --------------------------------------------------------
 

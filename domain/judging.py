@@ -11,6 +11,7 @@ from typing import Any
 from domain.errors import FieldError, Forbidden
 from domain.invitation import Invitation
 from domain.membership import Membership, within
+from domain.offer import Offer
 from domain.ownership import (
     Actor,
     Facts,
@@ -207,6 +208,11 @@ def may_give(actor: Actor, facts: Facts, role: str) -> bool:
 def may_invite(actor: Actor, facts: Facts, invitation: Invitation) -> bool:
     """Whether the actor may store an invitation on the record: its own, to a role that it may give."""
     return invitation.inviter == actor.account and may_give(actor, facts, invitation.role)
+
+
+def may_offer(actor: Actor, facts: Facts, offer: Offer) -> bool:
+    """Whether the actor may store an offer of the record: its own, of what it may hand over."""
+    return offer.giver == actor.account and may("transfer", actor, facts).allowed
 
 
 def may_link(actor: Actor, facts: Facts, role: str) -> bool:

@@ -102,6 +102,11 @@ class Snapshot:
         """A record that is there, in its world."""
         return Facts(record, self)
 
+    def find(self, resource: str, record_id: str) -> Facts | None:
+        """The record with an id in its world, or None where there is none."""
+        record = self.record(resource, record_id)
+        return None if record is None else self.facts(record)
+
     def every(self) -> Iterator[Facts]:
         """All records."""
         return (self.facts(record) for records in self.records.values() for record in records.values())

@@ -30,6 +30,7 @@ from adapters.http.transfers import (
     TRANSFER_ANSWERS,
     OfferHandlers,
     SentTransferAnswer,
+    SentTransferAnswerList,
     TakingHandlers,
     TransferCreate,
 )
@@ -115,8 +116,12 @@ def build_app(
             offers = OfferHandlers(specification, resource, transfers, idempotent)
             said = operations.offer_transfer(SentTransferAnswer, TransferCreate)
             add_route(router, identity, "POST", offers.path, offers.offer, said)
-            add_route(router, identity, "GET", offers.path, offers.offered, operations.get_transfer(SentTransferAnswer))
-            add_route(router, identity, "DELETE", offers.path, offers.withdraw, operations.withdraw_transfer())
+            add_route(
+                router, identity, "GET", offers.offers, offers.offered, operations.list_offers(SentTransferAnswerList)
+            )
+            add_route(
+                router, identity, "DELETE", f"{offers.offers}/{{offer}}", offers.withdraw, operations.withdraw_offer()
+            )
         if resource.links is not None:
             linked[name] = link_models(resource, names)
             to_it = LinkHandlers(specification, resource, linked[name], links, idempotent)

@@ -325,22 +325,22 @@ class Operations:
             status=202,
         )
 
-    def get_transfer(self, answer: type[BaseModel]) -> dict[str, Any]:
+    def list_offers(self, answer: type[BaseModel]) -> dict[str, Any]:
         """GET of the open offer of a record."""
         return self._operation(
-            f"get_transfer_of_{self._one}",
+            f"list_offers_of_{self._one}",
             f"The open offer of a {self._words(self._one)}",
-            _response(200, _of_service("The offer.", answer)) | problems(401, 403, 404, 429, 503),
+            _response(200, _of_service("The offer, or nothing.", answer)) | problems(401, 403, 404, 429, 503),
             [_path_parameter("id")],
         )
 
-    def withdraw_transfer(self) -> dict[str, Any]:
+    def withdraw_offer(self) -> dict[str, Any]:
         """DELETE of the open offer of a record."""
         return self._operation(
-            f"withdraw_transfer_of_{self._one}",
+            f"withdraw_offer_of_{self._one}",
             f"Withdraw the offer of a {self._words(self._one)}",
             _response(204, {"description": "It can no longer be accepted."}) | problems(401, 403, 404, 429, 503),
-            [_path_parameter("id")],
+            [_path_parameter("id"), _path_parameter("offer")],
             status=204,
         )
 

@@ -42,13 +42,22 @@ class SentTransferAnswer(TransferAnswer):
     account: Id
 
 
+class SentTransferAnswerList(BaseModel):
+    """The open offer of a record, or nothing."""
+
+    items: list[SentTransferAnswer]
+
+
 class TransferAnswerList(BaseModel):
     """What is offered to me: the newest, 200 at most."""
 
     items: list[TransferAnswer]
 
 
-TRANSFER_ANSWERS: list[type[BaseModel]] = [TransferCreate, TransferAnswer, SentTransferAnswer, TransferAnswerList]
+TRANSFER_ANSWERS: list[type[BaseModel]] = [
+    *(TransferCreate, TransferAnswer, SentTransferAnswer),
+    *(TransferAnswerList, SentTransferAnswerList),
+]
 
 
 class OfferHandlers:
@@ -61,7 +70,8 @@ class OfferHandlers:
         self._name = resource.name
         self._transfers = transfers
         self._idempotent = idempotent
-        self.path = f"/v{specification.major}/{resource.plural}/{{id}}/transfer"
+        above = f"/v{specification.major}/{resource.plural}/{{id}}"
+        self.path, self.offers = f"{above}/transfer", f"{above}/offers"
 
     async def offer(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
         """Offer a record."""
@@ -78,11 +88,13 @@ class OfferHandlers:
 
     async def offered(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
         """Answer the open offer of a record."""
-        return Answer(200, encode(_sent(await self._transfers.offered(actor, self._name, record_id(scope)))))
+        found = await self._transfers.offered(actor, self._name, record_id(scope))
+        return Answer(200, encode({"items": [] if found is None else [_sent(found)]}))
 
     async def withdraw(self, actor: Actor, scope: Scope, receive: Receive) -> Answer:
         """End it."""
-        await self._transfers.withdraw(actor, self._name, record_id(scope))
+        offer = str(scope["path_params"]["offer"]).lower()
+        await self._transfers.withdraw(actor, self._name, record_id(scope), offer)
         return Answer(204)
 
 

@@ -31,6 +31,7 @@ from domain.judging import (
     may_give,
     may_invite,
     may_link,
+    may_offer,
     may_put_membership,
     may_store,
 )
@@ -295,8 +296,7 @@ class MemoryRecords:
 
     def _facts(self, membership: Membership | SecretLink, now: datetime) -> Facts | None:
         """The record that a membership or a link is of."""
-        record = self._state.records[membership.resource].get(membership.record)
-        return None if record is None else self._at(now).facts(record)
+        return self._at(now).find(membership.resource, membership.record)
 
     def _at(self, now: datetime) -> Snapshot:
         return self._state.at(self._specification, now)
@@ -305,20 +305,28 @@ class MemoryRecords:
         check_session(self._state, actor, now)
 
 
-class MemoryInvitations:
-    """The `Invitations` port over one state."""
+class _Waiting:
+    """What waits on records for somebody's answer, over one state."""
 
     def __init__(self, specification: Specification, state: State) -> None:
         """Work on the state itself."""
         self._specification = specification
         self._state = state
 
+    def _facts(self, resource: str, record_id: str, now: datetime) -> Facts | None:
+        return self._state.at(self._specification, now).find(resource, record_id)
+
+
+class MemoryInvitations(_Waiting):
+    """The `Invitations` port over one state."""
+
     async def waiting_for(self, actor: Actor, limit: int, now: datetime) -> Sequence[Invitation]:
         """See the port."""
-        return self._newest(lambda each: each.account == actor.account, actor, now)[:limit]
+        return self._newest(lambda each: each.is_for(actor.account, None), actor, now)[:limit]
 
     async def on_record(self, actor: Actor, resource: str, record_id: str, now: datetime) -> Sequence[Invitation]:
         """See the port."""
+        check_session(self._state, actor, now)
         facts = self._facts(resource, record_id, now)
         if facts is None or not may("share", actor, facts):
             return []
@@ -381,18 +389,9 @@ class MemoryInvitations:
         self._state.invitations[invitation_id] = replace(found, hash=token_hash)
         return True
 
-    def _facts(self, resource: str, record_id: str, now: datetime) -> Facts | None:
-        record = self._state.records[resource].get(record_id)
-        return None if record is None else self._state.at(self._specification, now).facts(record)
 
-
-class MemoryTransfers:
+class MemoryTransfers(_Waiting):
     """The `Transfers` port over one state."""
-
-    def __init__(self, specification: Specification, state: State) -> None:
-        """Work on the state itself."""
-        self._specification = specification
-        self._state = state
 
     async def waiting_for(self, actor: Actor, limit: int, now: datetime) -> Sequence[Offer]:
         """See the port."""
@@ -416,7 +415,8 @@ class MemoryTransfers:
     async def put(self, actor: Actor, offer: Offer, now: datetime) -> None:
         """See the port."""
         check_session(self._state, actor, now)
-        if offer.giver != actor.account or not self._givable(actor, offer.resource, offer.record, now):
+        facts = self._facts(offer.resource, offer.record, now)
+        if facts is None or not may_offer(actor, facts, offer):
             raise _changed()
         for earlier in [each.id for each in self._state.offers.values() if each.record == offer.record]:
             del self._state.offers[earlier]
@@ -438,16 +438,13 @@ class MemoryTransfers:
     async def accept(self, actor: Actor, offer: Offer, record: Record, now: datetime) -> None:
         """See the port."""
         found = await self.get(actor, offer.id, now)
-        stored = self._state.records[offer.resource].get(offer.record)
-        givable = self._givable(Actor(offer.giver), offer.resource, offer.record, now)
-        if found is None or stored != record or not givable:
+        if found is None or not self._givable(Actor(offer.giver), offer.resource, offer.record, now):
             raise _changed()
         self._state.at(self._specification, now).hand_over(found)
 
     def _givable(self, actor: Actor, resource: str, record_id: str, now: datetime) -> bool:
-        record = self._state.records[resource].get(record_id)
-        world = self._state.at(self._specification, now)
-        return record is not None and may("transfer", actor, world.facts(record)).allowed
+        facts = self._facts(resource, record_id, now)
+        return facts is not None and may("transfer", actor, facts).allowed
 
 
 class MemoryWork:

@@ -71,7 +71,9 @@ _PLACES = {
     Verb.UNINVITE: "invitations/{waiting}",
     **dict.fromkeys((Verb.LINKS, Verb.LINK), "links"),
     Verb.UNLINK: "links/{waiting}",
-    **dict.fromkeys((Verb.OFFER, Verb.OFFERED, Verb.WITHDRAW), "transfer"),
+    Verb.OFFER: "transfer",
+    Verb.OFFERED: "offers",
+    Verb.WITHDRAW: "offers/{waiting}",
 }
 """below a record"""
 OF_CALLER = {

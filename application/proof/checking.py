@@ -241,7 +241,7 @@ class Checker:
             return self._rows(expected.body["items"], _items(body), "id", answer)
         if attempt.verb is Verb.INVITATIONS:
             return self._rows(expected.body["items"], _items(body), "email", answer)
-        if attempt.verb in (Verb.WAITING, Verb.OFFERS):
+        if attempt.verb in (Verb.WAITING, Verb.OFFERS, Verb.OFFERED):
             return self._rows(expected.body["items"], _items(body), "record", answer)
         wanted = expected.body
         new = attempt.verb in MAKING and not expected.again

@@ -679,13 +679,16 @@ class Oracle:
         return Expected(202, body=_received(made) | {"account": account}, effect=effect)
 
     def offered(self, attempt: Attempt, actor: Actor) -> Expected:
-        """The open offer of a record."""
-        found = self._offer_of(self._givable(attempt, actor))
-        return Expected(200, body=_received(found) | {"account": found.recipient})
+        """The open offer of a record, if there is one."""
+        open_ = self._offers_of(self._givable(attempt, actor))
+        return Expected(200, body={"items": [_received(each) | {"account": each.recipient} for each in open_]})
 
     def withdraw(self, attempt: Attempt, actor: Actor) -> Expected:
         """End it."""
-        found = self._offer_of(self._givable(attempt, actor))
+        open_ = self._offers_of(self._givable(attempt, actor))
+        found = next((each for each in open_ if each.id == attempt.waiting), None)
+        if found is None:
+            raise NotFound
         return Expected(204, effect=lambda _: self._without_offer(found.record))
 
     def offers(self, attempt: Attempt, actor: Actor) -> Expected:
@@ -721,11 +724,9 @@ class Oracle:
             raise Forbidden
         return facts
 
-    def _offer_of(self, facts: Facts) -> Offer:
-        found = next((each for each in self.snapshot.offers.values() if each.record == facts.record.id), None)
-        if found is None or not found.waits(self.snapshot.now):
-            raise NotFound
-        return found
+    def _offers_of(self, facts: Facts) -> list[Offer]:
+        found = (each for each in self.snapshot.offers.values() if each.record == facts.record.id)
+        return [each for each in found if each.waits(self.snapshot.now)]
 
     def _offer_to(self, attempt: Attempt, actor: Actor) -> Offer:
         found = self.snapshot.offers.get(str(attempt.waiting))

@@ -489,8 +489,7 @@ class Tries:
             verb = choose((Verb.TAKE, Verb.TAKE, Verb.REFUSE, Verb.WITHDRAW))
             theirs = offer.giver if verb is Verb.WITHDRAW else offer.recipient
             who = theirs if theirs in snapshot.accounts and self._random.random() < 0.7 else who
-            waiting = None if verb is Verb.WITHDRAW else offer.id
-            return Attempt(who, verb, offer.resource, offer.record, waiting=waiting)
+            return Attempt(who, verb, offer.resource, offer.record, waiting=offer.id)
         record = self._stored(resource)
         if record is None:
             return None
@@ -620,8 +619,7 @@ def on_nothing(snapshot: Snapshot, resources: Iterable[Resource]) -> Iterator[At
             if resource.can.get("transfer"):
                 yield Attempt(who, Verb.OFFER, resource.name, NEVER, body={"account": OTHER})
                 yield Attempt(who, Verb.OFFERED, resource.name, NEVER)
-                yield Attempt(who, Verb.WITHDRAW, resource.name, NEVER)
-                for verb in (Verb.TAKE, Verb.REFUSE):
+                for verb in (Verb.WITHDRAW, Verb.TAKE, Verb.REFUSE):
                     yield Attempt(who, verb, resource.name, NEVER, waiting=OTHER)
 
 

@@ -135,6 +135,11 @@ class World:
         """The ids on the first page of a list."""
         return [view["id"] for view in (await self.records.list(actor, resource, **options)).items]
 
+    async def events(self, actor: Actor) -> list[str]:
+        """The kinds of what stands in somebody's log, oldest first."""
+        found = await self.store.audit.of_account(str(actor.account), 50)
+        return [each.kind for each in reversed(found)]
+
 
 def refused(error: Refusal) -> tuple[str, list[str]]:
     """A refusal's code and the fields that it names."""

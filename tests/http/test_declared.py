@@ -534,9 +534,8 @@ async def walk_what_waits(walk: Walk, path: str, mary: Actor, bob: Actor) -> Non
     await walk("POST", accept, bob)
     await walk("POST", f"/v1/invitations/{await invite()}/accept", bob)
     await walk("DELETE", member, mary)
-    await offer()
-    await walk("GET", f"{path}/transfer", mary)
-    await walk("DELETE", f"{path}/transfer", mary)
+    await walk("DELETE", f"{path}/offers/{await offer()}", mary)
+    await walk("GET", f"{path}/offers", mary)
     await once("offer", mary, "POST", f"{path}/transfer", json={"account": bob.account})
     await walk("POST", f"/v1/transfers/{await offer()}/decline", bob)
     named = {"name": (await walk("GET", path, mary)).json()["name"]}

@@ -9,17 +9,18 @@ async def test_the_life_of_an_offer(any_api: Apis) -> None:
     mary, bob, eve = await api.people("mary", "bob", "eve")
     notebook = await api.make(mary, "notebooks", title="Secret")
     note = await api.make(mary, "notes", notebook=notebook, title="T", body="B", audience="members")
-    path = f"notebooks/{notebook}/transfer"
-    assert (await api.get(mary, path)).status_code == 404
+    path, offers = f"notebooks/{notebook}/transfer", f"notebooks/{notebook}/offers"
+    assert (await api.get(mary, offers)).json() == {"items": []}
     made = await api.call(mary, "POST", path, json={"account": bob.account})
     assert made.status_code == 202
     seen = {"id": made.json()["id"], "resource": "notebook", "record": notebook}
     seen["created_at"] = "2026-11-23T09:30:00.123456Z"
-    assert made.json() == (await api.get(mary, path)).json() == seen | {"account": bob.account}
+    assert made.json() == seen | {"account": bob.account}
+    assert (await api.get(mary, offers)).json() == {"items": [made.json()]}
     assert (await api.get(bob, "transfers")).json() == {"items": [seen]}
     assert (await api.get(eve, "transfers")).json() == {"items": []}
-    for method in ("GET", "DELETE"):
-        assert (await api.call(bob, method, path)).status_code == 404
+    assert (await api.get(bob, offers)).status_code == 404
+    assert (await api.call(bob, "DELETE", f"{offers}/{seen['id']}")).status_code == 404
     for answer in ("accept", "decline"):
         assert (await api.call(eve, "POST", f"transfers/{seen['id']}/{answer}")).status_code == 404
     accepted = await api.call(bob, "POST", f"transfers/{seen['id'].upper()}/accept")
@@ -28,9 +29,13 @@ async def test_the_life_of_an_offer(any_api: Apis) -> None:
     assert (await api.get(mary, f"notes/{note}")).status_code == 404
     back = await api.call(bob, "POST", path, json={"account": mary.account})
     assert (await api.call(mary, "POST", f"transfers/{back.json()['id']}/decline")).status_code == 204
-    assert (await api.call(bob, "POST", path, json={"account": NEVER})).status_code == 202
-    assert (await api.call(bob, "DELETE", path)).status_code == 204
-    assert (await api.call(bob, "DELETE", path)).status_code == 404
+    first, second = [await api.call(bob, "POST", path, json={"account": NEVER}) for _ in range(2)]
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert (await api.call(bob, "DELETE", f"{offers}/{first.json()['id']}")).status_code == 404
+    assert (await api.get(bob, offers)).json() == {"items": [second.json()]}
+    assert (await api.call(bob, "DELETE", f"{offers}/{second.json()['id'].upper()}")).status_code == 204
+    assert (await api.call(bob, "DELETE", f"{offers}/{second.json()['id']}")).status_code == 404
+    assert (await api.get(bob, offers)).json() == {"items": []}
 
 
 async def test_what_is_sent_again_is_done_once(any_api: Apis) -> None:
@@ -69,12 +74,13 @@ async def test_nobody_is_asked_to_sign_in(one_api: Apis) -> None:
     assert (await api.get(None, "transfers")).status_code == 401
     for answer in ("accept", "decline"):
         assert (await api.call(None, "POST", f"transfers/{NEVER}/{answer}")).status_code == 401
-    for method in ("GET", "POST", "DELETE"):
-        options = {"json": {"account": NEVER}} if method == "POST" else {}
-        assert (await api.call(None, method, f"notebooks/{NEVER}/transfer", **options)).status_code == 401
+    one = f"notebooks/{NEVER}"
+    assert (await api.call(None, "POST", f"{one}/transfer", json={"account": NEVER})).status_code == 401
+    assert (await api.get(None, f"{one}/offers")).status_code == 401
+    assert (await api.call(None, "DELETE", f"{one}/offers/{NEVER}")).status_code == 401
 
 
 async def test_what_cannot_be_handed_over_has_no_such_path(one_api: Apis) -> None:
     api = await one_api(example("conduit"))
     assert "/v1/transfers" not in api.document["paths"]
-    assert not any(path.endswith("/transfer") for path in api.document["paths"])
+    assert not any("/transfer" in path or "/offers" in path for path in api.document["paths"])

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
@@ -22,20 +22,24 @@ from zlib import crc32
 import msgspec
 from sqlalchemy import select
 
-from adapters.persistence.memory import MemoryRecords
+from adapters.persistence.memory import MemoryInvitations, MemoryRecords, MemoryTransfers
 from adapters.persistence.sql import builtin, postgres
 from adapters.persistence.sql.connection import Connection, Prepared, Row
+from adapters.persistence.sql.invitations import InvitationStatements, SqlInvitations
 from adapters.persistence.sql.pool import Limits, Pool
 from adapters.persistence.sql.records import MembershipStatements, SqlRecords
 from adapters.persistence.sql.sqlite import DIALECT, Turn, Writer, connect
 from adapters.persistence.sql.statements import Statements
 from adapters.persistence.sql.tables import build
-from application.ports import Filter, Query, Records, Sort
+from adapters.persistence.sql.transfers import SqlTransfers, TransferStatements
+from application.ports import Filter, Invitations, Query, Records, Sort, Transfers
 from application.proof import filters
 from domain.errors import Forbidden, Refusal
 from domain.filtering import Operator, folded, operators, searched
-from domain.judging import judge_change, judge_creation, judge_deletion, judge_result, sharing_cap
+from domain.invitation import Invitation
+from domain.judging import judge_change, judge_creation, judge_deletion, judge_result, may_give, sharing_cap
 from domain.membership import Membership
+from domain.offer import Offer
 from domain.ownership import Actor, Facts, decide, locked, locked_above, may, seen, view
 from domain.record import Record, writable
 from domain.secret_link import SecretLink
@@ -90,7 +94,7 @@ def judged(judge: Callable[..., Any], *args: Any) -> Any:
 
 
 class Reading(Protocol):
-    """A world, asked through the `Records` port."""
+    """A world, asked through the ports that know the rules."""
 
     @property
     def world(self) -> World:
@@ -99,14 +103,23 @@ class Reading(Protocol):
     def records(self) -> Records:
         """The port, knowing nothing from earlier questions."""
 
+    def invitations(self) -> Invitations:
+        """Likewise."""
+
+    def transfers(self) -> Transfers:
+        """Likewise."""
+
     def trial(self) -> Any:
-        """A context that gives the port for writing; everything is undone at its end."""
+        """A context in which the ports write; everything is undone at its end."""
 
     def held(self) -> dict[str, Record | None]:
         """Every record that is stored now."""
 
     def shared(self) -> dict[tuple[str, str], str]:
-        """The role of every membership and link that is stored now, by record and account or hash."""
+        """What is stored now of all that is given on records, by record and account, hash or id.
+
+        The role of a membership or a link, of an invitation also for whom; of an offer by whom and to whom.
+        """
 
     def rules(self, actor: Actor, resource: str) -> dict[str, dict[str, bool]]:
         """What each compiled rule says of each record of a resource."""
@@ -123,11 +136,19 @@ class Domain:
         """See `Reading`."""
         return MemoryRecords(self.world.specification, self._state)
 
+    def invitations(self) -> Invitations:
+        """See `Reading`."""
+        return MemoryInvitations(self.world.specification, self._state)
+
+    def transfers(self) -> Transfers:
+        """See `Reading`."""
+        return MemoryTransfers(self.world.specification, self._state)
+
     @contextmanager
-    def trial(self) -> Iterator[Records]:
+    def trial(self) -> Iterator[None]:
         """See `Reading`."""
         self._state = self.world.state.copy()
-        yield self.records()
+        yield
         self._state = self.world.state
 
     def held(self) -> dict[str, Record | None]:
@@ -136,8 +157,11 @@ class Domain:
 
     def shared(self) -> dict[tuple[str, str], str]:
         """See `Reading`."""
-        found = {key: membership.role for key, membership in self._state.memberships.items()}
-        return found | {(link.record, link.hash): link.role for link in self._state.links.values()}
+        state = self._state
+        found = {key: membership.role for key, membership in state.memberships.items()}
+        found |= {(each.record, each.hash): each.role for each in state.links.values()}
+        found |= {(each.record, each.id): f"{each.role} for {each.email}" for each in state.invitations.values()}
+        return found | {(each.record, each.id): f"{each.giver} to {each.recipient}" for each in state.offers.values()}
 
     def rules(self, actor: Actor, resource: str) -> dict[str, dict[str, bool]]:
         """See `Reading`."""
@@ -147,10 +171,23 @@ class Domain:
         }
 
 
+_GIVEN = " UNION ALL ".join(
+    f"SELECT record, {whose}, {what} FROM {builtin.table_of(row).name}"  # noqa: S608 - names of ours
+    for row, whose, what in (
+        (builtin.MembershipRow, "CAST(account AS text)", "role"),
+        (builtin.SecretLinkRow, "hash", "role"),
+        (builtin.InvitationRow, "CAST(id AS text)", "role || ' for ' || email"),
+        (builtin.OfferRow, "CAST(id AS text)", "CAST(giver AS text) || ' to ' || CAST(recipient AS text)"),
+    )
+)
+
+
 class Sql:
     """The world in an SQLite file, under one set of statements."""
 
     memberships = MembershipStatements(DIALECT)
+    invitation_statements = InvitationStatements(DIALECT)
+    transfer_statements = TransferStatements(DIALECT)
 
     def __init__(self, world: World, statements: Statements, connection: sqlite3.Connection) -> None:
         self.world = world
@@ -158,16 +195,24 @@ class Sql:
         self._connection = connection
         self._turn: Connection = Turn(cast(Writer, None), connection)
 
-    def records(self) -> Records:
+    def records(self) -> SqlRecords:
         """See `Reading`."""
         return SqlRecords(self._statements, self.memberships, self._turn)
 
+    def invitations(self) -> Invitations:
+        """See `Reading`."""
+        return SqlInvitations(self._statements, self.invitation_statements, self.records(), self._turn)
+
+    def transfers(self) -> Transfers:
+        """See `Reading`."""
+        return SqlTransfers(self._statements, self.transfer_statements, self.records(), self._turn)
+
     @contextmanager
-    def trial(self) -> Iterator[Records]:
+    def trial(self) -> Iterator[None]:
         """See `Reading`."""
         self._execute("BEGIN")
         try:
-            yield self.records()
+            yield
         finally:
             self._execute("ROLLBACK")
 
@@ -181,15 +226,11 @@ class Sql:
 
     def shared(self) -> dict[tuple[str, str], str]:
         """See `Reading`."""
-        members, links = (builtin.table_of(row).name for row in (builtin.MembershipRow, builtin.SecretLinkRow))
-        rows = self._execute(f"SELECT record, account, role FROM {members}")  # noqa: S608
-        rows += self._execute(f"SELECT record, hash, role FROM {links}")  # noqa: S608
-        return {(record, whose): role for record, whose, role in rows}
+        return {(record, whose): what for record, whose, what in self._execute(_GIVEN)}
 
     def rules(self, actor: Actor, resource: str) -> dict[str, dict[str, bool]]:
         """See `Reading`."""
-        port = SqlRecords(self._statements, self.memberships, self._turn)
-        return done(port.decisions(actor, resource, NOW))
+        return done(self.records().decisions(actor, resource, NOW))
 
     def _execute(self, sql: str) -> list[Any]:
         return self._connection.execute(sql).fetchall()
@@ -199,6 +240,8 @@ class Postgres(Sql):
     """The same world in a PostgreSQL database; nothing waits, for an event loop of its own runs each statement."""
 
     memberships = MembershipStatements(postgres.DIALECT)
+    invitation_statements = InvitationStatements(postgres.DIALECT)
+    transfer_statements = TransferStatements(postgres.DIALECT)
 
     def __init__(self, world: World, statements: Statements, database: Database) -> None:
         self.world = world
@@ -207,12 +250,12 @@ class Postgres(Sql):
         self._turn = database.turn()
 
     @contextmanager
-    def trial(self) -> Iterator[Records]:
+    def trial(self) -> Iterator[None]:
         """See `Reading`."""
         self._execute("BEGIN")
         self._turn = self._database.turn()
         try:
-            yield self.records()
+            yield
         finally:
             self._execute("ROLLBACK")
             self._turn = self._database.turn()
@@ -297,13 +340,13 @@ class _AtOnce:
         return self._loop.run_until_complete(self._turn.run(prepared, values))
 
 
-def memberships(reading: Reading) -> Any:
+def all_given(reading: Reading) -> Any:
     """What a sharing can change."""
     return reading.shared()
 
 
 def everything(reading: Reading) -> Any:
-    """What a deletion can change."""
+    """What a deletion can change, or a new owner."""
     return reading.held(), reading.shared()
 
 
@@ -362,8 +405,11 @@ class _Cases:
         ]
         if self.resource.ladder is not None:
             named += [("members", self.members), ("share", self.share)]
+            named += [("invitations", self.invitations), ("invite", self.invite), ("respond", self.respond)]
         if self.resource.links is not None:
             named += [("links", self.links), ("link", self.link)]
+        if self.resource.rule("transfer"):
+            named += [("offers", self.offers), ("offer", self.offer), ("take", self.take)]
         named += [(f"sort by {name}", self._sorted(i % 2 == 0, name)) for i, name in enumerate(self.sortable)]
         named += [(f"filter by {name}", self._filtered(i % 2 == 0, name)) for i, name in enumerate(self.filterable)]
         named += [(f"ask of {name}", self._asked(i, name)) for i, name in enumerate(self.resource.fields)]
@@ -446,6 +492,41 @@ class _Cases:
         for record in reading.world.of(self.name):
             stale = reading.world.stale
             yield ("no session", record.id), answer(records.secret_links(stale, self.name, record.id, NOW)) or "none"
+
+    def invitations(self, reading: Reading) -> Answers:
+        """Those on a record for those who may share it, those for each account, and each by its id and token."""
+        port, stale = reading.invitations(), reading.world.stale
+        for label, actor, record in self._each(reading):
+            yield label, done(port.on_record(actor, self.name, record.id, NOW))
+        for record in reading.world.of(self.name):
+            yield ("no session", record.id), answer(port.on_record(stale, self.name, record.id, NOW))
+        for number, actor in enumerate([*self._accounts(reading), stale]):
+            yield from (((number, most), answer(port.waiting_for(actor, most, NOW))) for most in (2, 200))
+            for each in self._invited(reading):
+                for token in (None, each.hash, NEW):
+                    yield (number, each.id, token), answer(port.get(actor, each.id, token, NOW))
+
+    def offers(self, reading: Reading) -> Answers:
+        """The one of a record for those who may hand it over, those to each account, and each by its id."""
+        port, stale = reading.transfers(), reading.world.stale
+        for label, actor, record in self._each(reading):
+            yield label, done(port.on_record(actor, self.name, record.id, NOW))
+        for record in reading.world.of(self.name):
+            yield ("no session", record.id), answer(port.on_record(stale, self.name, record.id, NOW))
+        for number, actor in enumerate([*self._accounts(reading), stale]):
+            yield from (((number, most), answer(port.waiting_for(actor, most, NOW))) for most in (2, 200))
+            for each in self._offered(reading):
+                yield (number, each.id), answer(port.get(actor, each.id, NOW))
+
+    def _accounts(self, reading: Reading) -> Iterator[Actor]:
+        """Who may have something to answer: no port is asked for others."""
+        return (actor for actor in reading.world.everybody if actor.account is not None)
+
+    def _invited(self, reading: Reading) -> Iterator[Invitation]:
+        return (each for each in reading.world.state.invitations.values() if each.resource == self.name)
+
+    def _offered(self, reading: Reading) -> Iterator[Offer]:
+        return (each for each in reading.world.state.offers.values() if each.resource == self.name)
 
     # --- lists -----------------------------------------------------------------------------
 
@@ -679,7 +760,7 @@ class _Cases:
                     reading,
                     ("no session", record.id),
                     lambda r, w=write, m=given: getattr(r, w)(stale, m, NOW),
-                    memberships,
+                    all_given,
                 )
         for label, actor, record in self._each(reading):
             for number, account in enumerate(reading.world.accounts):
@@ -687,11 +768,11 @@ class _Cases:
                     given = Membership(self.name, record.id, account, role, NOW + DAY)
                     about = (*label, number, role)
                     yield from self._write(
-                        reading, about, lambda r, a=actor, m=given: r.put_membership(a, m, NOW), memberships
+                        reading, about, lambda r, a=actor, m=given: r.put_membership(a, m, NOW), all_given
                     )
                 ended = Membership(self.name, record.id, account, ladder.weakest, None)
                 yield from self._write(
-                    reading, (*label, number), lambda r, a=actor, m=ended: r.end_membership(a, m, NOW), memberships
+                    reading, (*label, number), lambda r, a=actor, m=ended: r.end_membership(a, m, NOW), all_given
                 )
 
     def link(self, reading: Reading) -> Answers:
@@ -702,11 +783,11 @@ class _Cases:
         for record in reading.world.of(self.name):
             new = SecretLink(NEW, "a" * 64, self.name, record.id, self.resource.linked_roles[-1], NOW, None)
             yield from self._write(
-                reading, ("no session", record.id), lambda r, m=new: r.add_secret_link(stale, m, NOW), memberships
+                reading, ("no session", record.id), lambda r, m=new: r.add_secret_link(stale, m, NOW), all_given
             )
         for link in present:
             yield from self._write(
-                reading, ("no session", link.id), lambda r, m=link: r.end_secret_link(stale, m, NOW), memberships
+                reading, ("no session", link.id), lambda r, m=link: r.end_secret_link(stale, m, NOW), all_given
             )
         for label, actor, record in self._each(reading):
             made = [
@@ -715,12 +796,86 @@ class _Cases:
             ]
             for link in made:
                 yield from self._write(
-                    reading, (*label, link.role), lambda r, a=actor, m=link: r.add_secret_link(a, m, NOW), memberships
+                    reading, (*label, link.role), lambda r, a=actor, m=link: r.add_secret_link(a, m, NOW), all_given
                 )
             for link in (link for link in present if link.record == record.id):
                 yield from self._write(
-                    reading, (*label, link.id), lambda r, a=actor, m=link: r.end_secret_link(a, m, NOW), memberships
+                    reading, (*label, link.id), lambda r, a=actor, m=link: r.end_secret_link(a, m, NOW), all_given
                 )
+
+    def invite(self, reading: Reading) -> Answers:
+        """Invite a new address to each record, and who is invited to the weakest role, by everybody; withdraw each.
+
+        Where there is something to give, in the name of another, too.
+        """
+        assert self.resource.ladder is not None
+        roles, stale, port = self.resource.ladder.roles, reading.world.stale, reading.invitations
+        places = {record.id: place for place, record in enumerate(reading.world.of(self.name))}
+        for (number, record_id), actor, record in self._each(reading):
+            role = roles[(number + places[record_id]) % len(roles)]
+            present = [each for each in self._invited(reading) if each.record == record_id]
+            inviter = actor.account or record.owner
+            new = Invitation(NEW, self.name, record_id, "new@example.org", role, inviter, NOW, NOW + DAY)
+            made = [new, *(replace(new, email=each.email, role=roles[-1]) for each in present)]
+            if may_give(actor, reading.world.facts(record), role):
+                made.append(replace(new, inviter=self._another(reading, actor.account)))
+            for write, several in (("put", made), ("withdraw", present)):
+                for each in several:
+                    yield from self._wait(reading, port, write, actor, each)
+        for each in self._invited(reading):
+            yield from self._wait(reading, port, "put", stale, replace(each, id=NEW, inviter=str(stale.account)))
+            yield from self._wait(reading, port, "withdraw", stale, each)
+
+    def respond(self, reading: Reading) -> Answers:
+        """Answer each invitation by each account, with its token and without."""
+        for actor in (*self._accounts(reading), reading.world.stale):
+            for each in self._invited(reading):
+                for token in {None: None, each.hash: None}:
+                    yield from self._wait(reading, reading.invitations, "answer", actor, each, token)
+
+    def offer(self, reading: Reading) -> Answers:
+        """Offer each record by everybody, where it can be handed over also in the name of another; withdraw each."""
+        stale, port = reading.world.stale, reading.transfers
+        for _, actor, record in self._each(reading):
+            giver, recipient = actor.account or record.owner, reading.world.accounts[-1]
+            new = Offer(NEW, self.name, record.id, giver, recipient, NOW, NOW + DAY)
+            yield from self._wait(reading, port, "put", actor, new)
+            if may("transfer", actor, reading.world.facts(record)):
+                others = replace(new, giver=self._another(reading, actor.account))
+                yield from self._wait(reading, port, "put", actor, others)
+            for each in self._offered(reading):
+                if each.record == record.id:
+                    yield from self._wait(reading, port, "withdraw", actor, each)
+        for each in self._offered(reading):
+            yield from self._wait(reading, port, "put", stale, replace(each, id=NEW, giver=str(stale.account)))
+            yield from self._wait(reading, port, "withdraw", stale, each)
+
+    def take(self, reading: Reading) -> Answers:
+        """Decline and accept each offer by each account; and what is offered just then."""
+        port = reading.transfers
+        for actor in (*self._accounts(reading), reading.world.stale):
+            for each in self._offered(reading):
+                record = reading.world.state.records[self.name][each.record]
+                yield from self._wait(reading, port, "accept", actor, each, record)
+                yield from self._wait(reading, port, "decline", actor, each)
+        for record in reading.world.of(self.name):
+            facts = reading.world.facts(record)
+            for giver in [actor for actor in self._accounts(reading) if may("transfer", actor, facts)][:1]:
+                for taker in self._accounts(reading):
+                    offer = Offer(NEW, self.name, record.id, str(giver.account), str(taker.account), NOW, NOW + DAY)
+                    yield from self._do(reading, (offer,), partial(self._hand, reading, giver, taker, offer, record))
+
+    async def _hand(self, reading: Reading, giver: Actor, taker: Actor, offer: Offer, record: Record) -> None:
+        await reading.transfers().put(giver, offer, NOW)
+        await reading.transfers().accept(taker, offer, record, NOW)
+
+    def _another(self, reading: Reading, account: str | None) -> str:
+        return next(other for other in reading.world.accounts if other != account)
+
+    def _wait(self, reading: Reading, port: Callable[[], Any], write: str, actor: Actor, *what: Any) -> Answers:
+        """What becomes of a write of what waits for somebody's answer, or of its acceptance."""
+        looked_at = everything if write == "accept" else all_given
+        return self._do(reading, (write, actor, *what), lambda: getattr(port(), write)(actor, *what, NOW), looked_at)
 
     def _write(
         self,
@@ -729,9 +884,19 @@ class _Cases:
         write: Callable[[Records], Coroutine[Any, Any, None]],
         looked_at: Callable[[Reading], Any] = everything,
     ) -> Answers:
-        """What became of it, and what is stored then."""
-        with reading.trial() as records:
-            outcome = answer(write(records))
+        """What became of a write of records, and what is stored then."""
+        return self._do(reading, label, lambda: write(reading.records()), looked_at)
+
+    def _do(
+        self,
+        reading: Reading,
+        label: Any,
+        write: Callable[[], Coroutine[Any, Any, None]],
+        looked_at: Callable[[Reading], Any] = everything,
+    ) -> Answers:
+        """What became of a write, and what is stored then."""
+        with reading.trial():
+            outcome = answer(write())
             yield label, outcome if outcome is not None else looked_at(reading)
 
 

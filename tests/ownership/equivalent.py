@@ -62,6 +62,19 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "_named: and_, without _MEMBERS.c.resource == resource",
         "_add_link: and_, without param('resource', TEXT) == resource",
         "_end_link: and_, without _LINKS.c.resource == resource",
+        "_invitations: and_, without _INVITATIONS.c.resource == resource",
+        "_invite: and_, without _INVITATIONS.c.resource == resource",
+        "_withdraw: and_, without _INVITATIONS.c.resource == resource",
+        "_offer_of: and_, without _OFFERS.c.resource == resource",
+        "_withdraw_offer: and_, without _OFFERS.c.resource == resource",
+        "_hand_over: and_, without _OFFERS.c.resource == resource",
+        "_hand_over: and_, without _OFFERS.c.record == ID",
+    ),
+    "there is one offer at most of a record": ("_hand_over: and_, without _OFFERS.c.id == param('offer')",),
+    "what makes room for something is undone where that is refused": (
+        "_invite: where, without self._alive(caller)",
+        "_put_offer: and_, without self._on_shared(given, givable, _OFFERS)",
+        "_put_offer: and_, without self._alive(caller)",
     ),
     "it is never so where this is asked": (
         "placing: () if resource.parent is None else (Hop(resource.parent, resource.parent),)"
@@ -88,6 +101,7 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "_count: and_, without self._alive(caller)",
         "_members: where, without self._alive(caller)",
         "_members: where, without compiler.may('open', at)",
+        "_hand_over: and_, without _OFFERS.c.giver == ME",
     ),
     "the key that finds a record's memberships has them in this order": (
         "_members: without order_by(members.c.account)",
@@ -178,6 +192,22 @@ WALL: dict[str, tuple[str, ...]] = {
         "freehold_second_factors UPDATE check: everything",
         "freehold_api_keys UPDATE check: without account IS NULL",
         "freehold_api_keys UPDATE check: without hash = (SELECT freehold.presented())",
+        "freehold_invitations UPDATE check: everything",
+        "freehold_invitations UPDATE check: without (SELECT freehold.service()) = 'mail'",
+        "freehold_invitations UPDATE check: "
+        "without (CAST(id AS text) = (SELECT freehold.presented()) OR email = (SELECT freehold.presented()))",
+    ),
+    "an id is of one record of one resource": (
+        "freehold_invitations SELECT using: without resource = …",
+        "freehold_invitations DELETE using: without resource = …",
+        "freehold_offers SELECT using: without resource = …",
+        "freehold_offers DELETE using: without resource = …",
+    ),
+    "who is nobody is no account, and what is asked of records says no to nobody": (
+        "freehold_invitations INSERT check: without freehold.present()",
+        "freehold_offers SELECT using: without freehold.present()",
+        "freehold_offers INSERT check: without freehold.present()",
+        "freehold_offers DELETE using: without freehold.present()",
     ),
 }
 """the same of kinds of `wall_mutation.py`"""

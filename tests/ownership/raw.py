@@ -10,32 +10,51 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import asyncpg
 from sqlalchemy import Table, insert, update
 
-from adapters.persistence.sql.builtin import MembershipRow, SecretLinkRow, mapped, table_of
+from adapters.persistence.sql.builtin import (
+    InvitationRow,
+    MembershipRow,
+    OfferRow,
+    SecretLinkRow,
+    mapped,
+    table_of,
+)
 from adapters.persistence.sql.connection import Prepared, param
 from adapters.persistence.sql.definers import text_literal
 from adapters.persistence.sql.filling import filling
 from adapters.persistence.sql.postgres import DIALECT, positional
 from adapters.persistence.sql.tables import Tables
 from adapters.persistence.sql.views import stored_time
-from domain.judging import may_add, may_end_membership, may_link, may_put_membership, may_store
+from domain.invitation import Invitation
+from domain.judging import (
+    may_add,
+    may_end_membership,
+    may_give,
+    may_invite,
+    may_link,
+    may_offer,
+    may_put_membership,
+    may_store,
+)
 from domain.membership import Membership
+from domain.offer import Offer
 from domain.ownership import Actor, Facts, may
 from domain.record import Record, writable
 from domain.specification.model import Kind, Resource
 from tests.ownership.cases import NEW, Database
-from tests.ownership.worlds import NOW, World
+from tests.ownership.worlds import DAY, NOW, World
 from tests.postgres import APPLICATION
 
 MEMBERS, LINKS = table_of(MembershipRow).name, table_of(SecretLinkRow).name
-UNTRIED = ("freehold_invitations", "freehold_offers")
-"""no world has any yet: tests/attacks/test_raw_sql.py asks them"""
+INVITATIONS, OFFERS = table_of(InvitationRow).name, table_of(OfferRow).name
+GIVEN = (MEMBERS, LINKS, INVITATIONS, OFFERS)
+"""of which each world has some; the domain says whose they are"""
 UNSAID = object()
 """the domain does not say it in these words"""
 SERVICES = ("", "audit", "signing keys", "mail", "sessions", "keys")
@@ -44,7 +63,7 @@ DELETED = (
     *("freehold_signing_keys", "freehold_links", "freehold_letters", "freehold_second_factors"),
     "freehold_idempotency_keys",
 )
-"""the built-in tables, but for memberships and secret links, of which the application deletes rows"""
+"""the built-in tables, but for `GIVEN`, of which the application deletes rows"""
 
 
 @dataclass(frozen=True)
@@ -230,11 +249,12 @@ class Questions:
 
     def all(self) -> Iterator[Question]:
         """All of them, those that cost little first."""
-        every = [*self._privileges(), *self._of_built_in()]
+        every = [*self._privileges(), *self._of_built_in(), *self._of_invitations_by_mail()]
         for actor in self._world.everybody:
             for resource in self._world.specification.resources.values():
                 every += self._of_records(resource, actor)
             every += [*self._of_memberships(actor), *self._of_links(actor)]
+            every += [*self._of_invitations(actor), *self._of_offers(actor)]
         return iter(
             sorted(every, key=lambda question: ("SELECT", "DELETE", "UPDATE", "INSERT").index(question.command))
         )
@@ -419,6 +439,102 @@ class Questions:
         right = {i for i, allowed in enumerate(made.values()) if allowed}
         yield question("make", "INSERT", partial(raw.allowed, list(made)), right)
 
+    # --- invitations and offers ----------------------------------------------------------
+
+    def _of_invitations(self, actor: Actor) -> Iterator[Question]:
+        """With a letter's token and without. Who comes by a link answers nothing, whatever is shown beside it."""
+        present = self._world.state.invitations.values()
+        shared = {each.id for each in present if may("share", actor, self._of(each))}
+        given = {each.id for each in present if may_give(actor, self._of(each), each.role)}
+        over = {each.id for each in present if not each.waits(NOW)}
+        for token in (None, *[each.hash for each in present if each.hash is not None][:1]):
+            own = {each.id for each in present if actor.link is None and each.is_for(actor.account, token)}
+            yield from self._found(INVITATIONS, actor, own | shared, own | given | (over & shared), token)
+        made = {}
+        for resource, record, account, place in self._given_by(actor, lambda each: each.ladder):
+            roles = resource.ladder.roles if resource.ladder else ("viewer",)
+            role, ends = roles[place % len(roles)], NOW + DAY
+            new = Invitation(NEW, resource.name, record.id, "new@example.org", role, account, NOW, ends)
+            made[new] = may_invite(actor, self._facts[record.id], new)
+        yield self._made(INVITATIONS, actor, made)
+
+    def _of_offers(self, actor: Actor) -> Iterator[Question]:
+        """By whom they are made to, or by whoever may hand the record over."""
+        present = self._world.state.offers.values()
+        own = {each.id for each in present if actor.account is not None and each.recipient == actor.account}
+        theirs = own | {each.id for each in present if may("transfer", actor, self._of(each))}
+        yield from self._found(OFFERS, actor, theirs, theirs)
+        made = {}
+        for resource, record, account, _ in self._given_by(actor, lambda each: each.rule("transfer")):
+            new = Offer(NEW, resource.name, record.id, account, self._world.accounts[0], NOW, NOW + DAY)
+            made[new] = may_offer(actor, self._facts[record.id], new)
+        yield self._made(OFFERS, actor, made)
+
+    def _given_by(self, actor: Actor, given: Callable[[Resource], Any]) -> Iterator[tuple[Resource, Record, str, int]]:
+        """Each record, or the first where nothing is given, and by which account: the actor's, now and then another."""
+        start = self._world.everybody.index(actor)
+        for resource in self._world.specification.resources.values():
+            for place, record in enumerate(self._world.of(resource.name)[: None if given(resource) else 1], start):
+                yield resource, record, actor.account or record.owner, place
+                if place % 3 == 0:
+                    yield resource, record, next(a for a in self._world.accounts if a != actor.account), place
+
+    def _of_invitations_by_mail(self) -> Iterator[Question]:
+        """The service itself finds the one, or those to the address, that it writes a letter for. Nobody else does."""
+        present = self._world.state.invitations.values()
+        shown = ["", *(text for each in [*present][:1] for text in (each.id, each.email))]
+        for service in ("", "mail", "keys"):
+            for text in shown:
+                theirs = {each.id for each in present if service == "mail" and text in (each.id, each.email)}
+                about = f"with {text or 'nothing'} as {service or 'nobody'}"
+                see = partial(self._column, f"SELECT id FROM {INVITATIONS}")  # noqa: S608
+                yield self._question(about, INVITATIONS, "SELECT", see, theirs, None, text, service)
+                for change in (f"hash = '{'a' * 64}'", "account = NULL"):
+                    write = partial(self._raw.touches, f"UPDATE {INVITATIONS} SET {change}")  # noqa: S608
+                    yield self._question(about, INVITATIONS, "UPDATE", write, len(theirs), None, text, service)
+
+    def _found(
+        self, table: str, actor: Actor, seen: set[str], ended: set[str], token: str | None = None
+    ) -> Iterator[Question]:
+        """What of a table is seen, and what can be ended."""
+        about = f"by {actor} with {token or 'nothing'}"
+        see = partial(self._column, f"SELECT id FROM {table}")  # noqa: S608
+        yield self._question(f"see {about}", table, "SELECT", see, seen, actor, token or "")
+        end = partial(self._raw.touches, f"DELETE FROM {table}")  # noqa: S608
+        yield self._question(f"end {about}", table, "DELETE", end, len(ended), actor, token or "")
+
+    def _made(self, table: str, actor: Actor, made: dict[Any, bool]) -> Question:
+        """Which of some rows can be put in. None can that names a record as one of another resource."""
+        every = made | {replace(each, resource=self._another(each.resource)): False for each in [*made][::7]}
+        statements = [_inserting(table, each) for each in every]
+        right = {i for i, allowed in enumerate(every.values()) if allowed}
+        return self._question(f"make by {actor}", table, "INSERT", partial(self._raw.allowed, statements), right, actor)
+
+    def _another(self, resource: str) -> str:
+        return next((name for name in self._world.specification.resources if name != resource), "none")
+
+    def _column(self, sql: str) -> set[Any]:
+        return {row[0] for row in self._raw.rows(sql)}
+
+    def _question(
+        self,
+        about: str,
+        table: str,
+        command: str,
+        ask: Callable[[], Any],
+        expected: Any,
+        actor: Actor | None,
+        shown: str = "",
+        service: str = "",
+    ) -> Question:
+        """One that is asked in a caller's name."""
+
+        def asked() -> Any:
+            with self._raw.acting(actor, *([shown] if shown else []), service=service):
+                return ask()
+
+        return Question(f"{command} {table} {about}", table, command, asked, expected)
+
     def _sees(self, actor: Actor, member: Membership) -> bool:
         facts = self._of(member)
         shares = may("members", actor, facts) or may("share", actor, facts)
@@ -427,8 +543,8 @@ class Questions:
     def _ends(self, actor: Actor, member: Membership) -> bool:
         return may_end_membership(actor, self._of(member), member)
 
-    def _of(self, member: Membership) -> Facts:
-        return self._facts[member.record]
+    def _of(self, given: Membership | Invitation | Offer) -> Facts:
+        return self._facts[given.record]
 
     # --- what is built in ----------------------------------------------------------------
 
@@ -469,7 +585,7 @@ class Questions:
         callers += [(actor, "", "") for actor in self._world.everybody if actor.engine]
         for actor, each, service in callers:
             for name in mapped.metadata.tables:
-                if name in (MEMBERS, LINKS, *UNTRIED):
+                if name in GIVEN:
                     continue
                 key = keys.get(name, "id")
                 for command, ask in self._tries(name, key):
@@ -581,7 +697,7 @@ def built_in_rows(world: World) -> Iterator[str]:
     yield (
         "INSERT INTO freehold_idempotency_keys (hash, account, answer_sealed, expires_at) "  # noqa: S608
         f"VALUES ('{'e' * 64}', '{account}', '', '{later}'), ('{'d' * 64}', '{account}', '', '{at}'), "
-        f"('{'c' * 64}', NULL, '', '{later}'), ('{'b' * 63}a', NULL, '', '{at}')"
+        f"('{'c' * 64}', NULL, '', '{later}'), ('{'b' * 63}a', NULL, '', '{at}'), ('{'b' * 63}c', NULL, '', '{at}')"
     )
     yield (
         "INSERT INTO freehold_letters (id, kind, email, created_at, due_at, account, attempts) "  # noqa: S608
@@ -595,6 +711,13 @@ def built_in_rows(world: World) -> Iterator[str]:
         "INSERT INTO freehold_api_keys (id, account, hash, name, actions, resources, created_at, expires_at) "  # noqa: S608
         f"VALUES ('{session}', '{account}', '{TOKEN}', '', '[]', '[]', '{at}', '{later}')"
     )
+
+
+def _inserting(table: str, row: Invitation | Offer) -> str:
+    """The INSERT of what waits."""
+    every = {name: getattr(row, name) for name in row.__dataclass_fields__}
+    values = {name: stored_time(v) if isinstance(v, datetime) else v for name, v in every.items() if v is not None}
+    return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(map(text_literal, values.values()))})"  # noqa: S608
 
 
 def _tried(actor: Actor, record: Record) -> Record:

@@ -24,19 +24,8 @@ CORPUS = ("words", "corner", "few", "crates")
 """the specifications whose worlds are asked"""
 LEFT_OUT = ("most_asked", "indexed", "carried", "column_name", "nullable")
 """functions that decide nothing: what is prepared before it is asked for, and what tables hold besides"""
-UNTRIED = (
-    "_invitations",
-    "_invite",
-    "_withdraw",
-    "_offer_of",
-    "_put_offer",
-    "_withdraw_offer",
-    "_hand_over",
-    "_ended_by_handing_over",
-    *("_everything", "_every_tie"),
-)
-"""of invitations and offers, which the table of cases does not ask for yet: tests/contracts/ holds them; and what the
-operator alone asks, which test_access.py compares with the domain"""
+ELSEWHERE = ("_everything", "_every_tie")
+"""what the operator alone asks, which test_access.py compares with the domain"""
 ONE_IN = 4
 """so many mutants is one tried of, without `--thorough`; which, depends on the programs"""
 SAMPLE = 10
@@ -84,7 +73,7 @@ class Mutants:
         self.points: dict[int, int] = {}
         known: dict[str, Any] = {}
         for module in (public, rules, lists, statements):
-            program = Program(module, self.switch, {"__wider__": wider}, len(self.all), LEFT_OUT + UNTRIED)
+            program = Program(module, self.switch, {"__wider__": wider}, len(self.all), LEFT_OUT + ELSEWHERE)
             self.all += program.mutants
             self.points |= program.points
             names = program.module.__dict__

@@ -48,7 +48,7 @@ def test_without_a_caller_there_is_nothing(raw: Raw) -> None:
     world = raw.world
     tables = [f'"{resource.plural}"' for resource in world.specification.resources.values()]
     built_in = ("accounts", "sessions", "refresh_tokens", "memberships", "audit", "signing_keys", "links", "letters")
-    built_in += ("second_factors", "api_keys", "secret_links")
+    built_in += ("second_factors", "api_keys", "secret_links", "invitations", "offers")
     tables += [f"freehold_{name}" for name in built_in]
     for _ in range(2):
         for table in tables:

@@ -2,7 +2,8 @@
 
 A policy is dropped, allows everything, or nothing; a function that policies ask says yes, or no, to everything. Of the
 built-in tables, whose policies are written by hand, each part that AND and OR join is left out or denied, too; the text
-of rules is made by `rules.py`, and `test_mutants.py` makes wrong forms of that.
+of rules is made by `rules.py`, and `test_mutants.py` makes wrong forms of that. What names a resource is the same kind
+for each of them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from tests.ownership.raw import LINKS, MEMBERS
 from tests.postgres import APPLICATION
 
 _TOKEN = re.compile(r"""'(?:[^']|'')*' | "[^"]*" | \w+ | \S""", re.VERBOSE)
+_ASKED = "opens_by_link|opens|moves|steps|same|members|shares|gives|may_be_joined|may_be_shared|givable"
+"""what functions that are called by a resource's plural say of a stored record"""
 COMMANDS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 Concern = tuple[str, str]
 """a table and a command"""
@@ -91,7 +94,7 @@ def _of_function(definer: Definer, concerns: frozenset[Concern], tables_in: str)
         body = f"BEGIN RETURN {how}; END"
         made, _ = replace(definer, body=body).sql(tables_in)
         replaced = made.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION", 1)
-        named = re.search("_(opens_by_link|opens|moves|steps|same|members|shares|gives|may_be_joined)", definer.name)
+        named = re.search(f"_({_ASKED})", definer.name)
         yield WallMutant(f"function {named[1] if named else 'of a rule'}: {how}", (replaced,), concerns)
 
 
@@ -109,9 +112,15 @@ def _parts(text: str) -> Iterator[tuple[str, str]]:
         for start, end in parts:
             part = text[start:end]
             if part.strip().lower() not in ("true", "false"):
-                short = " ".join(part.split())
+                short = _of_any_resource(" ".join(part.split()))
                 yield f"without {short}", text[:start] + neutral + text[end:]
                 yield f"denied {short}", f"{text[:start]}(({part}) IS NOT TRUE){text[end:]}"
+
+
+def _of_any_resource(text: str) -> str:
+    """A part of a condition, whichever resource it names, and however many."""
+    text = re.sub(rf"freehold\.\w+_({_ASKED})\([^)]*\)", r"\1", re.sub(r"\w+\.resource = '\w+'", "resource = …", text))
+    return re.sub(r"\bfalse( OR resource = … AND \w+)*", "…", text)
 
 
 def _joined(text: str) -> Iterator[tuple[str, Sequence[tuple[int, int]]]]:

@@ -32,13 +32,15 @@ from application.ports import SORTED_CHARACTERS
 from domain.account import Account
 from domain.api_key import KeyScope
 from domain.errors import Conflict
+from domain.invitation import Invitation
 from domain.judging import rules
 from domain.membership import Membership
+from domain.offer import Offer
 from domain.ownership import ANONYMOUS, Actor, Facts
 from domain.record import Record
 from domain.secret_link import SecretLink
 from domain.session import Session
-from domain.specification.model import Condition, Field, Kind, Resource, Specification
+from domain.specification.model import Condition, Field, Kind, Ladder, Resource, Specification
 from domain.values import ValueRefused, accept
 from tests.end_to_end.independent.random_specs import random_specification
 from tests.end_to_end.independent.specs import SPECIFICATIONS
@@ -52,6 +54,8 @@ INSTANT = timedelta(microseconds=1)
 DAY = timedelta(days=1)
 ENDS = (None, None, None, NOW + DAY, NOW + INSTANT, NOW, NOW - INSTANT)
 """of memberships: for good, live, live for an instant more, expired this very instant, expired"""
+OVER = (NOW + DAY, NOW + DAY, NOW + INSTANT, NOW, NOW - INSTANT)
+"""of what waits: some time yet, for an instant more, no more since this very instant, no more"""
 RANDOM_SEEDS = (1, 4, 5, 12, 13, 14, 16, 17, 18)
 
 WORDS = """
@@ -95,7 +99,7 @@ resources:
       delete: [owner, staff.judge, fan when day is past]
       share: [owner, member]
       members: [fan, staff.clerk, anyone when ends is future]
-      transfer: owner when open is no
+      transfer: [owner when open is no, chair]
   visit:
     owner: club
     roles: guide > guest
@@ -229,6 +233,7 @@ resources:
       read: [owner, agent, head]
       update: [owner, guest, signed in when shut is no]
       share: owner
+      transfer: [owner, head]
   room:
     owner: house
     fields: {text: text}
@@ -237,7 +242,7 @@ resources:
     owner: account
     roles: master > helper
     fields: {text: text}
-    can: {create: signed in, read: master, share: owner}
+    can: {create: signed in, read: master, share: owner, transfer: master}
   spade:
     owner: account
     fields: {shed: shed}
@@ -253,7 +258,7 @@ resources:
   ring:
     owner: account
     fields: {house: house}
-    can: {create: signed in, read: anyone}
+    can: {create: signed in, read: anyone, transfer: [owner, house.agent]}
   tray:
     owner: account
     fields: {ring: ring}
@@ -293,7 +298,12 @@ resources:
   garden:                          # trees: more than nine; text: longer than an order looks at
     owner: account
     fields: {text: text, trees: integer}
-    can: {create: signed in, read: anyone, update: owner when text is LONG-a or LONG-b, delete: owner}
+    can:
+      create: signed in
+      read: anyone
+      update: owner when text is LONG-a or LONG-b
+      delete: owner
+      transfer: owner
   pond:
     owner: garden
     fields: {next: {type: pond, optional: yes, when_gone: empty}}
@@ -341,7 +351,7 @@ resources:
     links: {role: curator}
     limit: 1 per owner
     fields: {text: text}
-    can: {create: signed in, read: [owner, curator], share: owner}
+    can: {create: signed in, read: [owner, curator], share: owner, transfer: [owner, curator]}
   photo:
     owner: account
     fields: {text: text}
@@ -527,6 +537,12 @@ class Draw:
         for resource in self._specification.resources.values():
             for record in self.state.records[resource.name] if resource.links is not None else ():
                 self._link(resource, record)
+        for resource in self._specification.resources.values():
+            for record in self.state.records[resource.name].values():
+                if resource.ladder is not None:
+                    self._invite(resource.ladder, record)
+                if resource.rule("transfer"):
+                    self._offer(record)
         return World(self._specification, self.state)
 
     def id(self) -> str:
@@ -631,6 +647,35 @@ class Draw:
             hashed = sha256(link_id.encode()).hexdigest()
             role, ends = self._random.choice(roles), self._random.choice(ENDS)
             self.state.links[hashed] = SecretLink(link_id, hashed, resource.name, record_id, role, NOW - DAY, ends)
+
+    def _invite(self, ladder: Ladder, record: Record) -> None:
+        """Addresses of accounts, whether or not theirs was proven, and of nobody."""
+        accounts = list(self.state.identity.accounts.values())
+        for known in self._random.sample([*accounts, None, None], self._random.choice((0, 2, 2))):
+            invitation_id = self.id()
+            self.state.invitations[invitation_id] = Invitation(
+                invitation_id,
+                record.resource,
+                record.id,
+                f"nobody.{invitation_id}@example.org" if known is None else known.email,
+                self._random.choice((ladder.roles[0], *ladder.roles)),
+                self._random.choice((record.owner, self._account())),
+                NOW - DAY,
+                self._random.choice(OVER),
+                self._random.choice((None, NOW + DAY)),
+                known.id if known is not None and self._chance(0.7) else None,
+                sha256(invitation_id.encode()).hexdigest() if self._chance(0.7) else None,
+            )
+
+    def _offer(self, record: Record) -> None:
+        """Sometimes to an account that is not there, or to the record's owner."""
+        if self._chance(0.85):
+            offer_id, nobody = self.id(), self.id()
+            giver = self._random.choice((record.owner, record.owner, self._account()))
+            recipient = nobody if self._chance(0.1) else self._account()
+            ends = self._random.choice(OVER)
+            offer = Offer(offer_id, record.resource, record.id, giver, recipient, NOW - DAY, ends)
+            self.state.offers[offer_id] = offer
 
 
 def draw(specification: Specification, seed: int, each: int = 8) -> World:

@@ -477,19 +477,16 @@ class Statements:
         return self._prepare(delete(_OFFERS).where(this, givable, self._alive(caller)), "record")
 
     def _hand_over(self, resource: str) -> tuple[Prepared, ...]:
-        """A record as it was read becomes the recipient's, to whom its caller offers it and may hand it over.
+        """A record becomes the recipient's, to whom its caller offers it and may hand it over.
 
         The keys carry the owner down; roles end, links, and the offer.
         """
         table, rules = self.tables.of[resource], self._compilers[Asker.ACCOUNT]
-        as_read = and_(table.c.owner == param("was_owner"), table.c.updated_at == param("was_updated_at"))
         this = and_(_OFFERS.c.id == param("offer"), _OFFERS.c.record == ID, _OFFERS.c.resource == resource)
         mine = and_(_OFFERS.c.giver == ME, _OFFERS.c.recipient == RECIPIENT, _OFFERS.c.ends_at > NOW)
         offered = exists(select(literal(1)).where(this, mine).correlate_except(_OFFERS))
         givable = rules.may("transfer", At(table, resource))
-        handing = (
-            update(table).values(owner=RECIPIENT, updated_at=NOW).where(table.c.id == ID, as_read, givable, offered)
-        )
+        handing = update(table).values(owner=RECIPIENT, updated_at=NOW).where(table.c.id == ID, givable, offered)
         endings = self._ended_by_handing_over(resource, (RECIPIENT, ME, param("was_owner", UUID)))
         over = delete(_OFFERS).where(_OFFERS.c.id == param("offer"))
         return tuple(map(self._prepare, (handing, *endings, over)))

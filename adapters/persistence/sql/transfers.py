@@ -94,15 +94,16 @@ class SqlTransfers:
 
     async def accept(self, actor: Actor, offer: Offer, record: Record, now: datetime) -> None:
         """See the port."""
+        await self._records.check_session(actor, principal(actor, now))
         first, *others = self._statements.hand_over(offer.resource)
         values = principal(Actor(offer.giver), now) | {
             "id": record.id,
             "offer": offer.id,
             "recipient": actor.account,
             "was_owner": record.owner,
-            "was_updated_at": stored_time(record.updated_at),
         }
-        await self._touch(first, actor, values)
+        if await self._records.run(first, values) != 1:
+            raise changed()
         for prepared in others:
             await self._records.run(prepared, values)
         for resource in (offer.resource, *self._statements.below(offer.resource)):
