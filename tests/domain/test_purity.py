@@ -8,7 +8,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 PURE = {
-    "base64", "binascii", "bisect", "collections", "contextlib", "dataclasses", "datetime", "decimal", "difflib",
+    "base64", "binascii", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime", "decimal", "difflib",
     "enum", "functools", "graphlib", "hashlib", "ipaddress", "itertools", "json", "math", "operator", "re", "shlex",
     "string", "typing", "unicodedata", "urllib", "uuid", "warnings",
 }  # fmt: skip
