@@ -86,7 +86,7 @@ class AccessList(BaseModel):
 
 def access_schemas(specification: Specification, resource: Resource, names: Names) -> Mapping[str, Schema]:
     """The components of the answer, by name: what no caller can ever be told is not in them."""
-    enums: dict[What, list[str]] = {
+    told: dict[What, list[str]] = {
         What.ACCESS_ACTION: _actions(resource),
         What.ACCESS_FIELD: [
             field
@@ -100,8 +100,8 @@ def access_schemas(specification: Specification, resource: Resource, names: Name
         return {COMPONENT: names.of(resource.name, what)}
 
     def some(what: What) -> Schema:
-        items = named(what) if enums[what] else {"type": "string"}
-        return {"type": "array", "items": items, **({} if enums[what] else {"maxItems": 0})}
+        items = named(what) if told[what] else {"type": "string"}
+        return {"type": "array", "items": items, **({} if told[what] else {"maxItems": 0})}
 
     properties = {
         "actions": some(What.ACCESS_ACTION),
@@ -127,8 +127,13 @@ def access_schemas(specification: Specification, resource: Resource, names: Name
         "required": list(properties),
         "additionalProperties": False,
     }
-    choices = {names.of(resource.name, what): {"type": "string", "enum": each} for what, each in enums.items() if each}
-    return {names.of(resource.name, What.ACCESS): access, **choices}
+    # a client that knew them all would break with each field that is new
+    known = {
+        names.of(resource.name, what): {"type": "string", "x-extensible-enum": each}
+        for what, each in told.items()
+        if each
+    }
+    return {names.of(resource.name, What.ACCESS): access, **known}
 
 
 def _actions(resource: Resource) -> list[str]:

@@ -51,8 +51,9 @@ def example(schema: Schema, components: Schema) -> Any:
     for key in ("const", "default"):
         if key in schema:
             return schema[key]
-    if "enum" in schema:
-        return schema["enum"][0]
+    for choices in ("enum", "x-extensible-enum"):
+        if choices in schema:
+            return schema[choices][0]
     for key in ("oneOf", "anyOf"):
         if key in schema:
             return example(schema[key][0], components)

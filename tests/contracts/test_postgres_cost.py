@@ -34,11 +34,11 @@ class Plan:
         """pages that it looked at, each time counted"""
 
     def scanned(self) -> list[str]:
-        """The tables of which it read many rows without an index."""
+        """The tables of which it read many rows, one after the other or in the order of an index that leads nowhere."""
         return [
             node["Relation Name"]
             for node in self.nodes()
-            if node["Node Type"] == "Seq Scan"
+            if "Relation Name" in node
             and node["Actual Rows"] + node.get("Rows Removed by Filter", 0) >= BIG / node["Actual Loops"]
         ]
 

@@ -8,9 +8,9 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 PURE = {
-    "base64", "binascii", "bisect", "collections", "contextlib", "dataclasses", "datetime", "decimal", "difflib",
-    "enum", "functools", "graphlib", "hashlib", "ipaddress", "itertools", "json", "math", "operator", "re", "shlex",
-    "string", "typing", "unicodedata", "urllib", "uuid", "warnings",
+    "base64", "binascii", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime", "decimal",
+    "difflib", "enum", "functools", "graphlib", "hashlib", "ipaddress", "itertools", "json", "math", "operator",
+    "re", "shlex", "string", "typing", "unicodedata", "urllib", "uuid", "warnings",
 }  # fmt: skip
 """modules of the standard library that neither read nor write, know no time and draw no lots"""
 ALLOWED = {"domain": PURE | {"domain"}, "application": PURE | {"domain", "application", "secrets", "random"}}

@@ -69,6 +69,7 @@ EDITS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
     "a field less": (
         "notes", [("      body: text\n    can:\n      create: [owner, v", "    can:\n      create: [owner, v")],
         [
+            "  AccessToComment: field `fields` has a largest number of 0 now.",
             "! Comment: field `body` is gone.",
             "! CommentCreate: field `body` is gone.",
             "! CommentUpdate: field `body` is gone.",
@@ -142,7 +143,8 @@ EDITS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
             *(f"  BatchOperation: can be `Tag{done}Operation` now." for done in ("Create", "Delete", "Update")),
             "  BatchRecord: can be `Tag` now.",
             *(f"  {call}: it is new." for call in (
-                "DELETE /v1/tags/{id}", "GET /v1/tags", "GET /v1/tags/{id}", "PATCH /v1/tags/{id}", "POST /v1/tags"
+                "DELETE /v1/tags/{id}", "GET /v1/tags", "GET /v1/tags/{id}",
+                "GET /v1/tags/{id}/access/me", "PATCH /v1/tags/{id}", "POST /v1/tags"
             )),
             "  ResourceName: value `tag` is new.",
         ],
@@ -155,8 +157,8 @@ EDITS: dict[str, tuple[str, list[tuple[str, str]], list[str]]] = {
             )),
             "  BatchRecord: is never `Bookmark` any more.",
             *(f"! {call}: it is gone." for call in (
-                "DELETE /v1/bookmarks/{id}", "GET /v1/bookmarks", "GET /v1/bookmarks/{id}", "PATCH /v1/bookmarks/{id}",
-                "POST /v1/bookmarks",
+                "DELETE /v1/bookmarks/{id}", "GET /v1/bookmarks", "GET /v1/bookmarks/{id}",
+                "GET /v1/bookmarks/{id}/access/me", "PATCH /v1/bookmarks/{id}", "POST /v1/bookmarks",
             )),
             "! ResourceName: value `bookmark` is gone.",
         ],

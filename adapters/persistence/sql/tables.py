@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2s
+from itertools import chain
 from types import new_class
 from typing import Any
 
@@ -60,15 +61,15 @@ from adapters.persistence.sql.dialects import (
     YES_NO,
     checks,
 )
-from adapters.persistence.sql.public import Carried, carried, holds, indexed, nullable
+from adapters.persistence.sql.public import Carried, Term, branches, carried, holds, indexed, nullable
 from domain.judging import rules
 from domain.specification.model import (
     AccountField,
     Condition,
     Field,
-    Grant,
     Kind,
     Owner,
+    Path,
     Resource,
     Specification,
     Through,
@@ -345,26 +346,28 @@ def _asked(specification: Specification, resource: Resource) -> set[tuple[str, .
     """The columns that lead a caller's list to its records: account fields and foreign owners."""
     found: set[tuple[str, ...]] = set()
     for other in specification.resources.values():
-        for rule in rules(other):
-            for grant in rule:
-                found |= _asked_by(specification, other, resource, grant)
-    return found
+        stated = (((), who) for rule in rules(other) for grant in rule for who in grant.who)
+        read = branches(specification, other.rule("read"), other.name)
+        for path, term in chain(stated, chain.from_iterable(read)):
+            found |= _asked_by(specification, other.name, resource, path, term)
+    return found - {(field.name, "id") for field in resource.references()}
 
 
 def _asked_by(
-    specification: Specification, stated_on: Resource, resource: Resource, grant: Grant
+    specification: Specification, stated_on: str, resource: Resource, path: Path, term: Term
 ) -> set[tuple[str, ...]]:
-    found: set[tuple[str, ...]] = set()
-    for who in grant.who:
-        match who:
-            case AccountField(path, name) if specification.at(stated_on.name, path) is resource:
-                found.add((name, "id"))
-            case Owner(path) if path and specification.at(stated_on.name, path[:-1]) is resource:
-                if path[-1].field in resource.fields:
-                    found.add((owner_column(path[-1].field), "id"))
-            case Through(link, back, _, _, _) if link == resource.name and back != resource.parent:
-                found.add((back, "id"))
-    return found - {(field.name, "id") for field in resource.references()}
+    match term:
+        case AccountField(rest, name) if specification.at(stated_on, path + rest) is resource:
+            return {(name, "id")}
+        case Owner(rest):
+            way = path + rest
+            while way and way[-1].field == specification.at(stated_on, way[:-1]).parent:
+                way = way[:-1]  # everything above a record has its owner
+            if way and specification.at(stated_on, way[:-1]) is resource:
+                return {(owner_column(way[-1].field), "id")}
+        case Through(link, back, _, _, _) if link == resource.name and back != resource.parent:
+            return {(back, "id")}
+    return set()
 
 
 def _name(kind: str, table: str, *parts: str) -> str:

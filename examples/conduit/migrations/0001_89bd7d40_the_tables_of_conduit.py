@@ -87,6 +87,7 @@ def upgrade() -> None:
         op.execute("CREATE INDEX ix_comments_author_id ON comments (author, id)")
         op.execute("CREATE INDEX ix_favorites__public_1 ON favorites (id) WHERE article__state IN ('published') AND article__audience IN ('everyone')")
         op.execute("CREATE INDEX ix_favorites_article ON favorites (article, id)")
+        op.execute("CREATE INDEX ix_favorites_article__owner_id ON favorites (article__owner, id)")
         op.execute("CREATE UNIQUE INDEX uq_favorites_article_per_owner ON favorites (owner, article)")
         op.execute("ALTER TABLE profiles ADD CONSTRAINT fk_profiles_owner FOREIGN KEY(owner) REFERENCES freehold_accounts (id)")
         op.execute("ALTER TABLE articles ADD CONSTRAINT fk_articles_profile FOREIGN KEY(owner, profile) REFERENCES profiles (owner, id) ON DELETE CASCADE ON UPDATE CASCADE")
@@ -174,6 +175,7 @@ def upgrade() -> None:
         op.execute("CREATE INDEX ix_comments_author_id ON comments (author, id)")
         op.execute("CREATE INDEX ix_favorites__public_1 ON favorites (id) WHERE article__state IN ('published') AND article__audience IN ('everyone')")
         op.execute("CREATE INDEX ix_favorites_article ON favorites (article, id)")
+        op.execute("CREATE INDEX ix_favorites_article__owner_id ON favorites (article__owner, id)")
         op.execute("CREATE UNIQUE INDEX uq_favorites_article_per_owner ON favorites (owner, article)")
 
 
