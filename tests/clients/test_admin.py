@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -60,6 +61,7 @@ def shown(vite: Path, pages: Path, api: str) -> Iterator[str]:
         env=surroundings(FREEHOLD_URL=api),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         deadline = time.monotonic() + PATIENCE
@@ -69,7 +71,7 @@ def shown(vite: Path, pages: Path, api: str) -> Iterator[str]:
             time.sleep(0.05)
         yield f"http://127.0.0.1:{port}"
     finally:
-        server.terminate()
+        os.killpg(server.pid, signal.SIGTERM)  # node is a child of the program that the wheel brings
         server.wait(10)
 
 
