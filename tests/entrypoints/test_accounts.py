@@ -2,21 +2,19 @@
 
 import asyncio
 import json
-import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
-from entrypoints import asgi, projects
+from entrypoints import asgi
 from entrypoints.cli import cli
 from entrypoints.container import Container
 from tests import logs
-from tests.postgres import Server
 from tests.serving import process
 
 SMALL = """\
@@ -30,23 +28,10 @@ resources:
 MARY = {"email": "mary@example.com", "password": "correct horse"}
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def folder(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A project with its database, as it is served: on PostgreSQL by a role that owns nothing."""
-    for name in [name for name in os.environ if name.startswith("FREEHOLD_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("COLUMNS", "200")
-    (tmp_path / "freehold.yaml").write_text(SMALL, encoding="utf-8")
-    server: Server | None = request.getfixturevalue("postgres_server") if request.param == "postgresql" else None
-    made = None if server is None else server.new()
-    if made is not None:
-        monkeypatch.setenv("FREEHOLD_DATABASE_URL", made.url)
-        monkeypatch.setenv("FREEHOLD_MIGRATION_URL", made.migration_url)
-    container = Container(folder=tmp_path)
-    projects.bring_up(container.database(), container.tables(), allow_losses=False)
-    yield tmp_path
-    if server is not None and made is not None:
-        server.drop(made)
+@pytest.fixture
+def folder(brought_up: Callable[[str], Path]) -> Path:
+    """A project with its database, on each store in turn."""
+    return brought_up(SMALL)
 
 
 async def run(*arguments: object) -> Result:

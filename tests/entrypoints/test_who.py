@@ -3,18 +3,17 @@
 import asyncio
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 from typer.testing import CliRunner
 
-from entrypoints import asgi, projects
+from entrypoints import asgi
 from entrypoints.cli import cli
 from entrypoints.container import Container
 from tests.application.world import NEVER
-from tests.postgres import Server
 
 TEXT = """\
 app: trial
@@ -37,23 +36,10 @@ resources:
 """
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def folder(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A project with its database: on PostgreSQL it is served by a role that owns nothing."""
-    for name in [name for name in os.environ if name.startswith("FREEHOLD_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("COLUMNS", "200")
-    (tmp_path / "freehold.yaml").write_text(TEXT, encoding="utf-8")
-    server: Server | None = request.getfixturevalue("postgres_server") if request.param == "postgresql" else None
-    made = None if server is None else server.new()
-    if made is not None:
-        monkeypatch.setenv("FREEHOLD_DATABASE_URL", made.url)
-        monkeypatch.setenv("FREEHOLD_MIGRATION_URL", made.migration_url)
-    container = Container(folder=tmp_path)
-    projects.bring_up(container.database(), container.tables(), allow_losses=False)
-    yield tmp_path
-    if server is not None and made is not None:
-        server.drop(made)
+@pytest.fixture
+def folder(brought_up: Callable[[str], Path]) -> Path:
+    """A project with its database, on each store in turn."""
+    return brought_up(TEXT)
 
 
 async def run(*arguments: object, code: int = 0) -> str:
