@@ -120,7 +120,7 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
     "the same again": (
         "_all: part != without → True",
         "_public: part not in columns → True",
-        "ids: here[1:] → here",
+        "_parts: here[1:] → here",
         "below: name != resource → True",
     ),
     "a branch that cannot hold finds nothing": (
@@ -131,17 +131,16 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "could_be: roles → __wider__(self, roles)",
         "could_be: roles → __wider__(self, roles) (2)",
         "reachable: roles if self.signed_in else () → roles",
-        "ids: self._table.c.id → self._table.c.owner",
     ),
     "another way to the same list: one by one or all at once": (
-        "ids: len(possible) > MOST_BRANCHES → len(possible) < MOST_BRANCHES",
-        "ids: len(possible) > MOST_BRANCHES → len(possible) >= MOST_BRANCHES",
+        "_parts: len(possible) > MOST_BRANCHES → len(possible) < MOST_BRANCHES",
+        "_parts: len(possible) > MOST_BRANCHES → len(possible) >= MOST_BRANCHES",
     ),
     "another way to the same list: how far a branch is followed that cannot be on the page": (
-        "ids: self._bound(parts[0]) if parts and len(possible) > 1 else None → None",
-        "ids: parts and len(possible) > 1, without len(possible) > 1",
-        "ids: len(possible) > 1 → len(possible) < 1",
-        "ids: len(possible) > 1 → len(possible) >= 1",
+        "_parts: self._bound(parts[0]) if parts and len(possible) > 1 else None → None",
+        "_parts: parts and len(possible) > 1, without len(possible) > 1",
+        "_parts: len(possible) > 1 → len(possible) < 1",
+        "_parts: len(possible) > 1 → len(possible) >= 1",
         "_bound: self.limit - 1 → self.limit",
         "_bound: table.c.id >= end → table.c.id > end",
         "_bound: table.c.id <= end → table.c.id < end",
@@ -158,9 +157,8 @@ EQUIVALENT: dict[str, tuple[str, ...]] = {
         "_bound: without limit(1)",
     ),
     "another way to the same list: the page is cut once more": (
-        "ids: without limit(self.limit)",
         "_cut: without limit(self.limit)",
-        "_page: without limit(listed.limit)",
+        "_page: without limit(lists.limit)",
     ),
     "another way to the same list: staff is asked for with each record, too": (
         "_elsewhere: self._if(and_(*staff), walked, at.table) if staff else walked → walked",

@@ -16,7 +16,8 @@ its connections translate at the driver (`postgres.py`).
 | json | text | `json`: the document as it was sent |
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -25,6 +26,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
+    Column,
     ColumnElement,
     Constraint,
     Date,
@@ -41,8 +43,11 @@ from sqlalchemy import (
     func,
     select,
     true,
+    union,
     union_all,
 )
+from sqlalchemy import table as new_table
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -227,3 +232,64 @@ def of_each(
         return select(*each.c).select_from(source.join(each, true()))
     ids = few.with_only_columns(next(iter(few.selected_columns)))
     return select(*again).select_from(source.join(table, again[0].in_(ids)))
+
+
+def labelled(keys: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+    """What is sorted by, under names that no column has."""
+    return [key.label(_key(number)) for number, key in enumerate(keys)]
+
+
+def _key(number: int) -> str:
+    return f"key__{number}"
+
+
+def brought(table: FromClause, keys: Sequence[ColumnElement[Any]], dialect: Dialect) -> list[ColumnElement[Any]]:
+    """What a query that looks for records brings of each, its id among it, and what they are sorted by.
+
+    On PostgreSQL that is the whole record: to look at the table once more would be to ask its policies once more.
+    """
+    return [*(table.c if dialect.name == POSTGRESQL else [table.c.id]), *labelled(keys)]
+
+
+@dataclass(frozen=True)
+class First:
+    """The first few records of an order, for a statement to select from."""
+
+    records: FromClause
+    chosen: ColumnElement[bool]
+    """which of these"""
+    keys: Sequence[ColumnElement[Any]]
+    """what they are sorted by"""
+    before: tuple[CTE, ...] = ()
+    """what the statement has to find before"""
+
+
+def first_of(
+    parts: Sequence[CTE],
+    table: FromClause,
+    keys: Sequence[ColumnElement[Any]],
+    in_order: Callable[[Sequence[ColumnElement[Any]]], Sequence[ColumnElement[Any]]],
+    limit: ColumnElement[int],
+    dialect: Dialect,
+) -> First:
+    """Of what some queries brought, which may have a record in common, the first few. The last key is the id.
+
+    SQLite finds the records again by their ids in `table`, where `keys` says the same keys.
+    """
+    found: FromClause = parts[0]
+    if dialect.name == POSTGRESQL:
+        if len(parts) > 1:
+            found = union_all(*map(select, parts)).subquery("found")
+        there = [found.c[_key(number)] for number in range(len(keys))]
+        once = select(found).ext(distinct_on(*there)).order_by(*in_order(there)).limit(limit)
+        # by its name: within a condition of which a function is made, the list itself has no place
+        page = new_table(
+            "page", *(Column(c.name, c.type, nullable=getattr(c, "nullable", True)) for c in once.selected_columns)
+        )
+        return First(page, true(), [page.c[key.name] for key in there], (once.cte(page.name),))
+    ids = select(found.c.id)
+    if len(parts) > 1:
+        found = union(*map(select, parts)).cte("found")
+        there = [found.c[_key(number)] for number in range(len(keys))]
+        ids = select(found.c.id).order_by(*in_order(there)).limit(limit)
+    return First(table, table.c.id.in_(ids), keys)

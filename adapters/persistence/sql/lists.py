@@ -2,12 +2,12 @@
 
 A rule is unfolded into branches. Each branch starts at what the caller has (its own records, its memberships, the
 records that name its account) and walks down to the listed resource; only the newest few of each container
-are looked at. The ids of all branches are united, and the page is cut from them. What no caller-side start
+are looked at. What all branches found is united, and the page is cut from that. What no caller-side start
 exists for (public records) has an index of its own where its conditions allow one (see `public.py`), and is walked
 in the order of the list.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,6 @@ from sqlalchemy import (
     or_,
     select,
     true,
-    union,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.expression import FromClause
@@ -38,7 +37,10 @@ from adapters.persistence.sql.dialects import (
     TEXT,
     UUID,
     YES_NO,
+    First,
+    brought,
     directed,
+    first_of,
     holds_text,
     of_each,
     one_of_list,
@@ -84,7 +86,7 @@ class ListShape:
 
 
 class ListCompiler:
-    """Builds the ids of one page for one shape."""
+    """Builds one page for one shape."""
 
     def __init__(self, compiler: RuleCompiler, shape: ListShape, dialect: Dialect) -> None:
         """Keep what every part needs."""
@@ -94,38 +96,37 @@ class ListCompiler:
         self._shape = shape
         self._table = compiler.tables.of[shape.resource]
 
-    def ids(self) -> Select[Any]:
-        """The ids of the page, in its order, at most `limit`."""
+    def page(self) -> First:
+        """The records of the page, each once, and what they are sorted by."""
+        table = self._table.alias()
+        return first_of(self._parts(), table, self.keys(table), self.in_order, self.limit, self._dialect)
+
+    def in_order(self, keys: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+        """The order by keys that stand somewhere."""
+        return [_directed(key, sort) for sort, key in zip(self._shape.order, keys, strict=True)]
+
+    def _parts(self) -> list[CTE]:
+        """What each branch finds, with the keys; a record may be in several."""
         if self._rules.asker is Asker.ENGINE:
             # nothing is the engine's, so that no list of its begins anywhere
-            return select(self._whole_rule().c.id)
+            return [self._whole_rule()]
         rule = self._rules.specification.resources[self._shape.resource].rule("read")
         possible = list(dict.fromkeys(self._rules.possible(rule, self._shape.resource)))
         if not possible:
-            return select(self._table.c.id).where(false())
+            return [self._cut(self._rows(), false()).cte("branch_0")]
         if len(possible) > MOST_BRANCHES:
-            parts = [self._whole_rule()]
-        else:
-            here = [(branch, start) for branch in possible if (start := self._start_here(branch)) is not None]
-            parts = [self._from_here(*start, None).cte("branch_0") for start in here[:1]]
-            bound = self._bound(parts[0]) if parts and len(possible) > 1 else None
-            others = [self._from_here(*start, bound) for start in here[1:]]
-            others += [self._elsewhere(branch, bound) for branch in possible if self._start_here(branch) is None]
-            parts += [part.cte(f"branch_{number}") for number, part in enumerate(others, len(parts))]
-        if len(parts) == 1:
-            return select(parts[0].c.id)
-        found = union(*(select(*part.c) for part in parts)).cte("found")
-        keys = zip(self._shape.order, list(found.c)[1:], strict=True)
-        return select(found.c.id).order_by(*(_directed(key, sort) for sort, key in keys)).limit(self.limit)
+            return [self._whole_rule()]
+        here = [(branch, start) for branch in possible if (start := self._start_here(branch)) is not None]
+        parts = [self._from_here(*start, None).cte("branch_0") for start in here[:1]]
+        bound = self._bound(parts[0]) if parts and len(possible) > 1 else None
+        others = [self._from_here(*start, bound) for start in here[1:]]
+        others += [self._elsewhere(branch, bound) for branch in possible if self._start_here(branch) is None]
+        return parts + [part.cte(f"branch_{number}") for number, part in enumerate(others, len(parts))]
 
     def _whole_rule(self) -> CTE:
         """The first ids that may be read, found by asking of every record in the order of the list."""
         at = self._rows()
         return self._cut(at, self._rules.may("read", at)).cte("branch_0")
-
-    def order_by(self, table: From) -> list[ColumnElement[Any]]:
-        """The order, over what the caller sees."""
-        return [_directed(key, sort) for sort, key in zip(self._shape.order, self.keys(table), strict=True)]
 
     def keys(self, table: From) -> list[ColumnElement[Any]]:
         """What is sorted by, as the caller sees it."""
@@ -144,9 +145,10 @@ class ListCompiler:
 
     def _cut(self, at: At, condition: ColumnElement[bool]) -> Select[Any]:
         """The first ids in the list's order that satisfy a condition, the filters and the cursor; with the keys."""
-        keys = [key.label(f"key_{i}") for i, key in enumerate(self.keys(at.table))]
         listed = and_(condition, self.filters(at), self._after(at))
-        return select(at.table.c.id, *keys).where(listed).order_by(*self.order_by(at.table)).limit(self.limit)
+        keys = self.keys(at.table)
+        found = select(*brought(at.table, keys, self._dialect))
+        return found.where(listed).order_by(*self.in_order(keys)).limit(self.limit)
 
     def _from_here(self, branch: Branch, start: "Here", bound: "Bound | None") -> Select[Any]:
         at = self._rows()
@@ -250,7 +252,7 @@ class ListCompiler:
     def _of_each(self, source: FromClause, few: Select[Any], table: From) -> Select[Any]:
         """What `few`, a query on the table, finds for each row of the source."""
         at = self._rows()
-        again = [at.table.c.id, *(key.label(f"key_{i}") for i, key in enumerate(self.keys(at.table)))]
+        again = brought(at.table, self.keys(at.table), self._dialect)
         return of_each(source, few.correlate_except(table), at.table, again, self._dialect)
 
     def _table_at(self, way: Path) -> From:

@@ -30,7 +30,7 @@ from sqlalchemy.engine import Dialect
 from adapters.persistence.sql.builtin import InvitationRow, MembershipRow, OfferRow, SecretLinkRow, table_of
 from adapters.persistence.sql.closing import ClosingCompiler
 from adapters.persistence.sql.connection import Prepared, Principal, param
-from adapters.persistence.sql.dialects import DOCUMENT, INSTANT, TEXT, UUID, Step, closure, one_of_list
+from adapters.persistence.sql.dialects import DOCUMENT, INSTANT, TEXT, UUID, Step, closure, labelled, one_of_list
 from adapters.persistence.sql.facts import FactsColumns, Footprint, footprint
 from adapters.persistence.sql.identity import session_alive
 from adapters.persistence.sql.lists import ListCompiler, ListShape
@@ -152,15 +152,17 @@ class Statements:
 
     def _page(self, shape: ListShape, caller: Caller) -> tuple[Prepared, ViewColumns]:
         """A page of records as the caller sees them; behind each row the values of its sort keys."""
-        compiler, table = self._compilers[caller.asker], self.tables.of[shape.resource].alias()
-        columns = ViewColumns(compiler, self.specification.resources[shape.resource], table, shape.members)
-        listed = ListCompiler(compiler, shape, self.dialect)
-        keys = [key.label(f"key_{i}") for i, key in enumerate(listed.keys(table))]
+        compiler = self._compilers[caller.asker]
+        lists = ListCompiler(compiler, shape, self.dialect)
+        first, resource = lists.page(), self.specification.resources[shape.resource]
+        columns = ViewColumns(compiler, resource, first.records, shape.members)
         found = (
-            select(*columns.columns, *keys)
-            .where(table.c.id.in_(listed.ids()), self._alive(caller))
-            .order_by(*listed.order_by(table))
-            .limit(listed.limit)
+            select(*columns.columns, *labelled(first.keys))
+            .select_from(first.records)
+            .add_cte(*first.before)
+            .where(first.chosen, self._alive(caller))
+            .order_by(*lists.in_order(first.keys))
+            .limit(lists.limit)
         )
         return self._prepare(found), columns
 
