@@ -242,4 +242,4 @@ def served(request: pytest.FixtureRequest) -> Serving:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--snapshots-write`: what is there now is as it should be. `--thorough`: all, where otherwise a part is tried."""
     parser.addoption("--snapshots-write", action="store_true", help="write tests/http/snapshots anew")
-    parser.addoption("--thorough", action="store_true", help="try every mutant, not one in four")
+    parser.addoption("--thorough", action="store_true", help="try every mutant, not one in eight")

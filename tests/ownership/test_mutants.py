@@ -26,7 +26,7 @@ LEFT_OUT = ("most_asked", "indexed", "carried", "column_name", "nullable")
 """functions that decide nothing: what is prepared before it is asked for, and what tables hold besides"""
 ELSEWHERE = ("_everything", "_every_tie")
 """what the operator alone asks, which test_access.py compares with the domain"""
-ONE_IN = 4
+ONE_IN = 8
 """so many mutants is one tried of, without `--thorough`; which, depends on the programs"""
 SAMPLE = 10
 """cases that each equivalent form is tried on, all the same"""
