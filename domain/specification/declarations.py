@@ -18,8 +18,10 @@ MOST_RESOURCES = 200
 MOST_FIELDS = 200
 LONGEST_CHAIN = 16
 """records above each other, `whoever can` rules that lean on each other, copies of copies"""
-TABLES = ("freehold_", "sqlite_")
+TABLES = ("freehold_", "alembic_", "sqlite_", "pg_")
 """how the tables begin that are not an app's own"""
+SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+"""columns that every table of PostgreSQL has already (https://www.postgresql.org/docs/current/ddl-system-columns.html)"""
 OF_SERVICE = frozenset({"batch", "invitations", "transfers", "identity", "service"})
 """plurals that would be the service's own paths or groups of operations"""
 
@@ -121,6 +123,7 @@ class _Declarations:
             raise Mistake(key.place, f"{tick(name)} is a word of the language. Call the resource something else.")
         if name in forms.SIMPLE_TYPES:
             raise Mistake(key.place, f"{tick(name)} is a type. Call the resource something else.")
+        self._column_name(key)
         for prefix in TABLES:
             if name.startswith(prefix):
                 raise Mistake(
@@ -281,6 +284,11 @@ class _Declarations:
             raise Mistake(key.place, f"{tick(name)} is written by the engine in every record. Remove or rename it.")
         if name in RESERVED:
             raise Mistake(key.place, f"{tick(name)} is a word of the language. Call the field something else.")
+        self._column_name(key)
+
+    def _column_name(self, key: Scalar) -> None:
+        if key.text in SYSTEM_COLUMNS:
+            raise Mistake(key.place, f"{tick(key.text)} is a column of every table in PostgreSQL. Rename it.")
 
     def _former_names(self, draft: Draft, found: dict[str, Field]) -> None:
         seen: set[str] = set()

@@ -12,9 +12,12 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from adapters.persistence.sql.tables import build
 from adapters.specification_file import parse
+from domain.ownership import Actor
 from domain.specification.declarations import OF_SERVICE
 from domain.specification.model import RESERVED, Specification
 from entrypoints.comparing import openapi_of
+from tests.application.world import specification
+from tests.http.conftest import Apis
 
 PLAIN = (
     "thing: {owner: account, roles: helper, fields: {status: 'one of warm, cold'},"
@@ -159,3 +162,94 @@ def test_a_name_stays_where_another_resource_or_field_is_added() -> None:
 def test_what_check_keeps_for_the_service_is_in_use_or_will_be(name: str) -> None:
     tags = {tag for methods in plain()["paths"].values() for operation in methods.values() for tag in operation["tags"]}
     assert name in {*tags, "batch", "invitations", "transfers"}
+
+
+@pytest.mark.parametrize(
+    ("shelves", "books"),
+    [
+        ("gone", "page"),
+        ("page", "gone"),
+        ("found", "branch_0"),
+        ("made", "branch_1"),
+        ("wanted", "made"),
+        ("written", "wanted"),
+    ],
+)
+async def test_a_table_may_be_called_like_a_part_of_a_statement(any_api: Apis, shelves: str, books: str) -> None:
+    api = await any_api(
+        specification(f"""
+resources:
+  shelf:
+    plural: {shelves}
+    owner: account
+    roles: keeper > guest
+    fields: {{name: text}}
+    can: {{create: signed in, read: [owner, guest], update: owner, delete: owner, share: owner}}
+  book:
+    plural: {books}
+    owner: shelf
+    fields: {{title: text, lent: yes/no, next: {{type: book, optional: yes, when_gone: delete}}}}
+    can: {{create: [owner, keeper], read: [owner, guest, anyone when lent is yes], update: owner, delete: owner}}
+""")
+    )
+    mary, bob, ann = await api.people("mary", "bob", "ann")
+
+    async def titles(caller: Actor | None) -> list[tuple[str, bool]]:
+        return [(book["title"], book["shelf"] is None) for book in (await api.get(caller, books)).json()["items"]]
+
+    shelf = await api.make(mary, shelves, name="novels")
+    kept = await api.make(mary, shelves, name="poems")
+    first = await api.make(mary, books, shelf=shelf, title="one", lent=True)
+    await api.make(mary, books, shelf=kept, title="two", lent=False, next=first)
+    member = {"account": bob.account, "role": "guest"}
+    assert (await api.call(mary, "POST", f"{shelves}/{kept}/members", json=member)).status_code == 201
+    assert await titles(mary) == [("two", False), ("one", False)]
+    assert await titles(bob) == [("two", False), ("one", True)]
+    assert await titles(ann) == await titles(None) == [("one", True)]
+    changed = await api.call(mary, "PATCH", f"{books}/{first}", json={"title": "first"})
+    assert changed.status_code == 200
+    assert (await api.call(bob, "DELETE", f"{shelves}/{shelf}")).status_code == 404
+    assert (await api.call(mary, "DELETE", f"{shelves}/{shelf}")).status_code == 204
+    assert await titles(mary) == []
+    assert [kept] == [shelf["id"] for shelf in (await api.get(mary, shelves)).json()["items"]]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("lateral", "collation"), ("tablesample", "concurrently"), ("system_user", "lateral"), ("returning", "nothing"),
+        ("nothing", "returning"), ("limit_", "user"), ("me", "now"), ("record", "oid"), ("rowid", "excluded"),
+    ],
+)  # fmt: skip
+async def test_words_of_the_database_are_names_like_others(any_api: Apis, first: str, second: str) -> None:
+    api = await any_api(
+        specification(f"""
+resources:
+  shelf:
+    plural: {first}
+    owner: account
+    fields: {{{first}: integer, {second}: {{type: text, optional: yes}}}}
+    unique: {first} per owner
+    can: {{create: signed in, read: owner, update: owner, delete: owner}}
+  book:
+    plural: {second}
+    owner: shelf
+    fields: {{{first}: integer, {second}: {{type: book, optional: yes, when_gone: empty}}}}
+    can: {{create: owner, read: [owner, anyone when {first} is 3], update: owner, delete: owner}}
+""")
+    )
+    mary, bob = await api.people("mary", "bob")
+    shelf = await api.make(mary, first, **{first: 1, second: "x"})
+    book = await api.make(mary, second, shelf=shelf, **{first: 3})
+    await api.make(mary, second, shelf=shelf, **{first: 4, second: book})
+    mine = (await api.get(mary, f"{second}?sort=-{first}&{first}_gte=3")).json()["items"]
+    assert [(each[first], each[second]) for each in mine] == [(4, book), (3, None)]
+    assert [each[first] for each in (await api.get(bob, second)).json()["items"]] == [3]
+    taken = await api.call(mary, "POST", first, json={first: 1})
+    assert taken.json()["code"] == "not_unique"
+    changes = [(first, shelf, {first: 5, second: None}), (second, mine[0]["id"], {first: 7, second: None})]
+    for plural, record, change in changes:
+        changed = await api.call(mary, "PATCH", f"{plural}/{record}", json=change)
+        assert {name: changed.json()[name] for name in change} == change
+    assert (await api.call(mary, "DELETE", f"{first}/{shelf}")).status_code == 204
+    assert (await api.get(None, second)).json()["items"] == []

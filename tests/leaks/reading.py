@@ -310,7 +310,7 @@ def lists_what_can_be_opened(patch: pytest.MonkeyPatch) -> None:
 
     def parts(self: Any) -> Any:
         at = self._rows()
-        return [self._cut(at, self._rules.may("open", at)).cte("branch_0")]
+        return [self._cut(at, self._rules.may("open", at)).cte("_branch_0")]
 
     patch.setattr(ListCompiler, "_parts", parts)
 

@@ -106,9 +106,9 @@ class ClosingCompiler:
             owned.append(select(literal(name).label("resource"), table.c.id.label("id")).where(goes))
         followers = [tie for tie in self._following() if tie[0] in self._going]
         if not followers:
-            return union_all(*owned).cte("gone")
+            return union_all(*owned).cte("_gone")
         mine = union_all(*owned).subquery()
-        gone = select(mine.c.resource, mine.c.id).cte("gone", recursive=True)
+        gone = select(mine.c.resource, mine.c.id).cte("_gone", recursive=True)
         steps: list[Step] = []
         below = [(name, parent, parent) for name in self._going if (parent := self._resources[name].parent) is not None]
         for link, column, target in (*below, *followers):

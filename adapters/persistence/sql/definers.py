@@ -284,7 +284,8 @@ def _rows_of(name: str, kinds: Sequence[TypeEngine[Any]], wording: Wording) -> F
 
 
 def _called(name: str, kind: TypeEngine[Any] | None, *arguments: ColumnElement[Any]) -> Any:
-    return getattr(getattr(func, SCHEMA), name)(*arguments, type_=kind)
+    # of a name that ends with `_` that is taken off, so that each gets one
+    return getattr(getattr(func, SCHEMA), f"{name}_")(*arguments, type_=kind)
 
 
 class Inside(RuleCompiler):

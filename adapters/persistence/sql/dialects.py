@@ -4,6 +4,9 @@ Everything above is built once for both. A value has one form at the seam to the
 stores it (`views.py`): ids and instants are text, yes/no is 1 or 0. PostgreSQL's columns have types of their own, and
 its connections translate at the driver (`postgres.py`).
 
+The parts of a statement (CTEs) have names that begin with `_`, as no table's does: a table of that name would be
+hidden.
+
 | | SQLite | PostgreSQL |
 |---|---|---|
 | id | text | `uuid` |
@@ -48,11 +51,17 @@ from sqlalchemy import (
 )
 from sqlalchemy import table as new_table
 from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.dialects.postgresql.base import PGIdentifierPreparer
+from sqlalchemy.dialects.sqlite.base import SQLiteIdentifierPreparer
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import FromClause, FunctionElement
 from sqlalchemy.types import TypeEngine
+
+# what must be quoted, too, and SQLAlchemy does not know of
+PGIdentifierPreparer.reserved_words |= {"collation", "concurrently", "lateral", "system_user", "tablesample"}
+SQLiteIdentifierPreparer.reserved_words |= {"nothing", "returning"}
 
 POSTGRESQL = "postgresql"
 DECIMAL_COLLATION = "decimal"
@@ -284,12 +293,12 @@ def first_of(
         once = select(found).ext(distinct_on(*there)).order_by(*in_order(there)).limit(limit)
         # by its name: within a condition of which a function is made, the list itself has no place
         page = new_table(
-            "page", *(Column(c.name, c.type, nullable=getattr(c, "nullable", True)) for c in once.selected_columns)
+            "_page", *(Column(c.name, c.type, nullable=getattr(c, "nullable", True)) for c in once.selected_columns)
         )
         return First(page, true(), [page.c[key.name] for key in there], (once.cte(page.name),))
     ids = select(found.c.id)
     if len(parts) > 1:
-        found = union(*map(select, parts)).cte("found")
+        found = union(*map(select, parts)).cte("_found")
         there = [found.c[_key(number)] for number in range(len(keys))]
         ids = select(found.c.id).order_by(*in_order(there)).limit(limit)
     return First(table, table.c.id.in_(ids), keys)

@@ -113,20 +113,20 @@ class ListCompiler:
         rule = self._rules.specification.resources[self._shape.resource].rule("read")
         possible = list(dict.fromkeys(self._rules.possible(rule, self._shape.resource)))
         if not possible:
-            return [self._cut(self._rows(), false()).cte("branch_0")]
+            return [self._cut(self._rows(), false()).cte("_branch_0")]
         if len(possible) > MOST_BRANCHES:
             return [self._whole_rule()]
         here = [(branch, start) for branch in possible if (start := self._start_here(branch)) is not None]
-        parts = [self._from_here(*start, None).cte("branch_0") for start in here[:1]]
+        parts = [self._from_here(*start, None).cte("_branch_0") for start in here[:1]]
         bound = self._bound(parts[0]) if parts and len(possible) > 1 else None
         others = [self._from_here(*start, bound) for start in here[1:]]
         others += [self._elsewhere(branch, bound) for branch in possible if self._start_here(branch) is None]
-        return parts + [part.cte(f"branch_{number}") for number, part in enumerate(others, len(parts))]
+        return parts + [part.cte(f"_branch_{number}") for number, part in enumerate(others, len(parts))]
 
     def _whole_rule(self) -> CTE:
         """The first ids that may be read, found by asking of every record in the order of the list."""
         at = self._rows()
-        return self._cut(at, self._rules.may("read", at)).cte("branch_0")
+        return self._cut(at, self._rules.may("read", at)).cte("_branch_0")
 
     def keys(self, table: From) -> list[ColumnElement[Any]]:
         """What is sorted by, as the caller sees it."""

@@ -140,7 +140,7 @@ class PostgresStatements(Statements):
             self._compilers[Asker.ACCOUNT],
         )
         # by their names: within an INSERT nothing is correlated
-        wanted, made = (new_table(name, *(column(c.name, c.type) for c in table.c)) for name in ("wanted", "made"))
+        wanted, made = (new_table(name, *(column(c.name, c.type) for c in table.c)) for name in ("_wanted", "_made"))
         values = self._bound(model, self.records[resource].names, ACCOUNT) | {"owner": ME}
         there: ColumnElement[bool] = true()
         if model.parent is not None:
@@ -152,7 +152,7 @@ class PostgresStatements(Statements):
         allowed = and_(rules.opening(model.rule("create"), at), self._alive(ANYBODY))
         chosen = select(*(wanted.c[name] for name in values)).select_from(wanted).where(allowed)
         writing = insert(table).from_select(list(values), select(*(made.c[name] for name in values)).select_from(made))
-        steps = (source.cte(wanted.name), chosen.cte(made.name), writing.cte("written"))
+        steps = (source.cte(wanted.name), chosen.cte(made.name), writing.cte("_written"))
         found = select(*seen.columns).select_from(made).add_cte(*steps)
         rows = self.definers.write(f"{self._plural(resource)}_add", found, "a new record, and how the account sees it")
         return self._prepare(select(*rows.c), *([] if model.parent is None else [f"v_{model.parent}"])), seen

@@ -507,7 +507,7 @@ class Statements:
 
         See `domain.deletion.going`; without `following` only what is below.
         """
-        gone = select(literal(resource).label("resource"), ID.label("id")).cte("gone", recursive=True)
+        gone = select(literal(resource).label("resource"), ID.label("id")).cte("_gone", recursive=True)
         steps: list[Step] = []
         for name, ties in self._going(resource, following).items():
             for link, column in ties:
