@@ -66,7 +66,7 @@ async def test_an_export_has_all_that_is_owned_and_nothing_else(any_api: Apis) -
 async def test_an_export_of_many_records_is_whole_and_reads_a_page_at_a_time(any_api: Apis) -> None:
     api = await any_api(example("notes"))
     mary = await api.person("mary")
-    many = 2 * LARGEST_LIMIT + 1
+    many = 3 * LARGEST_LIMIT + 1  # one page is under way, and one is in the hands of its reader
     book = await api.world.make(mary, "notebook", title="Garden")
     made = {await api.world.make(mary, "note", notebook=book, title=f"{i}", body="x" * 5_000) for i in range(many)}
     history, seen, size = api.container.history(), set(), 0
